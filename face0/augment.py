@@ -1,0 +1,195 @@
+"""Augment: captioned images in, rows with faces and their embeddings out."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from face0 import readers
+from face0.detector import Detector
+from face0.embedders import EmbedderConfig
+from face0.face_rows import FaceRow, to_batch
+from face0.faces import FaceFilter, Faces
+from face0.fetch import Fetcher
+from face0.images import BadImage, TrainingImage, decode, training_image
+from face0.readers.samples import Columns, Sample
+from face0.threads import ordered_map
+from face0.work import OutputFolder, TaskOutput, TaskRun
+from schemas.face_shard import face_shard
+from schemas.failures import Failure, Reason, Stage
+from schemas.job import TaskStats
+
+BATCH = 32  # images that go through the models together
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """What decides which rows come out of an input. Two jobs with the same one write the same rows."""
+
+    embedder: EmbedderConfig
+    columns: Columns = field(default_factory=Columns)
+    faces: FaceFilter = field(default_factory=FaceFilter)
+    resolution: int = 512  # pixels a side of the training image, at most
+    max_pixels: int = 2**26  # of an image before its crop
+    max_bytes: int = 2**26  # of an image's file
+    keep_faceless: bool = False
+
+    def schema(self, dim: int) -> pa.Schema:
+        """The schema of the shards."""
+        return face_shard(dim, dict(self.embedder.metadata()))
+
+
+@dataclass(frozen=True)
+class NoFace:
+    """An image on which no usable face was found."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row of an earlier commit that stays as it is: one row of a face shard."""
+
+    row: pa.RecordBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A sample whose training image is ready for the models."""
+
+    sample: Sample
+    image: TrainingImage
+    sha256: str
+
+
+Outcome = FaceRow | NoFace | Kept | Failure
+
+
+class Augmenter:
+    """The worker of the augment job: holds the detector and the embedder."""
+
+    def __init__(self, config: AugmentConfig, fetcher: Fetcher, device: str, threads: int) -> None:
+        self.config = config
+        self._fetcher = fetcher
+        self._threads = threads
+        self._detector = Detector(config.faces.min_face, device)
+        self._embedder = config.embedder.load(device)
+        self.schema = config.schema(self._embedder.dim)
+
+    def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
+        """Does one task and commits it. See ``face0.work.Worker``."""
+        rows: Iterable[Any] = checked(readers.read(run.task, self.config.columns))
+        if run.retry:
+            rows = settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
+        with folder.commit(run.task) as output:
+            self.write(self.outcomes(rows), output)
+        return folder.stats(run.task.task_id)
+
+    def outcomes(self, rows: Iterable[Sample | Outcome]) -> Iterator[Outcome]:
+        """What becomes of each row, in order. Memory does not grow with the number of rows."""
+        prepared = ordered_map(self._prepare, self._fetcher.fetch(rows), workers=self._threads, ahead=2 * BATCH)
+        while batch := list(islice(prepared, BATCH)):
+            yield from self._find_faces(batch)
+
+    def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:
+        """Writes and counts the outcomes of a task."""
+        shard = output.table("shards", self.schema)
+        for outcome in outcomes:
+            output.ledger.read += 1
+            if isinstance(outcome, Failure):
+                output.fail(outcome)
+            elif isinstance(outcome, NoFace):
+                output.ledger.no_face += 1
+            else:
+                batch = outcome.row if isinstance(outcome, Kept) else to_batch([outcome], self.schema)
+                output.ledger.written += 1
+                output.totals["faces"] += len(batch.column("faces")[0])
+                shard.write(batch)
+
+    def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
+        if not isinstance(row, Sample):
+            return row
+        assert row.data is not None
+        config = self.config
+        try:
+            if len(row.data) > config.max_bytes:
+                raise BadImage(Reason.TOO_LARGE, f"{len(row.data):,} bytes, over --max-bytes {config.max_bytes:,}")
+            decoded = decode(row.data, max_pixels=config.max_pixels, smallest_side=config.resolution)
+        except BadImage as bad:
+            return _failure(row, Stage.DECODE, bad.reason, bad.message)
+        image = training_image(decoded, row.data, config.resolution)
+        return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
+
+    def _find_faces(self, batch: list[Prepared | Outcome]) -> Iterator[Outcome]:
+        ready = [item for item in batch if isinstance(item, Prepared)]
+        images = [item.image.pixels for item in ready]
+        faces = [self.config.faces(found) for found in self._detector.detect(images)]
+        vectors = self._embedder.embed(images, faces) if ready else []
+        done = iter(zip(ready, faces, vectors, strict=True))
+        for item in batch:
+            yield self._row(*next(done)) if isinstance(item, Prepared) else item
+
+    def _row(self, item: Prepared, faces: Faces, embeddings: np.ndarray) -> FaceRow | NoFace:
+        if not len(faces) and not self.config.keep_faceless:
+            return NoFace()
+        height, width = item.image.pixels.shape[:2]
+        return FaceRow(
+            key=item.sample.key,
+            caption=item.sample.caption or "",
+            image=item.image.data,
+            width=width,
+            height=height,
+            source=item.sample.source,
+            sha256=item.sha256,
+            faces=faces,
+            embeddings=embeddings,
+        )
+
+
+def checked(rows: Iterable[Sample | Failure]) -> Iterator[Sample | Failure]:
+    """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before."""
+    seen: set[str] = set()
+    for row in rows:
+        if isinstance(row, Failure):
+            yield row
+        elif row.key in seen:
+            yield _failure(row, Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
+        elif not (row.caption and row.caption.strip()):
+            seen.add(row.key)
+            yield _failure(row, Stage.READ, Reason.NO_CAPTION, "the image has no caption, or a blank one")
+        else:
+            seen.add(row.key)
+            yield row
+
+
+def settle(
+    rows: Iterable[Sample | Failure], folder: OutputFolder, stats: TaskStats, retry: set[Reason]
+) -> Iterator[Sample | Outcome]:
+    """Replaces each sample that need not run again by its outcome in the earlier commit.
+
+    Samples come in the order of that commit, so its rows are streamed along; rows in neither table had no face.
+    """
+    failures = {
+        row["key"]: Failure(**row)
+        for batch in folder.read_table(stats, "failures")
+        for row in batch.to_pylist()
+        if row["reason"] != Reason.DUPLICATE_KEY
+    }
+    kept = (batch.slice(i, 1) for batch in folder.read_table(stats, "shards") for i in range(batch.num_rows))
+    head = next(kept, None)
+    for row in rows:
+        if isinstance(row, Failure):
+            yield row
+        elif (failure := failures.get(row.key)) is not None:
+            yield row if failure.reason in retry else failure
+        elif head is not None and head.column("key")[0].as_py() == row.key:
+            yield Kept(head)
+            head = next(kept, None)
+        else:
+            yield NoFace()
+
+
+def _failure(sample: Sample, stage: Stage, reason: Reason, message: str) -> Failure:
+    return Failure(key=sample.key, source=sample.source, stage=stage, reason=reason, message=message)

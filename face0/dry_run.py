@@ -1,0 +1,49 @@
+"""What a job would read, write and take, judged by a few of its rows."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from face0 import readers
+from face0.augment import Augmenter, checked
+from face0.face_rows import FaceRow, to_batch
+from face0.readers.samples import Sample, Split
+from face0.work import OutputFolder, select
+from schemas.failures import Failure
+
+SAMPLE = 64  # rows tried
+
+
+def survey(planned: Sequence[Split], folder: OutputFolder, worker: Augmenter) -> str:
+    """Runs the first rows of what is left, writing nothing, and tells in words what the whole would come to."""
+    runs, _ = select(planned, folder.committed())
+    size = sum(run.task.size for run in runs)
+    lines = [
+        f"read:  {len({split.uri for split in planned}):,} inputs in {len(planned):,} tasks, "
+        f"{len(planned) - len(runs):,} of them done; {len(runs):,} left, {size / 1e6:,.1f} MB",
+    ]
+    if not runs:
+        return lines[0]
+    rows = list(islice(checked(readers.read(runs[0].task, worker.config.columns)), SAMPLE))
+    started = time.monotonic()
+    outcomes = list(worker.outcomes(rows))
+    seconds = time.monotonic() - started
+    kinds = Counter(str(o.reason) if isinstance(o, Failure) else type(o).__name__ for o in outcomes)
+    written = sum(to_batch([o], worker.schema).nbytes for o in outcomes if isinstance(o, FaceRow))
+    total = sum(_rows(run.task, rows) for run in runs)
+    share = total / max(len(rows), 1)
+    lines += [
+        f"tried: {len(rows)} rows of {runs[0].task.uri}: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()),
+        f"write: about {written * share / 1e6:,.1f} MB for about {total:,.0f} rows, to {folder.uri}",
+        f"take:  about {seconds * share / 60:,.1f} minutes at {len(rows) / seconds:,.1f} rows/s in one such process",
+    ]
+    return "\n".join(lines)
+
+
+def _rows(split: Split, sample: Sequence[Sample | Failure]) -> float:
+    """The rows of a split: known from the plan, or its size over that of the rows tried (2 KiB for what is around)."""
+    if split.rows is not None:
+        return split.rows
+    images = [len(row.data or b"") for row in sample if isinstance(row, Sample)]
+    return split.size / (2048 + sum(images) / max(len(images), 1))

@@ -1,0 +1,37 @@
+"""Embedders: from a face to the vector that conditions the model."""
+
+from face0.crops import Margins
+from face0.embedders.inception import PUBLISHED, InceptionConfig
+from face0.embedders.interface import Embedder, EmbedderConfig
+from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD, OnnxConfig
+from face0.errors import UsageError
+
+__all__ = ["Embedder", "EmbedderConfig", "embedder_config"]
+
+Triple = tuple[float, float, float]
+
+
+def embedder_config(
+    spec: str,
+    *,
+    weights: str | None = None,
+    sha256: str | None = None,
+    margins: Margins | None = None,
+    onnx_size: int | None = None,
+    onnx_mean: Triple = IMAGENET_MEAN,
+    onnx_std: Triple = IMAGENET_STD,
+) -> EmbedderConfig:
+    """The embedder that a specification names: ``vggface2``, ``casia``, ``random:SEED`` or ``onnx:URI``.
+
+    Raises:
+        UsageError: no such kind.
+    """
+    kind, _, argument = spec.partition(":")
+    margins = margins or Margins()
+    if spec in PUBLISHED:
+        return InceptionConfig(trained_on=spec, weights=weights, sha256=sha256, margins=margins)
+    if kind == "random" and argument.isdecimal():
+        return InceptionConfig(trained_on="random", seed=int(argument), margins=margins)
+    if kind == "onnx" and argument:
+        return OnnxConfig(weights=argument, sha256=sha256, size=onnx_size, mean=onnx_mean, std=onnx_std)
+    raise UsageError(f"no embedder {spec!r}: give vggface2, casia, onnx:URI or random:SEED")

@@ -1,0 +1,119 @@
+"""Inception-ResNet-V1 of facenet-pytorch, cut after the average pool: 1792 values (paper, section 3)."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from facenet_pytorch import InceptionResnetV1
+from torch import nn
+
+from face0.crops import Margins, crop_boxes
+from face0.embedders.weights import read_weights
+from face0.faces import Faces
+
+DIM = 1792
+INPUT_SIZE = 160
+# Names of the files that facenet-pytorch publishes, by the data set that they were trained on.
+PUBLISHED = {"vggface2": "20180402-114759-vggface2.pt", "casia": "20180408-102900-casia-webface.pt"}
+
+
+def pooled(net: InceptionResnetV1, x: torch.Tensor) -> torch.Tensor:
+    """The net up to and with its average pool: [N, 3, 160, 160] in -1..1 to [N, 1792]."""
+    for name, layer in net.named_children():
+        x = layer(x)
+        if name == "avgpool_1a":
+            return x.flatten(1)
+    raise AssertionError("the net has no layer avgpool_1a")
+
+
+def _random_net(seed: int) -> InceptionResnetV1:
+    """A net with seeded weights whose batch norms were fitted to seeded noise.
+
+    Without the fit its activations shrink from layer to layer until all faces have the same vector.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        net = InceptionResnetV1(pretrained=None, classify=False)
+        for norm in (module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)):
+            norm.momentum = None  # take the statistics of this batch as they are
+        blobs = torch.randn(8, 3, 10, 10).clamp(-1, 1)
+        net.train()(nn.functional.interpolate(blobs, size=INPUT_SIZE, mode="bilinear"))
+    return net
+
+
+@dataclass(frozen=True, kw_only=True)
+class InceptionConfig:
+    """Which weights, and how faces are cut for them."""
+
+    trained_on: str  # "vggface2", "casia", or "random"
+    seed: int = 0  # of the random weights
+    weights: str | None = None  # URI; None: where facenet-pytorch's own download puts them
+    sha256: str | None = None
+    margins: Margins = field(default_factory=Margins)
+
+    def resolve(self) -> "InceptionConfig":
+        """Reads the weights once, so that a job that lacks them ends before a worker starts. Raises UsageError."""
+        if self.trained_on == "random":
+            return self
+        return replace(self, weights=self._uri(), sha256=self._read()[1])
+
+    def load(self, device: str) -> "InceptionEmbedder":
+        """The net on a torch device, in evaluation mode."""
+        if self.trained_on == "random":
+            net = _random_net(self.seed)
+        else:
+            net = InceptionResnetV1(pretrained=None, classify=False)
+            state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
+            # The classes of the training set are no part of the embedder.
+            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
+        return InceptionEmbedder(net.eval().to(device), self.margins, device)
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The embedder as a face shard names it."""
+        name = f"random:{self.seed}" if self.trained_on == "random" else self.trained_on
+        margins = ",".join(f"{value:g}" for value in asdict(self.margins).values())
+        return {"name": name, "sha256": self.sha256 or "", "crop": f"margins {margins} square {INPUT_SIZE}"}
+
+    def _uri(self) -> str:
+        if self.weights:
+            return self.weights
+        cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+        return str(home / "checkpoints" / PUBLISHED[self.trained_on])
+
+    def _read(self) -> tuple[bytes, str]:
+        name = PUBLISHED[self.trained_on]
+        remedy = f"get {name} from facenet-pytorch's release v2.2.9, and put it there or name it with --weights URI"
+        return read_weights(self._uri(), self.sha256, remedy)
+
+
+class InceptionEmbedder:
+    """Faces to the 1792 pooled values."""
+
+    dim = DIM
+
+    def __init__(self, net: InceptionResnetV1, margins: Margins, device: str) -> None:
+        self._net, self._margins, self._device = net, margins, device
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
+        """See ``Embedder.embed``."""
+        crops = [
+            crop_boxes(image, self._margins.square(found.boxes), INPUT_SIZE)
+            for image, found in zip(images, faces, strict=True)
+        ]
+        x = torch.from_numpy(np.concatenate(crops)).to(self._device).permute(0, 3, 1, 2).float()
+        # facenet-pytorch's fixed_image_standardization: 0..255 to about -1..1
+        vectors = pooled(self._net, (x - 127.5) / 128).cpu().numpy() if len(x) else np.empty((0, DIM), np.float32)
+        return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
+
+    @torch.inference_mode()
+    def identity(self, vectors: np.ndarray) -> np.ndarray:
+        """The net's own 512-d output: ``normalize(last_bn(last_linear(pooled)))``."""
+        x = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)
+        return nn.functional.normalize(self._net.last_bn(self._net.last_linear(x))).cpu().numpy()

@@ -1,0 +1,88 @@
+"""Identity models in ONNX (ArcFace, MobileFaceNet, ...): five-point aligned faces in, one vector each out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from face0.crops import align
+from face0.embedders.weights import read_weights
+from face0.errors import UsageError
+from face0.faces import Faces
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxConfig:
+    """Which model, and what its input wants: ``(rgb / 255 - mean) / std``."""
+
+    weights: str  # URI of the .onnx file
+    sha256: str | None = None
+    size: int | None = None  # pixels a side; None: what the model says
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    threads: int = 0  # 0: as many as there are cores
+
+    def resolve(self) -> "OnnxConfig":
+        """Opens the model once, so that a job that lacks it ends before a worker starts. Raises UsageError."""
+        data, digest = self._read()
+        session = self._session(data)
+        (name, shape) = session.get_inputs()[0].name, session.get_inputs()[0].shape
+        size = self.size or shape[-1]
+        if len(shape) != 4 or not isinstance(size, int):
+            raise UsageError(f"{self.weights} takes {name} {shape}, not [N, 3, size, size]: give --onnx-size")
+        return replace(self, sha256=digest, size=size)
+
+    def load(self, device: str) -> "OnnxEmbedder":  # noqa: ARG002 - onnxruntime picks its own devices
+        """A session on the best device that the installed onnxruntime has."""
+        assert self.size is not None, "resolve() first"
+        return OnnxEmbedder(self._session(self._read()[0]), self)
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The embedder as a face shard names it."""
+        numbers = "; ".join(",".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
+        name = f"onnx:{self.weights.rstrip('/').rsplit('/', 1)[-1]}"
+        return {"name": name, "sha256": self.sha256 or "", "crop": f"five points {self.size}", "normalisation": numbers}
+
+    def _read(self) -> tuple[bytes, str]:
+        return read_weights(self.weights, self.sha256, "name an .onnx file that is there, as onnx:URI")
+
+    def _session(self, data: bytes) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(data, options, providers=onnxruntime.get_available_providers())
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise UsageError(f"{self.weights} is not a model that onnxruntime reads: {error}") from error
+
+
+class OnnxEmbedder:
+    """Faces to the model's output."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: OnnxConfig) -> None:
+        self._session, self._config = session, config
+        self._input = session.get_inputs()[0].name
+        self._size = config.size or 0
+        self.dim = self._forward(np.zeros((1, self._size, self._size, 3), np.uint8)).shape[1]
+
+    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
+        """See ``Embedder.embed``."""
+        crops = [align(image, found.landmarks, self._size) for image, found in zip(images, faces, strict=True)]
+        batch = np.concatenate(crops)
+        vectors = self._forward(batch) if len(batch) else np.empty((0, self.dim), np.float32)
+        return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
+
+    def identity(self, vectors: np.ndarray) -> np.ndarray:
+        """The vectors themselves, at unit length: these models are trained for identity."""
+        vectors = np.asarray(vectors, np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def _forward(self, crops: np.ndarray) -> np.ndarray:
+        mean, std = np.array(self._config.mean, np.float32), np.array(self._config.std, np.float32)
+        x = (crops.astype(np.float32) / 255 - mean) / std
+        output = self._session.run(None, {self._input: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
+        return np.asarray(output, np.float32)

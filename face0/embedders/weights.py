@@ -1,0 +1,30 @@
+"""Model files: found, checked by digest, read into memory."""
+
+import hashlib
+
+from face0 import storage
+from face0.errors import UsageError
+
+
+def read_weights(uri: str, sha256: str | None, missing: str) -> tuple[bytes, str]:
+    """The bytes of a model file and their SHA-256.
+
+    Args:
+        uri: any fsspec URI.
+        sha256: the digest that it must have; None to accept what is there.
+        missing: the remedy told when there is no such file.
+
+    Raises:
+        UsageError: there is no such file, or its digest is another.
+    """
+    try:
+        with storage.open_uri(uri) as file:
+            data = file.read()
+    except (OSError, UsageError) as error:
+        raise UsageError(f"cannot read the weights {uri}: {missing}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise UsageError(
+            f"the weights {uri} have SHA-256 {digest}, not {sha256}: get the file anew, or name its digest"
+        )
+    return data, digest

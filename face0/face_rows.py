@@ -1,0 +1,50 @@
+"""Rows of a face shard as Arrow batches, built from arrays without a Python object per number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from face0.faces import Faces
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceRow:
+    """One row: a training image and its faces."""
+
+    key: str
+    caption: str
+    image: bytes
+    width: int
+    height: int
+    source: str
+    sha256: str
+    faces: Faces
+    embeddings: np.ndarray  # float [len(faces), dim]
+
+
+def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
+    """The rows in the order given, by ``schemas.face_shard.face_shard``."""
+    offsets = np.cumsum([0, *(len(row.faces) for row in rows)])
+    face = schema.field("faces").type.value_type
+    columns = {
+        "box": np.concatenate([row.faces.boxes for row in rows]),
+        "score": np.concatenate([row.faces.scores for row in rows]),
+        "landmarks": np.concatenate([row.faces.landmarks.reshape(-1, 10) for row in rows]),
+        "embedding": np.concatenate([row.embeddings for row in rows]),
+    }
+    fields = [face.field(i) for i in range(face.num_fields)]
+    faces = pa.StructArray.from_arrays([_array(columns[field.name], field.type) for field in fields], fields=fields)
+    plain = [
+        pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema if field.name != "faces"
+    ]
+    listed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), faces, type=schema.field("faces").type)
+    return pa.RecordBatch.from_arrays([*plain, listed], schema=schema)
+
+
+def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_fixed_size_list(kind):
+        flat = values.astype(kind.value_type.to_pandas_dtype(), copy=False).reshape(-1)
+        return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=kind)
+    return pa.array(values, kind)

@@ -1,0 +1,37 @@
+"""Faces of an image as arrays, and which of them are used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """The n faces of one image, largest first."""
+
+    boxes: np.ndarray  # float32 [n, 4]: x0, y0, x1, y1 in pixels; may reach a little beyond the image
+    scores: np.ndarray  # float32 [n], 0..1
+    landmarks: np.ndarray  # float32 [n, 5, 2]: x, y of left eye, right eye, nose, left and right mouth corner, as seen
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, index: np.ndarray) -> "Faces":
+        """The faces at the given positions or under the given mask, in that order."""
+        return Faces(boxes=self.boxes[index], scores=self.scores[index], landmarks=self.landmarks[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceFilter:
+    """Which detected faces count."""
+
+    min_face: float = 20.0  # pixels of the shorter side of the box (paper: 20)
+    min_score: float = 0.9  # 0..1
+    max_faces: int = 4
+
+    def __call__(self, faces: Faces) -> Faces:
+        """The largest faces over both thresholds, largest first."""
+        width, height = (faces.boxes[:, 2:] - faces.boxes[:, :2]).T
+        usable = np.flatnonzero((np.minimum(width, height) >= self.min_face) & (faces.scores >= self.min_score))
+        largest = np.argsort(-(width * height)[usable], kind="stable")[: self.max_faces]
+        return faces.take(usable[largest])

@@ -1,0 +1,180 @@
+"""Images that are named by a URI, brought in: many at a time, in order, each within its limits."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+import aiohttp
+from fsspec.implementations.http import HTTPFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+from face0.readers.samples import Sample
+from face0.storage import filesystem
+from schemas.failures import Failure, Reason, Stage
+
+_BACKOFF_SECONDS = 0.25  # before the first retry; doubled for every further one
+_CHUNK_BYTES = 2**20
+
+_Row = Sample | Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetcher:
+    """How images are fetched.
+
+    Attributes:
+        timeout: seconds that one request may take, from the connection to the last byte. For http(s); the file systems
+            of other protocols have their own.
+        retries: further tries after a time-out, a broken connection, or an answer of 408, 429 or 5xx.
+        max_bytes: a file that is larger is a Failure, found out without reading the rest of it.
+        concurrency: requests at a time. At most twice as many rows are held.
+    """
+
+    timeout: float = 30.0
+    retries: int = 2
+    max_bytes: int = 64 * 2**20
+    concurrency: int = 16
+
+    def fetch(self, rows: Iterable[_Row]) -> Iterator[_Row]:
+        """Gives every Sample that has only a ``uri`` its ``data``, or makes it a Failure; all others pass through.
+
+        The order is kept, and no row raises. To close the iterator early breaks off the requests under way.
+        """
+        waiting: deque[Future[_Row]] = deque()
+        with _workers(self) as (pool, web, closing):
+            for row in rows:
+                if isinstance(row, Sample) and row.data is None and row.uri is not None:
+                    waiting.append(pool.submit(self._fetch_row, row, row.uri, web, closing))
+                else:
+                    waiting.append(_done(row))
+                while waiting and (len(waiting) >= 2 * self.concurrency or waiting[0].done()):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _fetch_row(self, row: Sample, uri: str, web: HTTPFileSystem, closing: threading.Event) -> _Row:
+        """Fetches one image, retries included."""
+        for attempt in range(self.retries + 1):
+            try:
+                return replace(row, data=_download(uri, web, self.max_bytes), uri=None)
+            # Whatever a URI out of somebody's list brings about is the row's fault.
+            except Exception as error:
+                last = attempt == self.retries or not _may_pass(error)
+                # The wait ends at once when nobody waits for the row any more.
+                if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
+                    return _failure(row, uri, error)
+        raise AssertionError("the last attempt returns")
+
+
+def _done(row: _Row) -> Future[_Row]:
+    """A row that needs no work, in the queue with those that do."""
+    future: Future[_Row] = Future()
+    future.set_result(row)
+    return future
+
+
+@contextmanager
+def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSystem, threading.Event]]:
+    """Threads, the web client they share, and the event that tells them to give up. All are gone when it ends."""
+    closing = threading.Event()
+    # fsspec's cache would hand the client on, whose session is closed here.
+    web = HTTPFileSystem(
+        client_kwargs={"timeout": aiohttp.ClientTimeout(total=options.timeout)},
+        get_client=_client,
+        skip_instance_cache=True,
+    )
+    pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="fetch")
+    try:
+        yield pool, web, closing
+    finally:
+        closing.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        if web._session is not None:
+            # Requests that are under way end with an error.
+            web.close_session(web.loop, web._session)
+        pool.shutdown(wait=True)
+
+
+async def _client(**options: Any) -> aiohttp.ClientSession:
+    """A session that leaves the number of connections to the pool: waiting for one would count as the server's time."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), **options)
+
+
+class _Refused(Exception):
+    """An image that is not fetched, with the reason."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _download(uri: str, web: HTTPFileSystem, max_bytes: int) -> bytes:
+    """The content of a file. Raises _Refused for what is no file or too large, and whatever the file system raises."""
+    # Not by way of fsspec's parsing of URLs, to which a "::" in a query is a chain of file systems.
+    if uri.lower().startswith(("http://", "https://")):
+        # block_size=0 streams; fsspec asks for the size by a request of its own unless it is given one.
+        with web.open(uri, "rb", block_size=0, size=1) as file:
+            return _read_capped(file, max_bytes)
+    fs, path = filesystem(uri)
+    if isinstance(fs, LocalFileSystem):
+        _check_regular(fs, path)
+    with fs.open(path, "rb") as file:
+        return _read_capped(file, max_bytes)
+
+
+def _check_regular(fs: LocalFileSystem, path: str) -> None:
+    """Raises for what is there and no file: a pipe would hang whoever opens it, a device might never end."""
+    kind = fs.info(path)["type"]
+    if kind == "directory":
+        raise IsADirectoryError(f"{path} is a directory")
+    # A link to a file is a "file" here.
+    if kind != "file":
+        raise _Refused(Reason.UNSUPPORTED, f"{path} is a pipe, a socket or a device")
+
+
+def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
+    chunks = []
+    size = 0
+    while chunk := file.read(min(_CHUNK_BYTES, max_bytes + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            raise _Refused(Reason.TOO_LARGE, f"it has more than {max_bytes} bytes")
+    return b"".join(chunks)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether another try makes sense."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.status in (408, 429) or error.status >= 500
+    return isinstance(
+        error, TimeoutError | ConnectionError | aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
+    )
+
+
+def _reason(error: Exception) -> Reason:
+    if isinstance(error, _Refused):
+        return error.reason
+    status = error.status if isinstance(error, aiohttp.ClientResponseError) else None
+    if status in (404, 410) or isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Reason.FETCH_404
+    if status in (401, 403) or isinstance(error, PermissionError):
+        return Reason.FETCH_DENIED
+    if status == 408 or isinstance(error, TimeoutError):
+        return Reason.FETCH_TIMEOUT
+    return Reason.FETCH_ERROR
+
+
+def _failure(row: Sample, uri: str, error: Exception) -> Failure:
+    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Failure(
+        key=row.key,
+        source=row.source,
+        stage=Stage.FETCH,
+        reason=_reason(error),
+        message=f"{uri} was not fetched: {detail}",
+    )

@@ -1,0 +1,73 @@
+"""Progress of a job, read from the stats files as they appear: the same on every runner."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from face0.work import OutputFolder, TaskRun
+from schemas.job import Ledger
+
+
+class Progress:
+    """Prints done/total, rows/s and time left while the block runs: in place on a terminal, else now and then."""
+
+    def __init__(self, folder: OutputFolder, runs: Sequence[TaskRun], *, stream: TextIO = sys.stderr) -> None:
+        self._folder = folder
+        self._waiting = {run.task.task_id for run in runs}
+        # Tasks that run again are committed already: their stats count once they are written anew.
+        self._before = {i: folder.stats_stamp(i) for i in self._waiting & folder.stats_names()}
+        self._total = len(runs)
+        self._ledger = Ledger()
+        self._stream = stream
+        self._live = stream.isatty()
+        self._stop = threading.Event()
+        self._started = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Progress":
+        self._print()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+        self._print()
+        if self._live:
+            self._stream.write("\n")
+
+    def _watch(self) -> None:
+        pause, last = (1.0, 0.0) if self._live else (5.0, 30.0)
+        printed = time.monotonic()
+        while not self._stop.wait(pause):
+            changed = self._look()
+            if self._live or (changed and time.monotonic() - printed >= last):
+                self._print()
+                printed = time.monotonic()
+
+    def _look(self) -> bool:
+        there = self._waiting & self._folder.stats_names()
+        new = [task_id for task_id in there if self._folder.stats_stamp(task_id) != self._before.get(task_id)]
+        for task_id in new:
+            self._ledger += self._folder.stats(task_id).ledger
+            self._waiting.discard(task_id)
+        return bool(new)
+
+    def _print(self) -> None:
+        done = self._total - len(self._waiting)
+        seconds = time.monotonic() - self._started
+        line = f"{done}/{self._total} tasks"
+        if done:
+            left = seconds / done * len(self._waiting)
+            line += f", {self._ledger.read:,} rows, {self._ledger.read / seconds:.1f} rows/s, {_clock(left)} left"
+        self._stream.write(f"\r{line}\033[K" if self._live else f"{line}\n")
+        self._stream.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"

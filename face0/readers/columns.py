@@ -1,0 +1,94 @@
+"""Which column is which: by the name the caller gave, or by convention, whatever the case.
+
+Every function takes the Arrow schema of the input (for text files, one of strings: ``text_schema``) and ``where``, the
+input's URI for messages. All of them raise UsageError, listing the columns and naming the flag that settles it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pyarrow as pa
+from pyarrow import types
+
+from face0.errors import UsageError
+
+# In order of preference, in lower case.
+IMAGE_NAMES = ("image", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes", "img", "image_data")
+CAPTION_NAMES = ("caption", "text", "txt", "prompt", "description", "alt_text")
+URL_NAMES = ("url", "uri", "image_url", "file_name", "filename", "path", "image_path", "file_path", "filepath", "image")
+KEY_NAMES = ("key", "__key__", "id", "sample_id", "uid")
+
+
+def text_schema(names: Iterable[str]) -> pa.Schema:
+    """The schema of a text file: strings, in the order of the names."""
+    return pa.schema([pa.field(name, pa.string()) for name in names])
+
+
+def find_image(schema: pa.Schema, given: str | None, where: str) -> str:
+    """The column of image bytes: binary, or a struct with a field ``bytes``."""
+    return _required(known_image(schema) if given is None else given, schema, is_image, "image", where)
+
+
+def known_image(schema: pa.Schema) -> str | None:
+    """The column of image bytes by convention, or None."""
+    return _known(schema, is_image, IMAGE_NAMES)
+
+
+def find_caption(schema: pa.Schema, given: str | None, where: str) -> str:
+    """The column of captions."""
+    return _required(
+        _known(schema, is_text, CAPTION_NAMES) if given is None else given, schema, is_text, "caption", where
+    )
+
+
+def find_url(schema: pa.Schema, given: str | None, where: str) -> str:
+    """The column of image URIs."""
+    return _required(_known(schema, is_text, URL_NAMES) if given is None else given, schema, is_text, "url", where)
+
+
+def find_key(schema: pa.Schema, given: str | None, where: str) -> str | None:
+    """The column of keys; None where none was given and none is known by its name: rows are numbered then."""
+    if given is None:
+        return _known(schema, _is_key, KEY_NAMES)
+    return _required(given, schema, _is_key, "key", where)
+
+
+def is_image(kind: pa.DataType) -> bool:
+    """Whether a column of this type can hold the bytes of images."""
+    if types.is_struct(kind):
+        return any(field.name == "bytes" and _is_binary(field.type) for field in kind)
+    return _is_binary(kind)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds strings."""
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+
+
+def _is_key(kind: pa.DataType) -> bool:
+    return is_text(kind) or types.is_integer(kind)
+
+
+def _known(schema: pa.Schema, fits: Callable[[pa.DataType], bool], names: Sequence[str]) -> str | None:
+    fitting: dict[str, str] = {}
+    for field in schema:
+        if fits(field.type):
+            fitting.setdefault(field.name.lower(), field.name)
+    return next((fitting[name] for name in names if name in fitting), None)
+
+
+def _required(name: str | None, schema: pa.Schema, fits: Callable[[pa.DataType], bool], kind: str, where: str) -> str:
+    """The name, checked against the schema."""
+    remedy = f"name it with --{kind}-column; there are: {', '.join(f'{f.name} ({f.type})' for f in schema) or 'none'}"
+    if name is None:
+        raise UsageError(f"no {kind} column is known by its name in {where}: {remedy}")
+    if schema.names.count(name) != 1:
+        raise UsageError(f"not one, but {schema.names.count(name)} columns are called {name!r} in {where}: {remedy}")
+    if not fits(schema.field(name).type):
+        raise UsageError(f"column {name!r} of {where} cannot be the {kind}, being {schema.field(name).type}: {remedy}")
+    return name

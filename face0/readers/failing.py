@@ -1,0 +1,23 @@
+"""The failure rows of readers."""
+
+from face0.readers.locations import name_of
+from schemas.failures import Failure, Reason, Stage
+
+
+def failed_row(key: str, source: str, reason: Reason, message: str) -> Failure:
+    """A row that cannot be read."""
+    return Failure(key=key, source=source, stage=Stage.READ, reason=reason, message=message)
+
+
+def unreadable_rest(uri: str, error: BaseException | str, part: str = "remainder") -> Failure:
+    """A file, or the named part of it, of which nobody can tell how many rows it held.
+
+    ``part`` keeps apart the keys of several broken parts of one file.
+    """
+    detail = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return failed_row(
+        f"{name_of(uri)}#{part}",
+        f"{uri}#{part}",
+        Reason.UNREADABLE_INPUT,
+        f"{name_of(uri)} cannot be read ({part}): {detail}",
+    )

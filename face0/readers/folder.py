@@ -1,0 +1,159 @@
+"""A directory of images with captions, with all that lies below it.
+
+Captions come from sidecars (``a.txt`` or ``a.json`` beside ``a.jpg``), or from a list in the directory as in Hugging
+Face's imagefolder: ``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet`` (the first there is), whose
+``file_name`` is relative to the list. Such a list speaks for its directory and all below: **images there that it does
+not name are no rows.** Hidden files and directories are skipped.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from face0.errors import UsageError
+from face0.readers import uri_list
+from face0.readers.captions import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, sidecar_caption
+from face0.readers.failing import failed_row
+from face0.readers.locations import split_extension
+from face0.readers.samples import Columns, Sample, Split
+from face0.storage import filesystem, join, open_uri
+from schemas.failures import Failure, Reason
+
+METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+MAX_SIDECAR_BYTES = 16 * 2**20
+
+
+def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+    """Splits of ``rows_per_task`` images by name, and those of the lists that there are.
+
+    Raises:
+        UsageError: there are no images and no lists, or a list lacks a column.
+    """
+    sizes = _files(uri)
+    lists = _metadata(sizes)
+    for folder, name in lists.items():
+        if any(parent in lists for parent in _parents(folder)):
+            continue
+        for split in uri_list.plan(join(uri, name), sizes[name], _list_columns(columns), rows_per_task):
+            yield replace(split, reader="folder")
+    free = sorted(name for name in sizes if not any(parent in lists for parent in _parents(name)))
+    if not lists and not any(split_extension(name)[1] in IMAGE_EXTENSIONS for name in free):
+        raise UsageError(f"no images lie in {uri}: for a directory of tars or lists, name them: '{join(uri, '*.tar')}'")
+    yield from _plan_names(free, uri, size, rows_per_task)
+
+
+def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    """Streams the rows of a split: captions are read here, images are left to be fetched."""
+    if not split.names:
+        yield from uri_list.read(split, _list_columns(columns))
+        return
+    for key, names in _by_key(split.names).items():
+        yield from _rows(split.uri, key, names, columns)
+
+
+def _files(uri: str) -> dict[str, int]:
+    """The files below a directory by their path relative to it, with their bytes; hidden ones aside."""
+    fs, path = filesystem(uri)
+    root = path.rstrip("/") + "/"
+    found = fs.find(path, detail=True)
+    return {
+        name: int(info.get("size") or 0)
+        for name, info in ((full.removeprefix(root), info) for full, info in found.items())
+        # A pipe or a device would hang who opens it. Links are reported as such, whatever they lead to.
+        if (info["type"] == "file" or info.get("islink")) and not any(part.startswith(".") for part in name.split("/"))
+    }
+
+
+def _metadata(names: Iterable[str]) -> dict[str, str]:
+    """The list of each directory that has one."""
+    found = set(names)
+    lists: dict[str, str] = {}
+    for base in METADATA_NAMES:
+        for name in sorted(found):
+            folder, _, last = name.rpartition("/")
+            if last == base:
+                lists.setdefault(folder, name)
+    return lists
+
+
+def _parents(path: str) -> Iterator[str]:
+    """``a/b/c`` -> ``a/b``, ``a``, and the root's empty name."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _list_columns(columns: Columns) -> Columns:
+    return replace(columns, url=columns.url or "file_name")
+
+
+def _plan_names(names: list[str], uri: str, size: int, rows_per_task: int) -> Iterator[Split]:
+    """Splits that carry images and sidecars together, so that reading need not ask which there are."""
+    chunk: list[str] = []
+    first_row = rows = 0
+    for group in _by_key(names).values():
+        chunk += group
+        rows += max(1, len(_images(group)))
+        if rows >= rows_per_task:
+            yield _named_split(uri, size, chunk, first_row, rows)
+            chunk, first_row, rows = [], first_row + rows, 0
+    if chunk:
+        yield _named_split(uri, size, chunk, first_row, rows)
+
+
+def _named_split(uri: str, size: int, names: list[str], first_row: int, rows: int) -> Split:
+    return Split(
+        reader="folder",
+        uri=uri,
+        size=size,
+        start=first_row,
+        stop=first_row + rows,
+        first_row=first_row,
+        rows=rows,
+        names=tuple(names),
+    )
+
+
+def _by_key(names: Iterable[str]) -> dict[str, list[str]]:
+    """Images and sidecars, grouped by their path without extension."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        key, extension = split_extension(name)
+        if extension in IMAGE_EXTENSIONS or extension in SIDECAR_EXTENSIONS:
+            groups.setdefault(key, []).append(name)
+    return groups
+
+
+def _images(names: list[str]) -> list[str]:
+    return [name for name in names if split_extension(name)[1] in IMAGE_EXTENSIONS]
+
+
+def _rows(uri: str, key: str, names: list[str], columns: Columns) -> Iterator[Sample | Failure]:
+    """The rows of one key: one for each image, or a Failure for captions without any."""
+    images = _images(names)
+    if not images:
+        source = join(uri, names[0])
+        yield failed_row(key, source, Reason.NO_IMAGE, f"no image lies beside {names[0]}")
+        return
+    sidecars = _read_sidecars(uri, key, [name for name in names if name not in images])
+    for name in images:
+        source = join(uri, name)
+        if isinstance(sidecars, Failure):
+            yield replace(sidecars, source=source)
+        else:
+            yield Sample(key=key, source=source, caption=sidecar_caption(sidecars, columns.caption), uri=source)
+
+
+def _read_sidecars(uri: str, key: str, names: list[str]) -> Mapping[str, bytes] | Failure:
+    """The contents of sidecars by extension, or why the row fails."""
+    contents = {}
+    for name in names:
+        try:
+            with open_uri(join(uri, name)) as file:
+                content = file.read(MAX_SIDECAR_BYTES + 1)
+        except OSError as error:
+            return failed_row(key, join(uri, name), Reason.UNREADABLE_INPUT, f"{name} cannot be read: {error}")
+        if len(content) > MAX_SIDECAR_BYTES:
+            message = f"{name} has more than the {MAX_SIDECAR_BYTES} bytes that are read of a caption"
+            return failed_row(key, join(uri, name), Reason.TOO_LARGE, message)
+        contents[split_extension(name)[1]] = content
+    return contents

@@ -1,0 +1,40 @@
+"""Names made from URIs: the folder of a file, the key of a row, the URI that a reference stands for."""
+
+import re
+
+from face0.storage import join
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:|/")
+
+
+def _without_query(uri: str) -> str:
+    """Web addresses may carry a signature behind a question mark; elsewhere it is a part of the name."""
+    return uri.partition("?")[0] if uri.startswith(("http://", "https://")) else uri
+
+
+def name_of(uri: str) -> str:
+    """The last part of the path: ``s3://bucket/a/b.csv`` -> ``b.csv``."""
+    return _without_query(uri).rstrip("/").rpartition("/")[2]
+
+
+def folder_of(uri: str) -> str:
+    """The URI of the folder that a file lies in."""
+    return _without_query(uri).rpartition("/")[0]
+
+
+def split_extension(path: str) -> tuple[str, str]:
+    """``a.v1/b.c.JPG`` -> (``a.v1/b.c``, ``jpg``): the path up to the last dot of its name, the rest in lower case."""
+    folder, slash, name = path.rpartition("/")
+    stem, _, extension = name.rpartition(".")
+    # A name without a dot, or with none but the first of a hidden file, has no extension.
+    return (folder + slash + stem, extension.lower()) if stem else (path, "")
+
+
+def row_key(uri: str, row: int) -> str:
+    """The key of a row that brings none: the name of its file and its number there."""
+    return f"{split_extension(name_of(uri))[0]}-{row:09d}"
+
+
+def resolve(reference: str, folder: str) -> str:
+    """The URI of a reference as it stands in a list: absolute as it is, relative to the list's folder otherwise."""
+    return reference if _ABSOLUTE.match(reference) else join(folder, reference)

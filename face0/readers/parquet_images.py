@@ -1,0 +1,103 @@
+"""Parquet with the bytes of images in it: a binary column, or the struct of bytes and path of Hugging Face datasets.
+
+A split is a run of row groups: ``start`` and ``stop`` are their indices.
+"""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from face0.readers.columns import find_caption, find_image, find_key
+from face0.readers.failing import failed_row, unreadable_rest
+from face0.readers.locations import folder_of, resolve, row_key
+from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
+from face0.readers.samples import Columns, Sample, Split
+from schemas.failures import Failure, Reason
+
+# Rows that are in memory at a time: images, of megabytes each at worst.
+_BATCH_ROWS = 64
+
+
+def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+    """Splits of whole row groups, of at most ``rows_per_task`` rows unless a single row group has more.
+
+    A file without a readable footer is one split, for ``read`` to report.
+
+    Raises:
+        UsageError: a column is missing.
+    """
+    footer = read_footer(uri)
+    if footer is None:
+        yield Split(reader="parquet_images", uri=uri, size=size)
+        return
+    schema, group_rows = footer
+    _find_columns(schema, columns, uri)
+    start = first_row = rows = 0
+    for group, count in enumerate([*group_rows, None]):
+        if rows and (count is None or rows + count > rows_per_task):
+            yield Split(
+                reader="parquet_images", uri=uri, size=size, start=start, stop=group, first_row=first_row, rows=rows
+            )
+            start, first_row, rows = group, first_row + rows, 0
+        rows += count or 0
+
+
+def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    """Streams the rows of some row groups, a few at a time.
+
+    A row group that is corrupt is one Failure for the rows of it that are lost; a file that is, one Failure.
+    """
+    try:
+        with open_parquet(split.uri) as file:
+            yield from _rows(file, split, columns)
+    except UNREADABLE as error:
+        yield unreadable_rest(split.uri, error)
+
+
+def _rows(file: pq.ParquetFile, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    image, caption, key = _find_columns(file.schema_arrow, columns, split.uri)
+    names = list(dict.fromkeys(name for name in (image, caption, key) if name is not None))
+    stop = file.metadata.num_row_groups if split.stop is None else split.stop
+    count = sum(file.metadata.row_group(group).num_rows for group in range(split.start, stop))
+    rows = range(split.first_row, split.first_row + count)
+    for first, batch in row_batches(file, split.uri, rows, names, _BATCH_ROWS):
+        if isinstance(batch, Failure):
+            yield batch
+            continue
+        contents, paths = _images(batch.column(image))
+        captions = texts(batch.column(caption))
+        keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
+        for i, (content, path) in enumerate(zip(contents, paths, strict=True)):
+            row_name = keys[i] or row_key(split.uri, first + i)
+            yield _row(split.uri, first + i, row_name, captions[i], content, path)
+
+
+def _row(
+    uri: str, row: int, key: str, caption: str | None, content: bytes | None, path: str | None
+) -> Sample | Failure:
+    if content is not None:
+        return Sample(key=key, source=f"{uri}#{row}", caption=caption, data=content)
+    if path:
+        image_uri = resolve(path, folder_of(uri))
+        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri)
+    return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} has no image")
+
+
+def _images(column: pa.Array) -> tuple[list[bytes | None], list[str | None]]:
+    """The bytes and the paths of the images of a column; None for what a row does not have."""
+    if not pa.types.is_struct(column.type):
+        return column.to_pylist(), [None] * len(column)
+    has_path = column.type.get_field_index("path") >= 0
+    paths: list[str | None] = texts(pc.struct_field(column, "path")) if has_path else [None] * len(column)
+    return pc.struct_field(column, "bytes").to_pylist(), paths
+
+
+def _find_columns(schema: pa.Schema, columns: Columns, uri: str) -> tuple[str, str, str | None]:
+    """The names of the image's, the caption's and the key's column."""
+    return (
+        find_image(schema, columns.image, uri),
+        find_caption(schema, columns.caption, uri),
+        find_key(schema, columns.key, uri),
+    )

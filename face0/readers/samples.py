@@ -1,0 +1,68 @@
+"""What a reader is given and what it yields: the one interface of all inputs."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from schemas.failures import Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Names of the columns to read. None: found by convention (see ``face0.readers.columns``)."""
+
+    image: str | None = None
+    caption: str | None = None
+    url: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One task's share of an input: a file, or a range of it in the reader's own unit."""
+
+    reader: str  # a name of face0.readers.READERS
+    uri: str
+    size: int  # bytes of the file when it was planned
+    start: int = 0
+    stop: int | None = None  # exclusive; None: to the end
+    first_row: int = 0  # row number, in the file, of the first row in this split
+    rows: int | None = None  # where it is known without reading
+    names: tuple[str, ...] = ()  # the files of a folder that has no list of its own
+
+    @property
+    def task_id(self) -> str:
+        """Names the outputs: readable, and unique by the content of the split (the file's size aside)."""
+        content = {k: v for k, v in asdict(self).items() if k not in ("size", "rows", "first_row")}
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(self.uri.rstrip("/")).name.split(".")[0])[:40]
+        return f"{stem or 'input'}-{self.first_row:08d}-{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One captioned image, its bytes at hand (``data``) or still to be fetched (``uri``)."""
+
+    key: str
+    source: str  # "URI" of the image, or "URI#member" of its container
+    caption: str | None
+    data: bytes | None = None
+    uri: str | None = None
+
+
+class Reader(Protocol):
+    """A kind of input. Implemented by the modules of this package."""
+
+    def plan(self, uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+        """Cuts one input into tasks. Reads headers and footers, never images. Raises UsageError."""
+
+    def read(self, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+        """Streams the rows of a split in a fixed order; memory does not grow with their number.
+
+        A row that cannot be read is a Failure in its place; a file that breaks off is one Failure at its end. Raises
+        only when the machine is at fault.
+        """

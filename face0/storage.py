@@ -1,0 +1,130 @@
+"""Files by URI, one way everywhere: fsspec, with a write that shows a file whole or not at all."""
+
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from face0.errors import UsageError
+
+# Files being written lie in this folder of the output, where the file system renames atomically.
+PARTIAL_DIR = "_partial"
+
+
+def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a URI and the path on it. Raises UsageError for a protocol that is not installed."""
+    try:
+        fs, path = fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"cannot open {uri!r}: {error}") from error
+    return fs, os.path.normpath(path) if isinstance(fs, LocalFileSystem) else path
+
+
+def full_uri(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    """The URI of a path: with its protocol, or the bare absolute path for local files."""
+    return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
+
+
+def join(uri: str, *parts: str) -> str:
+    """A URI below a folder's."""
+    return "/".join([uri.rstrip("/"), *parts])
+
+
+def expand(pattern: str) -> list[tuple[str, int]]:
+    """The files that a URI or a glob names, sorted, as (URI, bytes).
+
+    Raises:
+        UsageError: nothing matches.
+    """
+    fs, path = filesystem(pattern)
+    magic = any(c in path for c in "*?[")
+    # A file whose own name holds a glob character is named by its plain path.
+    if not magic or fs.exists(path):
+        found = {path: fs.info(path)} if fs.exists(path) else {}
+    else:
+        found = fs.glob(path, detail=True)
+    if not found:
+        raise UsageError(f"no file matches {pattern!r}: check the path, and quote a pattern so that the shell keeps it")
+    return sorted((full_uri(fs, p), int(info.get("size") or 0)) for p, info in found.items())
+
+
+def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
+    """Opens a file of any file system for reading."""
+    fs, path = filesystem(uri)
+    return fs.open(path, mode, **options)
+
+
+class HashingWriter(io.RawIOBase):
+    """Writes through to a binary file, and knows the size and the SHA-256 of what went through."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """The position, which is the size."""
+        return self.size
+
+    def write(self, data: Any) -> int:
+        """Writes all of a bytes-like object."""
+        view = memoryview(data).cast("B")
+        self._hash.update(view)
+        self._file.write(view)
+        self.size += view.nbytes
+        return view.nbytes
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written so far."""
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
+    """Writes the file ``root/name`` so that a reader sees all of it or none.
+
+    Local files are written under another name and renamed. Object stores show an upload only once it is complete, so
+    there the file is written under its own name, and dropped if the block raises.
+    """
+    fs, path = filesystem(join(root, name))
+    if isinstance(fs, LocalFileSystem):
+        partial = join(filesystem(root)[1], PARTIAL_DIR, f"{uuid.uuid4().hex}-{PurePosixPath(name).name}")
+        fs.makedirs(fs._parent(partial), exist_ok=True)
+        fs.makedirs(fs._parent(path), exist_ok=True)
+        try:
+            with open(partial, "wb") as file:
+                yield HashingWriter(file)
+            os.replace(partial, path)
+        except BaseException:
+            if os.path.exists(partial):
+                os.remove(partial)
+            raise
+        return
+    upload = fs.open(path, "wb")
+    try:
+        yield HashingWriter(upload)
+    except BaseException:
+        # Closing would publish what was written so far.
+        upload.closed = True
+        getattr(upload, "discard", lambda: None)()
+        raise
+    upload.close()
+
+
+def drop_partial(root: str) -> None:
+    """Removes what writers that were killed left behind."""
+    fs, path = filesystem(join(root, PARTIAL_DIR))
+    if fs.exists(path):
+        fs.rm(path, recursive=True)

@@ -1,0 +1,300 @@
+"""The unit of work: tasks that commit whole, resume where they stood, and account for every row.
+
+An output folder holds ``job.json`` (the configuration), the data files of the tasks, ``stats/<task>.json`` (a task's
+commit, written last) and ``_SUCCESS`` (written when every task is committed and the ledger balances). A reader
+trusts only files that a stats file names.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.errors import UsageError
+from schemas.failures import FAILURES, Failure, Reason
+from schemas.job import VERSION, DataFile, Ledger, Success, TaskStats
+
+# Rows of a Parquet row group: 256 images of 512 px are about 20 MB, small enough to hold and large enough to scan.
+ROW_GROUP = 256
+
+
+class Task(Protocol):
+    """What one element of the pipeline is to do: a small frozen dataclass of JSON values."""
+
+    @property
+    def uri(self) -> str:
+        """The input that it reads, or a part of which it reads."""
+
+    @property
+    def task_id(self) -> str:
+        """A name made of the task's content alone; output files are named after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRun:
+    """One task to run: whole, or just the rows that failed for the reasons in ``retry``, merged with the others."""
+
+    task: Any
+    retry: tuple[Reason, ...] = ()
+
+
+class Worker(Protocol):
+    """Does tasks. Holds what is expensive to load (models), once per process."""
+
+    def run(self, run: TaskRun, folder: "OutputFolder") -> TaskStats:
+        """Does one task and commits it through ``folder.commit``."""
+
+
+class Table:
+    """A Parquet file that is being written, in row groups of ROW_GROUP rows."""
+
+    def __init__(self, name: str, file: storage.HashingWriter, schema: pa.Schema) -> None:
+        self._name, self._file, self._schema = name, file, schema
+        # Nearly every value is unique (images, keys, vectors), so dictionaries would only cost.
+        self._writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Appends rows in order."""
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> DataFile:
+        """Completes the file; returns what it holds."""
+        self._flush()
+        self._writer.close()
+        return DataFile(name=self._name, rows=self._rows, bytes=self._file.size, sha256=self._file.sha256)
+
+    def _flush(self) -> None:
+        if self._waiting_rows:
+            rows = pa.Table.from_batches(self._waiting, schema=self._schema)
+            self._writer.write_table(rows, row_group_size=rows.num_rows)
+        self._rows += self._waiting_rows
+        self._waiting, self._waiting_rows = [], 0
+
+
+class TaskOutput:
+    """What one run of a task writes and counts. Made by ``OutputFolder.commit``."""
+
+    def __init__(self, root: str, task_id: str, files: ExitStack) -> None:
+        self._root, self._task_id, self._files = root, task_id, files
+        self._tables: list[Table] = []
+        self._failures = self.table("failures", FAILURES)
+        self.ledger = Ledger()
+        self.reasons: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
+
+    def table(self, folder: str, schema: pa.Schema) -> Table:
+        """Starts the file ``folder/<task>.parquet``."""
+        name = f"{folder}/{self._task_id}.parquet"
+        self._tables.append(Table(name, self._files.enter_context(storage.write_whole(self._root, name)), schema))
+        return self._tables[-1]
+
+    def fail(self, failure: Failure) -> None:
+        """Records a failed row: its row in ``failures/``, its count in the ledger and by reason."""
+        self.ledger.failed += 1
+        self.reasons[str(failure.reason)] += 1
+        self._failures.write(pa.RecordBatch.from_pylist([asdict(failure)], schema=FAILURES))
+
+    def close(self) -> list[DataFile]:
+        """Completes the tables."""
+        return [table.close() for table in self._tables]
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """The output of a job at a URI."""
+
+    uri: str
+
+    def prepare(self, job: str, config: Mapping[str, Any]) -> None:
+        """Writes ``job.json``, or compares it with the one that is there.
+
+        Args:
+            job: the subcommand.
+            config: what determines the output, as JSON values.
+
+        Raises:
+            UsageError: the folder holds another job, or the same one with another configuration.
+        """
+        record = {"version": VERSION, "job": job, "config": config, "versions": versions()}
+        found = self._read_json("job.json")
+        if found is None:
+            self._write_text("job.json", json.dumps(record, indent=1, sort_keys=True))
+        elif differences := _differences({"job": found["job"], **found["config"]}, {"job": job, **config}):
+            raise UsageError(
+                f"{self.uri} holds the output of another configuration ({'; '.join(differences)}): "
+                "give the old values to resume, or another --output"
+            )
+
+    def committed(self) -> dict[str, TaskStats]:
+        """The stats of every committed task, by task id."""
+        fs, path = storage.filesystem(storage.join(self.uri, "stats"))
+        fs.invalidate_cache()
+        names = sorted(fs.glob(f"{path}/*.json"))
+        with ThreadPoolExecutor(16) as pool:
+            stats = [TaskStats.from_json(text) for text in pool.map(fs.cat_file, names)]
+        return {each.task_id: each for each in stats}
+
+    def stats_names(self) -> set[str]:
+        """The task ids that have a stats file; a listing, cheap enough to poll."""
+        fs, path = storage.filesystem(storage.join(self.uri, "stats"))
+        fs.invalidate_cache()
+        return {name.rsplit("/", 1)[-1].removesuffix(".json") for name in fs.glob(f"{path}/*.json")}
+
+    def stats_stamp(self, task_id: str) -> str:
+        """A value that changes when the stats of a task are written anew."""
+        fs, path = storage.filesystem(storage.join(self.uri, "stats", f"{task_id}.json"))
+        return str(fs.ukey(path))
+
+    def stats(self, task_id: str) -> TaskStats:
+        """The stats of one committed task."""
+        with storage.open_uri(storage.join(self.uri, "stats", f"{task_id}.json")) as file:
+            return TaskStats.from_json(file.read())
+
+    @contextmanager
+    def commit(self, task: Task) -> Iterator["TaskOutput"]:
+        """Runs a task in the block and commits it at the end; nothing of it shows if the block raises.
+
+        An earlier commit of the same task is taken back before its files are replaced: a kill in between leaves the
+        task uncommitted, so that it runs again, never stats that name other files than there are.
+        """
+        started = time.monotonic()
+        with ExitStack() as files:
+            output = TaskOutput(self.uri, task.task_id, files)
+            yield output
+            assert output.ledger.balanced, f"task {task.task_id} lost rows: {output.ledger}"
+            data_files = output.close()
+            self._remove(f"stats/{task.task_id}.json")
+        stats = TaskStats(
+            task_id=task.task_id,
+            task=as_json(task),
+            ledger=output.ledger,
+            reasons=dict(output.reasons),
+            totals=dict(output.totals),
+            files=data_files,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        self._write_text(f"stats/{task.task_id}.json", stats.to_json())
+
+    def read_table(self, stats: TaskStats, folder: str) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a committed task's table."""
+        (name,) = [file.name for file in stats.files if file.name.startswith(f"{folder}/")]
+        with storage.open_uri(storage.join(self.uri, name)) as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=64)
+
+    def take_back(self, stats: TaskStats) -> None:
+        """Undoes the commit of a task and removes its files."""
+        for name in (f"stats/{stats.task_id}.json", *(file.name for file in stats.files)):
+            self._remove(name)
+
+    def start(self) -> None:
+        """Takes the success mark away while there is work to do, and clears what killed writers left."""
+        self._remove("_SUCCESS")
+        storage.drop_partial(self.uri)
+
+    def succeed(self, planned: Iterable[str]) -> Success | None:
+        """Writes ``_SUCCESS`` if every planned task is committed and the ledger balances; else returns None."""
+        committed = self.committed()
+        ledger = sum((stats.ledger for stats in committed.values()), Ledger())
+        if set(planned) - committed.keys() or not ledger.balanced:
+            return None
+        success = Success(
+            tasks=len(committed),
+            ledger=ledger,
+            reasons=_summed(stats.reasons for stats in committed.values()),
+            totals=_summed(
+                {**stats.totals, "bytes": sum(file.bytes for file in stats.files)} for stats in committed.values()
+            ),
+            task_seconds=round(sum(stats.seconds for stats in committed.values()), 3),
+        )
+        self._write_text("_SUCCESS", success.to_json())
+        storage.drop_partial(self.uri)
+        return success
+
+    def _read_json(self, name: str) -> Any:
+        fs, path = storage.filesystem(storage.join(self.uri, name))
+        return json.loads(fs.cat_file(path)) if fs.exists(path) else None
+
+    def _write_text(self, name: str, text: str) -> None:
+        with storage.write_whole(self.uri, name) as file:
+            file.write(text.encode())
+
+    def _remove(self, name: str) -> None:
+        fs, path = storage.filesystem(storage.join(self.uri, name))
+        if fs.exists(path):
+            fs.rm_file(path)
+
+
+def select(
+    planned: Sequence[Task], committed: Mapping[str, TaskStats], retry: Collection[Reason] = ()
+) -> tuple[list[TaskRun], list[TaskStats]]:
+    """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
+
+    An input that could not be read may have been mended: with ``unreadable_input`` in ``retry`` its tasks run whole,
+    and commits that no longer fit the mended file go.
+
+    Raises:
+        UsageError: an input has changed since a task of it was committed.
+    """
+    runs = []
+    for task in planned:
+        stats = committed.get(task.task_id)
+        reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
+        if stats is None or Reason.UNREADABLE_INPUT in reasons:
+            runs.append(TaskRun(task=task))
+        elif stats.task != as_json(task):
+            raise _changed(stats)
+        elif reasons:
+            runs.append(TaskRun(task=task, retry=reasons))
+    ids = {task.task_id for task in planned}
+    uris = {task.uri for task in planned}
+    stale = [stats for stats in committed.values() if stats.task_id not in ids and stats.task["uri"] in uris]
+    for stats in stale:
+        if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
+            raise _changed(stats)
+    return runs, stale
+
+
+def _changed(stats: TaskStats) -> UsageError:
+    return UsageError(
+        f"{stats.task['uri']} has changed since its task {stats.task_id} was committed: "
+        "restore it, or give another --output"
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of the code and of the libraries that results may depend on; recorded with every job, not compared."""
+    return {name: version(name) for name in ("face0", "torch", "facenet-pytorch", "onnxruntime", "pillow", "pyarrow")}
+
+
+def as_json(record: Any) -> Any:
+    """A dataclass as the JSON values that it becomes in a file."""
+    return json.loads(json.dumps(asdict(record)))
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}: {old.get(name)!r} there, {new.get(name)!r} asked for"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]

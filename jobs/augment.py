@@ -1,0 +1,153 @@
+"""Finds and embeds the faces of captioned images, and writes them as Parquet shards.
+
+  face0 augment 'photos/*.tar' --embedder vggface2 --output gs://bucket/shards
+
+Inputs are URIs or patterns: webdataset / img2dataset tars, Parquet with images, folders with captions beside the
+images or in a metadata file, and lists (Parquet, CSV, JSONL) of image URIs. Run the same command again to go on after
+an interruption. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
+
+exit codes: 0 done; 1 more rows failed than --max-failures allows; 2 wrong usage or configuration
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from face0 import readers
+from face0.augment import AugmentConfig, Augmenter
+from face0.crops import Margins
+from face0.dry_run import survey
+from face0.embedders import embedder_config
+from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
+from face0.faces import FaceFilter
+from face0.fetch import Fetcher
+from face0.readers.samples import Columns
+from face0.work import OutputFolder, as_json
+from jobs.options import at_least, failure_budget, numbers, pick_device, reason, report, threads_per_process
+from pipelines.launch import Job
+from pipelines.options import pipeline_options, processes_per_machine, split_options
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 augment", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="INPUT", help="URI or quoted pattern of images with captions")
+    add("--output", required=True, metavar="URI", help="folder for shards, failures and stats")
+    add("--embedder", required=True, metavar="SPEC", help="vggface2, casia, onnx:URI, or random:SEED (for tests)")
+    add("--retry-failed", action="append", default=[], metavar="REASON", type=reason,
+        help="run again just the rows that failed for this reason, and merge; may be repeated")  # fmt: skip
+    add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
+    add("--dry-run", action="store_true", help="plan and try a few rows; print what would be read, written and taken")
+
+    images = parser.add_argument_group("images")
+    images.add_argument("--resolution", type=at_least(1), default=512, metavar="PX",
+        help="side of the training image: a square centre crop, never enlarged (%(default)s)")  # fmt: skip
+    images.add_argument("--max-pixels", type=at_least(1), default=AugmentConfig.max_pixels, metavar="N",
+        help="largest image that is decoded, in pixels (%(default)s)")  # fmt: skip
+    images.add_argument("--max-bytes", type=at_least(1), default=AugmentConfig.max_bytes, metavar="N",
+        help="largest image file (%(default)s)")  # fmt: skip
+
+    faces = parser.add_argument_group("faces")
+    faces.add_argument("--min-face", type=at_least(1, float), default=FaceFilter.min_face, metavar="PX",
+        help="shorter side of the smallest face that counts (%(default)s)")  # fmt: skip
+    faces.add_argument("--min-score", type=at_least(0, float), default=FaceFilter.min_score, metavar="S",
+        help="the detector's score from which a face counts, 0 to 1 (%(default)s)")  # fmt: skip
+    faces.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
+        help="faces kept of one image, the largest (%(default)s)")  # fmt: skip
+    faces.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
+
+    embedder = parser.add_argument_group("embedder")
+    embedder.add_argument("--weights", metavar="URI", help="of vggface2 or casia, if not in torch's cache")
+    embedder.add_argument(
+        "--weights-sha256", metavar="HEX", help="digest that the weights, or the ONNX file, must have"
+    )
+    embedder.add_argument("--margins", type=numbers(4), default=(10.0, 33.0, 10.0, 15.0), metavar="L,T,R,B",
+        help="pixels around the detected box, for Inception-ResNet (the paper's 10,33,10,15)")  # fmt: skip
+    embedder.add_argument("--onnx-size", type=at_least(1), metavar="PX", help="input side, if the model does not say")
+    embedder.add_argument("--onnx-mean", type=numbers(3), default=IMAGENET_MEAN, metavar="R,G,B",
+        help="taken off an input in 0..1 (ImageNet's 0.485,0.456,0.406; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+    embedder.add_argument("--onnx-std", type=numbers(3), default=IMAGENET_STD, metavar="R,G,B",
+        help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+
+    columns = parser.add_argument_group("columns, where their names do not tell")
+    for name in ("image", "caption", "url", "key"):
+        columns.add_argument(f"--{name}-column", metavar="NAME")
+
+    running = parser.add_argument_group("running")
+    running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",
+        help="cut Parquet files, lists and folders into tasks of about so many rows (%(default)s)")  # fmt: skip
+    running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (%(default)s)")
+    running.add_argument("--threads", type=at_least(1), metavar="N", help="CPU threads of each worker process")
+    running.add_argument("--fetch-timeout", type=at_least(0.1, float), default=30.0, metavar="S",
+        help="seconds for one image of a list (%(default)s)")  # fmt: skip
+    running.add_argument("--fetch-retries", type=at_least(0), default=2, metavar="N", help="(%(default)s)")
+    running.add_argument("--fetch-concurrency", type=at_least(1), default=16, metavar="N",
+        help="images of a list fetched at once by a worker (%(default)s)")  # fmt: skip
+    return parser
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadAugmenter:
+    """Loads the worker in each process."""
+
+    config: AugmentConfig
+    fetcher: Fetcher
+    device: str
+    threads: int
+
+    def __call__(self) -> Augmenter:
+        """The worker of this process."""
+        torch.set_num_threads(self.threads)
+        return Augmenter(self.config, self.fetcher, pick_device(self.device), self.threads)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    beam, rest = split_options(argv)
+    args = arguments().parse_args(rest)
+    options = pipeline_options(beam)
+    columns = Columns(image=args.image_column, caption=args.caption_column, url=args.url_column, key=args.key_column)
+    config = AugmentConfig(
+        embedder=embedder_config(
+            args.embedder,
+            weights=args.weights,
+            sha256=args.weights_sha256,
+            margins=Margins(**dict(zip(("left", "top", "right", "bottom"), args.margins, strict=True))),
+            onnx_size=args.onnx_size,
+            onnx_mean=args.onnx_mean,
+            onnx_std=args.onnx_std,
+        ).resolve(),
+        columns=columns,
+        faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
+        resolution=args.resolution,
+        max_pixels=args.max_pixels,
+        max_bytes=args.max_bytes,
+        keep_faceless=args.keep_faceless,
+    )
+    load = LoadAugmenter(
+        config=config,
+        fetcher=Fetcher(
+            timeout=args.fetch_timeout,
+            retries=args.fetch_retries,
+            max_bytes=args.max_bytes,
+            concurrency=args.fetch_concurrency,
+        ),
+        device=args.device,
+        threads=threads_per_process(args.threads, processes_per_machine(options)),
+    )
+    job = Job(
+        name="augment",
+        config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **as_json(config)},
+        planned=readers.plan(args.inputs, columns, args.rows_per_task),
+        folder=OutputFolder(args.output),
+    )
+    if args.dry_run:
+        print(survey(job.planned, job.folder, load()))
+        return 0
+    runs = job.left(args.retry_failed)
+    return report(args.output, job.run(runs, load, options), args.max_failures)

@@ -1,0 +1,43 @@
+"""face0: faces in text-to-image, offline pipelines.
+
+  face0 augment 'photos/*.tar' --embedder vggface2 --output shards    find and embed faces
+  face0 demo                                                           see it work on a few pictures
+
+Every subcommand explains itself: face0 augment --help
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from face0.errors import UsageError
+
+# A job is imported when it is called for, so that --help does not wait for torch.
+JOBS = {"augment": "jobs.augment", "demo": "jobs.demo"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a subcommand. Returns 0: done; 1: it ran, and too much failed; 2: wrong usage or configuration."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in JOBS:
+        print(f"face0: no job {name!r}: give one of {', '.join(JOBS)}", file=sys.stderr)
+        return 2
+    # Libraries warn at import of what is not installed and not needed here (Google's clients, for one).
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
+    try:
+        return importlib.import_module(JOBS[name]).main(rest)
+    except UsageError as error:
+        print(f"face0 {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"face0 {name}: interrupted; the same command goes on where it stood", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the command lines of several jobs share: kinds of values, and the last word of a run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from face0.work import Success
+from schemas.failures import Reason
+
+
+@dataclass(frozen=True)
+class FailureBudget:
+    """How many failed rows a job may have and still end well: a count, or a share of the rows read."""
+
+    value: float
+    is_share: bool
+
+    def allows(self, failed: int, read: int) -> bool:
+        """Whether so many failures are within it."""
+        return failed <= (self.value * read if self.is_share else self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g}" if not self.is_share else f"{100 * self.value:.4g}%"
+
+
+def failure_budget(text: str) -> FailureBudget:
+    """Parses ``100`` or ``1%``."""
+    share = text.endswith("%")
+    value = float(text.removesuffix("%"))
+    if value < 0 or (share and value > 100):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count, or a share from 0% to 100%")
+    return FailureBudget(value / 100 if share else value, share)
+
+
+def at_least(low: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
+    """A parser of numbers that refuses those below ``low``."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not value >= low:
+            raise argparse.ArgumentTypeError(f"{text} is below {low:g}")
+        return value
+
+    return parse
+
+
+def reason(text: str) -> Reason:
+    """Parses a failure reason."""
+    if text not in list(Reason):
+        raise argparse.ArgumentTypeError(f"no reason {text!r}: give one of {', '.join(Reason)}")
+    return Reason(text)
+
+
+def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
+    """A parser of so many numbers with commas between them."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        values = tuple(float(part) for part in text.split(","))
+        if len(values) != count:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {count} numbers with commas between them")
+        return values
+
+    return parse
+
+
+def pick_device(name: str) -> str:
+    """The torch device for ``auto`` (a GPU if there is one), or the one that was named."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def threads_per_process(asked: int | None, processes: int) -> int:
+    """Threads for each of so many worker processes of one machine, so that together they fill its cores once."""
+    return asked or max(1, len(os.sched_getaffinity(0)) // processes)
+
+
+def report(output: str, success: Success | None, budget: FailureBudget) -> int:
+    """Prints where every row went and where the output is; returns the exit code."""
+    if success is None:
+        print(f"not finished: tasks are missing in {output}; the same command goes on with them", file=sys.stderr)
+        return 1
+    print(success.ledger)
+    for name, count in success.reasons.items():
+        print(f"  {name}: {count:,}")
+    print(f"{output}: {', '.join(f'{count:,} {name}' for name, count in success.totals.items())}")
+    if budget.allows(success.ledger.failed, success.ledger.read):
+        return 0
+    print(
+        f"{success.ledger.failed:,} rows failed, more than --max-failures {budget}: see {output}/failures/, "
+        "and --retry-failed REASON for those that may pass now",
+        file=sys.stderr,
+    )
+    return 1

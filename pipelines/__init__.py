@@ -1,0 +1,1 @@
+"""Beam transforms: they wire, they do not compute. All Beam lives here."""

@@ -1,0 +1,46 @@
+"""A job from its plan to its success mark: what augment and generate do alike."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from face0.progress import Progress
+from face0.work import OutputFolder, Task, TaskRun, Worker, select
+from pipelines import work
+from schemas.failures import Reason
+from schemas.job import Success
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job and where it stands.
+
+    Attributes:
+        name: the subcommand.
+        config: what determines the output, as JSON values; a resumed job must have the same.
+        planned: the tasks.
+        folder: where the output goes.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    planned: Sequence[Task]
+    folder: OutputFolder
+
+    def left(self, retry: Collection[Reason] = ()) -> list[TaskRun]:
+        """Opens the output folder and says what is left to run there. Raises UsageError as its parts do."""
+        self.folder.prepare(self.name, self.config)
+        runs, stale = select(self.planned, self.folder.committed(), retry)
+        for stats in stale:
+            self.folder.take_back(stats)
+        return runs
+
+    def run(self, runs: Sequence[TaskRun], load: Callable[[], Worker], options: PipelineOptions) -> Success | None:
+        """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
+        if runs:
+            self.folder.start()
+            with Progress(self.folder, runs):
+                work.run(runs, load, self.folder.uri, options)
+        return self.folder.succeed(task.task_id for task in self.planned)

@@ -1,0 +1,1 @@
+"""What crosses storage between the stages: Arrow schemas and JSON records, with their versions."""

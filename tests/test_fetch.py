@@ -1,0 +1,329 @@
+"""Fetching: in order, within limits, and never an exception for a bad row."""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import fsspec
+import pytest
+
+from face0 import fetch
+from face0.fetch import Fetcher
+from face0.readers.samples import Sample
+from schemas.failures import Failure, Reason, Stage
+
+
+def sample(uri: str, key: str = "k") -> Sample:
+    return Sample(key=key, source=uri, caption="c", uri=uri)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+        self.stopping = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by path: ``/status/404``, ``/flaky/503/2`` (fails twice), ``/size/100``, ``/drip``, ``/hang``..."""
+
+    server: Server
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        raise AssertionError("one request an image, no HEAD")
+
+    def do_GET(self) -> None:
+        with self.server.lock:
+            self.server.requests[self.path] += 1
+            self.server.now += 1
+            self.server.most = max(self.server.most, self.server.now)
+        try:
+            kind, *arguments = self.path.strip("/").split("/")
+            getattr(self, f"get_{kind.partition('?')[0]}")(*arguments)
+        finally:
+            with self.server.lock:
+                self.server.now -= 1
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def get_echo(self, *_: str) -> None:
+        self.answer(200, self.path.encode())
+
+    def get_status(self, status: str) -> None:
+        self.answer(int(status), b"<html>not the image</html>")
+
+    def get_flaky(self, status: str, failures: str) -> None:
+        failing = self.server.requests[self.path] <= int(failures)
+        self.answer(int(status) if failing else 200, b"" if failing else b"at last")
+
+    def get_redirect(self, count: str) -> None:
+        self.answer(302, Location=f"/redirect/{int(count) - 1}" if int(count) else "/echo/target")
+
+    def get_size(self, size: str) -> None:
+        self.answer(200, b"x" * int(size))
+
+    def get_endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.stopping.is_set():
+            self.wfile.write(b"x" * 65536)
+
+    def get_short(self) -> None:
+        self.answer(200, b"x" * 10, **{"Content-Length": "100"})
+
+    def get_drip(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        while not self.server.stopping.wait(0.05):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+
+    def get_hang(self, *_: str) -> None:
+        self.server.stopping.wait(30)
+
+    def get_slow(self, seconds: str, *_: str) -> None:
+        self.server.stopping.wait(float(seconds))
+        self.answer(200, self.path.encode())
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(Server, "handle_error", lambda *_: None)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.stopping.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fetch_one(uri: str, **options) -> Sample | Failure:
+    (row,) = Fetcher(**{"timeout": 5.0, **options}).fetch([sample(uri)])
+    return row
+
+
+def reason_of(uri: str, **options) -> Reason:
+    row = fetch_one(uri, **options)
+    assert isinstance(row, Failure)
+    assert (row.key, row.source, row.stage) == ("k", uri, Stage.FETCH)
+    assert row.message.startswith(uri)
+    return row.reason
+
+
+def test_data_arrives_and_the_rest_of_the_row_stays(server):
+    uri = f"{server.url}/echo/a%20b.jpg?x=http://c::d&y=é"
+    row = fetch_one(uri)
+    assert (row.key, row.source, row.caption, row.uri) == ("k", uri, "c", None)
+    assert row.data.startswith(b"/echo/a%20b.jpg?x=http://c::d")
+
+
+def test_order_is_kept_and_other_rows_pass(server):
+    rows: list[Sample | Failure] = []
+    for i in range(40):
+        rows.append(sample(f"{server.url}/slow/{0.1 if i % 7 == 0 else 0}/{i}", f"web{i}"))
+        rows.append(Sample(key=f"data{i}", source="tar", caption=None, data=b"d"))
+        rows.append(Failure(key=f"bad{i}", source="tar", stage=Stage.READ, reason=Reason.EMPTY, message="m"))
+    found = list(Fetcher(concurrency=4).fetch(rows))
+    assert [row.key for row in found] == [row.key for row in rows]
+    assert [row for row in found if not row.key.startswith("web")] == [
+        row for row in rows if not row.key.startswith("web")
+    ]
+    assert all(row.data for row in found if row.key.startswith("web"))
+
+
+def test_rows_with_data_are_not_held_back():
+    taken = []
+
+    def rows():
+        for i in range(5):
+            taken.append(i)
+            yield Sample(key=str(i), source="tar", caption=None, data=b"d")
+
+    found = Fetcher(concurrency=16).fetch(rows())
+    next(found)
+    assert taken == [0]
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "requests"),
+    [
+        (404, Reason.FETCH_404, 1),
+        (410, Reason.FETCH_404, 1),
+        (401, Reason.FETCH_DENIED, 1),
+        (403, Reason.FETCH_DENIED, 1),
+        (400, Reason.FETCH_ERROR, 1),
+        (429, Reason.FETCH_ERROR, 3),
+        (500, Reason.FETCH_ERROR, 3),
+        (503, Reason.FETCH_ERROR, 3),
+    ],
+)
+def test_status_is_a_reason_and_only_passing_trouble_is_tried_again(server, status, reason, requests):
+    assert reason_of(f"{server.url}/status/{status}") == reason
+    assert server.requests[f"/status/{status}"] == requests
+
+
+def test_trouble_that_passes(server):
+    assert fetch_one(f"{server.url}/flaky/500/2").data == b"at last"
+    assert fetch_one(f"{server.url}/flaky/429/1").data == b"at last"
+    assert reason_of(f"{server.url}/flaky/502/1", retries=0) == Reason.FETCH_ERROR
+
+
+def test_redirects_are_followed_but_not_for_ever(server):
+    assert fetch_one(f"{server.url}/redirect/3").data == b"/echo/target"
+    assert reason_of(f"{server.url}/redirect/50") == Reason.FETCH_ERROR
+
+
+@pytest.mark.parametrize("path", ["hang", "drip"])
+def test_server_that_does_not_come_to_an_end_is_a_timeout(server, path):
+    began = time.monotonic()
+    assert reason_of(f"{server.url}/{path}", timeout=0.3, retries=1) == Reason.FETCH_TIMEOUT
+    assert 0.6 <= time.monotonic() - began < 3
+    assert server.requests[f"/{path}"] == 2
+
+
+def test_size_is_capped_whatever_the_server_says(server):
+    assert len(fetch_one(f"{server.url}/size/1000", max_bytes=1000).data) == 1000
+    assert reason_of(f"{server.url}/size/1001", max_bytes=1000) == Reason.TOO_LARGE
+    assert reason_of(f"{server.url}/endless", max_bytes=3_000_000) == Reason.TOO_LARGE
+    assert fetch_one(f"{server.url}/size/3000000").data == b"x" * 3_000_000
+    assert fetch_one(f"{server.url}/size/0").data == b""
+
+
+def test_body_that_is_cut_short_is_no_image(server):
+    assert reason_of(f"{server.url}/short") == Reason.FETCH_ERROR
+    assert server.requests["/short"] == 3
+
+
+def test_number_of_requests_at_a_time_is_bounded(server):
+    rows = [sample(f"{server.url}/slow/0.05/{i}") for i in range(40)]
+    found = list(Fetcher(concurrency=5).fetch(rows))
+    assert all(isinstance(row, Sample) for row in found)
+    assert server.most == 5
+
+
+def test_more_requests_at_a_time_than_the_client_has_by_default(server):
+    rows = [sample(f"{server.url}/slow/0.5/{i}") for i in range(120)]
+    list(Fetcher(concurrency=120).fetch(rows))
+    assert server.most > 100
+
+
+def test_look_ahead_is_bounded(server):
+    taken = []
+
+    def rows():
+        for i in range(1000):
+            taken.append(i)
+            yield sample(f"{server.url}/echo/{i}")
+
+    found = Fetcher(concurrency=4).fetch(rows())
+    for i in range(50):
+        next(found)
+        assert len(taken) <= i + 1 + 8
+    found.close()
+
+
+def fetch_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fetch")]
+
+
+def test_closing_early_breaks_requests_off(server):
+    rows = [sample(f"{server.url}/echo/first"), *(sample(f"{server.url}/hang/{i}") for i in range(20))]
+    found = Fetcher(concurrency=4, timeout=20).fetch(rows)
+    assert next(found).data == b"/echo/first"
+    time.sleep(0.2)
+    began = time.monotonic()
+    found.close()
+    assert time.monotonic() - began < 3
+    assert fetch_threads() == []
+
+
+def test_closing_early_ends_the_wait_between_tries(server, monkeypatch):
+    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 20.0)
+    found = Fetcher().fetch([sample(f"{server.url}/echo/first"), sample(f"{server.url}/status/500")])
+    next(found)
+    time.sleep(0.2)
+    began = time.monotonic()
+    found.close()
+    assert time.monotonic() - began < 3
+    assert fetch_threads() == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "nosuch://a/b.jpg",
+        "http://",
+        "http://[::1",
+        "http://127.0.0.1:1/a.jpg",
+        "http://no.such.host.invalid/a",
+        "data:,",
+    ],
+)
+def test_uri_that_leads_nowhere(monkeypatch, uri):
+    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 0.01)
+    row = fetch_one(uri)
+    assert isinstance(row, Sample) if uri == "data:," else row.reason == Reason.FETCH_ERROR
+
+
+def test_local_files(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "pipelink.jpg").symlink_to(tmp_path / "pipe.jpg")
+    assert fetch_one(f"{tmp_path}/a.jpg").data == b"image"
+    assert fetch_one(f"file://{tmp_path}/link.jpg").data == b"image"
+    assert reason_of(f"{tmp_path}/gone.jpg") == Reason.FETCH_404
+    assert reason_of(f"{tmp_path}/a.jpg/b.jpg") == Reason.FETCH_404
+    assert reason_of(str(tmp_path)) == Reason.FETCH_ERROR
+    assert reason_of(f"{tmp_path}/pipe.jpg") == Reason.UNSUPPORTED
+    assert reason_of(f"{tmp_path}/pipelink.jpg") == Reason.UNSUPPORTED
+    assert reason_of("/dev/zero") == Reason.UNSUPPORTED
+    assert reason_of(f"{tmp_path}/a.jpg", max_bytes=4) == Reason.TOO_LARGE
+    assert reason_of(f"{tmp_path}/nul\0.jpg") == Reason.FETCH_ERROR
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_local_file_that_may_not_be_read(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    (tmp_path / "a.jpg").chmod(0)
+    assert reason_of(f"{tmp_path}/a.jpg") == Reason.FETCH_DENIED
+
+
+def test_another_file_system():
+    with fsspec.open("memory://fetch/a.jpg", "wb") as file:
+        file.write(b"image")
+    assert fetch_one("memory://fetch/a.jpg").data == b"image"
+    assert reason_of("memory://fetch/gone.jpg") == Reason.FETCH_404
+
+
+def test_file_system_that_denies(monkeypatch):
+    def denied(uri):
+        raise PermissionError(uri)
+
+    monkeypatch.setattr(fetch, "filesystem", denied)
+    assert reason_of("s3://bucket/a.jpg") == Reason.FETCH_DENIED
