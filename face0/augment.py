@@ -18,7 +18,7 @@ from face0.fetch import Fetcher
 from face0.images import BadImage, TrainingImage, decode, training_image
 from face0.readers.samples import Columns, Sample
 from face0.threads import ordered_map
-from face0.work import OutputFolder, TaskOutput, TaskRun
+from face0.work import OutputFolder, TaskOutput, TaskRun, input_changed
 from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
@@ -169,26 +169,38 @@ def settle(
 ) -> Iterator[Sample | Outcome]:
     """Replaces each sample that need not run again by its outcome in the earlier commit.
 
-    Samples come in the order of that commit, so its rows are streamed along; rows in neither table had no face.
+    Samples come in the order of that commit, so its rows are streamed along; rows in neither table had no face. A key
+    alone does not tell rows apart: one that fails before its image is read may share it with a good one.
+
+    Raises:
+        UsageError: these are not the rows of that commit.
     """
     failures = {
-        row["key"]: Failure(**row)
+        (row["key"], row["source"]): Failure(**row)
         for batch in folder.read_table(stats, "failures")
         for row in batch.to_pylist()
         if row["reason"] != Reason.DUPLICATE_KEY
     }
     kept = (batch.slice(i, 1) for batch in folder.read_table(stats, "shards") for i in range(batch.num_rows))
     head = next(kept, None)
+    faceless = 0
     for row in rows:
         if isinstance(row, Failure):
             yield row
-        elif (failure := failures.get(row.key)) is not None:
+        elif (failure := failures.get((row.key, row.source))) is not None:
             yield row if failure.reason in retry else failure
-        elif head is not None and head.column("key")[0].as_py() == row.key:
+        elif head is not None and _identity(head) == (row.key, row.source):
             yield Kept(head)
             head = next(kept, None)
         else:
+            faceless += 1
             yield NoFace()
+    if head is not None or faceless != stats.ledger.no_face:
+        raise input_changed(stats)
+
+
+def _identity(row: pa.RecordBatch) -> tuple[str, str]:
+    return row.column("key")[0].as_py(), row.column("source")[0].as_py()
 
 
 def _failure(sample: Sample, stage: Stage, reason: Reason, message: str) -> Failure:

@@ -43,7 +43,7 @@ def crop_boxes(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
     crops = np.empty((len(boxes), size, size, 3), np.uint8)
     for crop, (x0, y0, x1, y1) in zip(crops, boxes.tolist(), strict=True):
         if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
-            crop[:] = image.resize((size, size), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
+            crop[:] = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1)))
             continue
         # Only a little canvas around the box, so that a face at the edge of a large image costs no copy of it.
         left, top = int(np.floor(x0)), int(np.floor(y0))
@@ -52,7 +52,7 @@ def crop_boxes(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
         if seen[0] < seen[2] and seen[1] < seen[3]:
             canvas.paste(image.crop(seen), (seen[0] - left, seen[1] - top))
         box = (x0 - left, y0 - top, x1 - left, y1 - top)
-        crop[:] = canvas.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        crop[:] = np.asarray(canvas.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return crops
 
 
@@ -82,7 +82,7 @@ def align(pixels: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
     # Both count from the centre of a pixel; Pillow's coordinates count from its corner.
     matrices = similarity(landmarks + 0.5, (ARCFACE_POINTS + 0.5) * (size / 112))
     for crop, matrix in zip(crops, matrices, strict=True):
-        crop[:] = _warp(image, matrix, size)
+        crop[:] = np.asarray(_warp(image, matrix, size))
     return crops
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
@@ -20,6 +20,7 @@ _BACKOFF_SECONDS = 0.25  # before the first retry; doubled for every further one
 _CHUNK_BYTES = 2**20
 
 _Row = Sample | Failure
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +40,12 @@ class Fetcher:
     max_bytes: int = 64 * 2**20
     concurrency: int = 16
 
-    def fetch(self, rows: Iterable[_Row]) -> Iterator[_Row]:
+    def fetch(self, rows: Iterable[T]) -> Iterator[T | Sample | Failure]:
         """Gives every Sample that has only a ``uri`` its ``data``, or makes it a Failure; all others pass through.
 
         The order is kept, and no row raises. To close the iterator early breaks off the requests under way.
         """
-        waiting: deque[Future[_Row]] = deque()
+        waiting: deque[Future[T | Sample | Failure]] = deque()
         with _workers(self) as (pool, web, closing):
             for row in rows:
                 if isinstance(row, Sample) and row.data is None and row.uri is not None:
@@ -70,9 +71,9 @@ class Fetcher:
         raise AssertionError("the last attempt returns")
 
 
-def _done(row: _Row) -> Future[_Row]:
+def _done(row: T) -> Future[T]:
     """A row that needs no work, in the queue with those that do."""
-    future: Future[_Row] = Future()
+    future: Future[T] = Future()
     future.set_result(row)
     return future
 

@@ -1,15 +1,7 @@
-"""Untrusted image bytes to sRGB pixels, and the square training image that is cut from them.
-
-The header of a file is read here, before Pillow sees it: Pillow's own readers of WebP and GIF allocate the whole canvas
-as they open, so that a limit checked after ``Image.open`` would be checked too late.
-"""
+"""Untrusted image bytes to sRGB pixels, and the square training image that is cut from them."""
 
 import io
-import re
-import struct
 import warnings
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +13,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from face0.image_headers import HEADERS, BadImage, Header, check_size, sniff
 from schemas.failures import Reason
 
 # Pillow's limit is one number for the whole process. Ours goes by call, and is checked before Pillow allocates.
@@ -28,8 +21,6 @@ Image.MAX_IMAGE_PIXELS = None
 # Once, here: warnings.catch_warnings swaps the state of the whole process, and decode runs in many threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-BOMB_PIXELS_PER_BYTE = 50  # a photo has 0.5 to 10; a plain PNG can have 1,000 and be harmless when small
-MAX_JPEG_SCANS = 200  # an encoder writes 10. Empty scans cost a few bytes each, and a pass over the image
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, 0  # 0 is 4:4:4: half the resolution of colour would be lost on eyes and lips
 REDUCING_GAP = 3.0  # shrink by whole factors first, down to 3 x the target: as good as LANCZOS alone, and faster
 SAME_COLOUR = 2  # a profile that moves no colour by more than this many levels of 255 is sRGB under another name
@@ -46,18 +37,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SRGB = ImageCms.createProfile("sRGB")
-
-
-class BadImage(Exception):
-    """An image that cannot be used, as is to be expected among millions: a row of failures, not an error."""
-
-    def __init__(self, reason: Reason, message: str):
-        super().__init__(reason, message)
-        self.reason = reason
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.message}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +68,9 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
     Raises:
         BadImage: nothing else, but for MemoryError.
     """
-    name = _sniff(data)
-    header = _HEADERS[name](data)
-    _check_size(header.width, header.height, len(data), max_pixels)
+    name = sniff(data)
+    header = HEADERS[name](data)
+    check_size(header.width, header.height, len(data), max_pixels)
     if header.end > len(data):
         raise BadImage(Reason.TRUNCATED, f"{name} of {header.end:,} bytes or more ends after {len(data):,}")
     try:
@@ -126,16 +105,16 @@ def training_image(decoded: DecodedImage, data: bytes, resolution: int) -> Train
 # --- From the opened file to pixels
 
 
-def _decode(data: bytes, name: str, header: "_Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
+def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
     image = _open(data, name)
-    _check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
+    check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
     plain = _is_plain(image, header)
     if smallest_side is not None and isinstance(image, JpegImageFile):
         full = image.size
         image.draft(None, (2 * smallest_side, 2 * smallest_side))
         plain = plain and image.size == full
     image.load()
-    _check_size(*image.size, len(data), max_pixels)
+    check_size(*image.size, len(data), max_pixels)
     colour, alpha = _separate(image, header.bits)
     rgb, converted = _to_srgb(colour, image.info.get("icc_profile"))
     turn = _TURNS.get(_orientation(image))
@@ -148,7 +127,7 @@ def _decode(data: bytes, name: str, header: "_Header", max_pixels: int, smallest
     return DecodedImage(pixels=np.array(rgb), faithful=plain and not converted and turn is None, format=name)
 
 
-def _is_plain(image: ImageFile.ImageFile, header: "_Header") -> bool:
+def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
     """Whether the file, just opened, holds 8-bit RGB or grey in one frame, and (for TIFF) upright.
 
     Pillow turns a TIFF as it loads, and then forgets that it did: this is the moment to ask.
@@ -240,242 +219,6 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     return transform if np.abs(np.asarray(transform.apply(probe)) - before).max() > SAME_COLOUR else None
 
 
-# --- What the bytes are
-
-
-_SIGNATURES = {  # a dot is any byte
-    "JPEG": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "WEBP": (b"RIFF....WEBP",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-}
-_UNSUPPORTED = {
-    "BMP": rb"BM.{4}\0{4}",
-    "HEIC": rb".{4}ftyp(hei|hev|mif1|msf1)",
-    "AVIF": rb".{4}ftypavi[fs]",
-    "ICO": rb"\0\0[\1\2]\0[^\0]",
-    "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
-    "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
-    "JPEG XR": rb"II\xbc[\0\1]",
-    "PSD": rb"8BP[SB]",
-    "PNM": rb"P[1-7]\s+[#\d]",
-    "QOI": rb"qoif",
-    "OpenEXR": rb"\x76\x2f\x31\x01",
-    "Radiance HDR": rb"#\?R(ADIANC|GB)E",
-    "DDS": rb"DDS ",
-    "ICNS": rb"icns",
-    "MNG": rb"\x8a[MJ]NG",
-    "XCF": rb"gimp xcf",
-}
-_NO_IMAGES = {
-    "an HTML page": rb"(?i)\s*(<[^>]*>\s*)*?<(!doctype html|html|head|body|title|script)\b",
-    "an SVG drawing": rb"(?i)[^\0]*?<svg\b",
-    "XML": rb"\s*<\?xml",
-    "a PDF": rb"\s*%PDF",
-    "JSON": rb'\s*[{\[]\s*["{\[\]}]',
-    "a ZIP archive": rb"PK\x03\x04",
-    "gzip": rb"\x1f\x8b",
-    "a video": rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI",
-    "text": rb"[\t\n\r\x20-\x7e\x80-\xff]+\Z",
-}
-
-
-def _sniff(data: bytes) -> str:
-    """The name of the format, by its signature. Raises BadImage where it is none of ours, with what it is instead."""
-    if not data:
-        raise BadImage(Reason.EMPTY, "no bytes at all")
-    for name, signatures in _SIGNATURES.items():
-        if any(_agree(signature, data) for signature in signatures):
-            if len(data) < len(signatures[0]):
-                raise BadImage(Reason.TRUNCATED, f"ends after {len(data)} bytes, within the signature of a {name}")
-            return name
-    start = data[:1024].removeprefix(b"\xef\xbb\xbf")
-    for name, pattern in _UNSUPPORTED.items():
-        if re.match(pattern, start, re.DOTALL):
-            raise BadImage(Reason.UNSUPPORTED, f"{name} is not read: convert it to {', '.join(_SIGNATURES)}")
-    for what, pattern in _NO_IMAGES.items():
-        if re.match(pattern, start, re.DOTALL):
-            raise BadImage(Reason.NOT_AN_IMAGE, f"this is {what}, not an image: it begins with {data[:16]!r}")
-    raise BadImage(Reason.NOT_AN_IMAGE, f"no known image begins with {data[:16]!r}")
-
-
-def _agree(signature: bytes, data: bytes) -> bool:
-    """Whether the data begins with a signature, or is cut within it."""
-    return all(want in (have, ord(".")) for want, have in zip(signature, data, strict=False))
-
-
-# --- Headers: the size of the image, and how long a whole file is at least
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Header:
-    width: int  # of what a decoder will allocate: the canvas, or the tile where that is larger
-    height: int
-    end: int  # where the last byte that is needed ends: beyond the end of the data if this is cut short
-    bits: int = 8  # of a sample
-
-
-def _check_size(width: int, height: int, size: int, max_pixels: int) -> None:
-    """Raises BadImage for an image without pixels, or with too many."""
-    if width <= 0 or height <= 0:
-        raise BadImage(Reason.ZERO_SIZE, f"{width} x {height} pixels")
-    pixels = width * height
-    if pixels > max_pixels:
-        reason = Reason.BOMB if pixels > BOMB_PIXELS_PER_BYTE * size else Reason.TOO_LARGE
-        raise BadImage(reason, f"{width} x {height} pixels in {size:,} bytes; the limit is {max_pixels:,} pixels")
-
-
-def _read(data: bytes, at: int, layout: str) -> tuple[int, ...]:
-    """Numbers at a position. Raises BadImage if the data ends before."""
-    if at + struct.calcsize(layout) > len(data):
-        raise BadImage(Reason.TRUNCATED, f"ends after {len(data):,} bytes, within the header or what it points to")
-    return struct.unpack_from(layout, data, at)
-
-
-def _jpeg_header(data: bytes) -> _Header:
-    """Walks the segments, so that the thumbnail within one of them is stepped over."""
-    at, frame = 2, None
-    while True:
-        at = data.find(b"\xff", at)
-        (marker,) = _read(data, at + 1 if at >= 0 else len(data), "B")
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # stuffing, and markers without a segment
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker == 0xD9:
-            raise BadImage(Reason.CORRUPT, "JPEG without an image")
-        (length,) = _read(data, at + 2, ">H")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = _read(data, at + 4, ">BHHB")
-        at += 2 + length
-        if marker == 0xDA:
-            break
-    if frame is None:
-        raise BadImage(Reason.CORRUPT, "JPEG without a frame header")
-    bits, height, width, channels = frame
-    if bits != 8 or channels not in (1, 3, 4):
-        raise BadImage(Reason.UNSUPPORTED, f"JPEG with {channels} channels of {bits} bits")
-    if (scans := data.count(b"\xff\xda", at)) > MAX_JPEG_SCANS:
-        raise BadImage(Reason.BOMB, f"JPEG with {scans} scans; the limit is {MAX_JPEG_SCANS}")
-    end = data.find(b"\xff\xd9", at)  # cannot occur within a scan, where 00 follows every FF
-    return _Header(width=width, height=height, end=end + 2 if end >= 0 else len(data) + 2)
-
-
-def _png_header(data: bytes) -> _Header:
-    """Walks the chunks to the last, and checks those that matter: Pillow does not look at the checksum of pixels."""
-    width, height = _read(data, 16, ">II")
-    (bits,) = _read(data, 24, "B")
-    if data[12:16] != b"IHDR":
-        raise BadImage(Reason.CORRUPT, f"PNG that begins with {data[12:16]!r}")
-    at, kind, view = 8, b"", memoryview(data)
-    while kind != b"IEND":
-        if at + 8 > len(data):
-            return _Header(width=width, height=height, end=at + 8, bits=bits)
-        (length,) = _read(data, at, ">I")
-        kind, end = data[at + 4 : at + 8], at + 12 + length
-        if end <= len(data) and kind.isupper():
-            (checksum,) = _read(data, end - 4, ">I")
-            if zlib.crc32(view[at + 4 : end - 4]) != checksum:
-                raise BadImage(Reason.CORRUPT, f"PNG with a wrong checksum of {kind!r}")
-        at = end
-    return _Header(width=width, height=height, end=at, bits=bits)
-
-
-def _webp_header(data: bytes) -> _Header:
-    (size,) = _read(data, 4, "<I")
-    _read(data, 29, "B")  # the longest header
-    kind = data[12:16]
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    elif kind == b"VP8L":
-        (packed,) = _read(data, 21, "<I")
-        width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
-    elif kind == b"VP8 ":
-        width, height = (side & 0x3FFF for side in _read(data, 26, "<HH"))
-    else:
-        raise BadImage(Reason.CORRUPT, f"WebP that begins with {kind!r}")
-    return _Header(width=width, height=height, end=8 + size)
-
-
-def _gif_header(data: bytes) -> _Header:
-    """Walks the blocks to the end of the first frame. A frame may be larger than the screen it stands on."""
-    width, height, flags = _read(data, 6, "<HHB")
-    at = 13 + _colour_table(flags)
-    while True:
-        (block,) = _read(data, at, "B")
-        if block == 0x3B:
-            raise BadImage(Reason.CORRUPT, "GIF without an image")
-        if block == 0x2C:
-            left, top, wide, high, flags = _read(data, at + 1, "<HHHHB")
-            end = _after_blocks(data, at + 11 + _colour_table(flags))
-            return _Header(width=max(width, left + wide), height=max(height, top + high), end=end)
-        if block == 0x21:
-            label, length = _read(data, at + 1, "BB")
-            at = _after_blocks(data, at + 2)
-            if length == 0 and label != 0xFE:  # Pillow reads on here: stay in step, or it might see another size
-                at = _after_blocks(data, at)
-        else:
-            at += 1
-
-
-def _colour_table(flags: int) -> int:
-    """Bytes of the colour table of a GIF."""
-    return 6 << (flags & 7) if flags & 128 else 0
-
-
-def _after_blocks(data: bytes, at: int) -> int:
-    """Where a chain of sub-blocks ends, each of which begins with its length."""
-    while length := _read(data, at, "B")[0]:
-        at += 1 + length
-    return at + 1
-
-
-_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_TIFF_INTEGERS = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
-_WIDTH, _HEIGHT, _BITS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 322, 323
-_DATA = {273: 279, 324: 325}  # where the strips and the tiles lie: how long they are
-
-
-def _tiff_header(data: bytes) -> _Header:
-    """Reads the first directory. All that it points to must be there."""
-    order = "<" if data.startswith(b"II") else ">"
-    big = b"+" in data[2:4]
-    number, inline, stride = ("Q", 8, 20) if big else ("I", 4, 12)
-    (at,) = _read(data, inline, order + number)
-    (entries,) = _read(data, at, order + ("Q" if big else "H"))
-    first = at + (8 if big else 2)
-    end = first + entries * stride + inline
-    tags: dict[int, np.ndarray] = {}
-    for entry in range(first, first + entries * stride, stride):
-        tag, kind, count = _read(data, entry, order + "HH" + number)
-        where, size = entry + stride - inline, count * _TIFF_SIZES.get(kind, 1)
-        if size > inline:
-            (where,) = _read(data, where, order + number)
-        end = max(end, where + size)
-        if kind in _TIFF_INTEGERS and count and where + size <= len(data):
-            tags[tag] = np.frombuffer(data, order + _TIFF_INTEGERS[kind], count, where)
-    for offsets, lengths in _DATA.items():
-        if offsets in tags and lengths in tags:
-            n = min(len(tags[offsets]), len(tags[lengths]))
-            end = max(end, int((tags[offsets][:n].astype(float) + tags[lengths][:n]).max()))
-    if end <= len(data) and not (_WIDTH in tags and _HEIGHT in tags):
-        raise BadImage(Reason.CORRUPT, "TIFF without a size")
-    sides = {tag: int(tags[tag][0]) if tag in tags else 1 for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)}
-    return _Header(
-        width=sides[_WIDTH] and max(sides[_WIDTH], sides[_TILE_WIDTH]),  # a size of 0 stays 0
-        height=sides[_HEIGHT] and max(sides[_HEIGHT], sides[_TILE_HEIGHT]),
-        end=end,
-        bits=int(tags[_BITS].max()) if _BITS in tags else 1,
-    )
-
-
-_HEADERS: dict[str, Callable[[bytes], _Header]] = {
-    "JPEG": _jpeg_header,
-    "PNG": _png_header,
-    "WEBP": _webp_header,
-    "GIF": _gif_header,
-    "TIFF": _tiff_header,
-}
 # The classes, rather than Image.open: they say what is wrong instead of "cannot identify", and a JPEG with a broken
 # index of further pictures (MPO) is still a JPEG.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {

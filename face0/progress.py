@@ -13,15 +13,15 @@ from schemas.job import Ledger
 class Progress:
     """Prints done/total, rows/s and time left while the block runs: in place on a terminal, else now and then."""
 
-    def __init__(self, folder: OutputFolder, runs: Sequence[TaskRun], *, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, folder: OutputFolder, runs: Sequence[TaskRun], *, stream: TextIO | None = None) -> None:
         self._folder = folder
         self._waiting = {run.task.task_id for run in runs}
         # Tasks that run again are committed already: their stats count once they are written anew.
         self._before = {i: folder.stats_stamp(i) for i in self._waiting & folder.stats_names()}
         self._total = len(runs)
         self._ledger = Ledger()
-        self._stream = stream
-        self._live = stream.isatty()
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._watch, daemon=True)

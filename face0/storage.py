@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractBufferedFile
 
 from face0.errors import UsageError
 
@@ -20,6 +21,9 @@ PARTIAL_DIR = "_partial"
 
 def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a URI and the path on it. Raises UsageError for a protocol that is not installed."""
+    if uri.startswith("/"):
+        # fsspec would take "::" within a path for a chain of file systems, and "://" for the end of a protocol.
+        return LocalFileSystem(), os.path.normpath(uri)
     try:
         fs, path = fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
@@ -116,9 +120,13 @@ def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
     try:
         yield HashingWriter(upload)
     except BaseException:
-        # Closing would publish what was written so far.
-        upload.closed = True
-        getattr(upload, "discard", lambda: None)()
+        if isinstance(upload, AbstractBufferedFile):
+            # Closing would publish what was written so far.
+            upload.closed = True
+            upload.discard()
+        else:  # it has shown since it was opened
+            upload.close()
+            fs.rm_file(path)
         raise
     upload.close()
 

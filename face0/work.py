@@ -256,7 +256,7 @@ def select(
         if stats is None or Reason.UNREADABLE_INPUT in reasons:
             runs.append(TaskRun(task=task))
         elif stats.task != as_json(task):
-            raise _changed(stats)
+            raise input_changed(stats)
         elif reasons:
             runs.append(TaskRun(task=task, retry=reasons))
     ids = {task.task_id for task in planned}
@@ -264,11 +264,12 @@ def select(
     stale = [stats for stats in committed.values() if stats.task_id not in ids and stats.task["uri"] in uris]
     for stats in stale:
         if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
-            raise _changed(stats)
+            raise input_changed(stats)
     return runs, stale
 
 
-def _changed(stats: TaskStats) -> UsageError:
+def input_changed(stats: TaskStats) -> UsageError:
+    """The error of an input that is not what a committed task has read."""
     return UsageError(
         f"{stats.task['uri']} has changed since its task {stats.task_id} was committed: "
         "restore it, or give another --output"

@@ -140,14 +140,15 @@ def main(argv: Sequence[str]) -> int:
         device=args.device,
         threads=threads_per_process(args.threads, processes_per_machine(options)),
     )
+    planned = readers.plan(args.inputs, columns, args.rows_per_task)
     job = Job(
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **as_json(config)},
-        planned=readers.plan(args.inputs, columns, args.rows_per_task),
+        planned=planned,
         folder=OutputFolder(args.output),
     )
     if args.dry_run:
-        print(survey(job.planned, job.folder, load()))
+        print(survey(planned, job.folder, load()))
         return 0
     runs = job.left(args.retry_failed)
     return report(args.output, job.run(runs, load, options), args.max_failures)

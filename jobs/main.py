@@ -9,6 +9,7 @@ Every subcommand explains itself: face0 augment --help
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 
 from face0.errors import UsageError
@@ -34,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"face0 {name}: {error}", file=sys.stderr)
         return 2
+    except Exception:
+        traceback.print_exc()
+        print(f"face0 {name}: broke off, see above; the same command goes on where it stood", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"face0 {name}: interrupted; the same command goes on where it stood", file=sys.stderr)
         return 130

@@ -31,7 +31,7 @@ def failure_budget(text: str) -> FailureBudget:
     """Parses ``100`` or ``1%``."""
     share = text.endswith("%")
     value = float(text.removesuffix("%"))
-    if value < 0 or (share and value > 100):
+    if not value >= 0 or (share and value > 100):
         raise argparse.ArgumentTypeError(f"{text!r} is not a count, or a share from 0% to 100%")
     return FailureBudget(value / 100 if share else value, share)
 

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     _BeamArgumentParser,
 )
+from apache_beam.runners.runner import create_runner
 
 from face0.errors import UsageError
 
@@ -40,7 +41,7 @@ def pipeline_options(beam: dict[str, Any]) -> PipelineOptions:
     """The options of a pipeline; the runner is FnApiRunner (in this process) unless one is named.
 
     Raises:
-        UsageError: the runner is one that must not be used here.
+        UsageError: there is no such runner, or it is one that must not be used here.
     """
     options = PipelineOptions([], **beam)
     standard = options.view_as(StandardOptions)
@@ -51,6 +52,10 @@ def pipeline_options(beam: dict[str, Any]) -> PipelineOptions:
             f"--runner={standard.runner} is refused: {REFUSED_RUNNERS[name]}; "
             f"use {DEFAULT_RUNNER}, or a runner for clusters"
         )
+    try:
+        create_runner(standard.runner)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"--runner={standard.runner} cannot be used: {error}") from error
     # Jobs pickle nothing of their main module.
     options.view_as(SetupOptions).save_main_session = False
     return options

@@ -28,8 +28,6 @@ class Reason(StrEnum):
     ZERO_SIZE = "zero_size"  # width or height is 0
     BOMB = "bomb"  # a small file that would decode to more than --max-pixels
     TOO_LARGE = "too_large"  # honestly larger than --max-pixels, or than --max-bytes
-    # The model
-    OUT_OF_MEMORY = "out_of_memory"  # this image alone does not fit the device
 
 
 class Stage(StrEnum):
@@ -38,7 +36,6 @@ class Stage(StrEnum):
     READ = "read"
     FETCH = "fetch"
     DECODE = "decode"
-    FACES = "faces"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat; their results are in RESULTS.md."""

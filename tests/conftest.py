@@ -1,0 +1,61 @@
+"""Fixtures that several test modules share. Data sets are made in ``pictures.py``, broken images in ``poison.py``."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import torch
+from moto.server import ThreadedMotoServer
+
+from face0.augment import AugmentConfig, Augmenter
+from face0.embedders import embedder_config
+from face0.fetch import Fetcher
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# Threads that wait for each other in every layer are slow where tests share the cores, and change last bits.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Data that is no part of the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"{SHARED_DATA} is absent")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def augmenter() -> Augmenter:
+    """The worker of the job, loaded once."""
+    return Augmenter(AugmentConfig(embedder=embedder_config("random:0")), Fetcher(retries=0), "cpu", 1)
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """The URI of a bucket on an S3 server of our own, which this process and its children find by the environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket="face0")
+        yield "s3://face0"
+    server.stop()
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new folder on each kind of file system."""
+    if request.param == "local":
+        return str(tmp_path / "root")
+    base = request.getfixturevalue("bucket") if request.param == "s3" else "memory:/"
+    return f"{base}/{uuid.uuid4().hex}"
