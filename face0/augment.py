@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from face0 import readers
 from face0.detector import Detector
@@ -88,10 +89,15 @@ class Augmenter:
         return folder.stats(run.task.task_id)
 
     def outcomes(self, rows: Iterable[Sample | Outcome]) -> Iterator[Outcome]:
-        """What becomes of each row, in order. Memory does not grow with the number of rows."""
-        prepared = ordered_map(self._prepare, self._fetcher.fetch(rows), workers=self._threads, ahead=2 * BATCH)
-        while batch := list(islice(prepared, BATCH)):
-            yield from self._find_faces(batch)
+        """What becomes of each row, in order. Memory does not grow with the number of rows.
+
+        Each thread takes a batch from its bytes to its vectors: no thread waits for another inside a layer of a net,
+        and the result does not depend on how many there are.
+        """
+        fetched = self._fetcher.fetch(rows)
+        batches = iter(lambda: list(islice(fetched, BATCH)), [])
+        for outcomes in ordered_map(self._process, batches, workers=self._threads, ahead=2 * self._threads):
+            yield from outcomes
 
     def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:
         """Writes and counts the outcomes of a task."""
@@ -122,14 +128,15 @@ class Augmenter:
         image = training_image(decoded, row.data, config.resolution)
         return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
 
-    def _find_faces(self, batch: list[Prepared | Outcome]) -> Iterator[Outcome]:
-        ready = [item for item in batch if isinstance(item, Prepared)]
+    def _process(self, rows: list[Sample | Outcome]) -> list[Outcome]:
+        torch.set_num_threads(1)
+        prepared = [self._prepare(row) for row in rows]
+        ready = [item for item in prepared if isinstance(item, Prepared)]
         images = [item.image.pixels for item in ready]
         faces = [self.config.faces(found) for found in self._detector.detect(images)]
         vectors = self._embedder.embed(images, faces) if ready else []
         done = iter(zip(ready, faces, vectors, strict=True))
-        for item in batch:
-            yield self._row(*next(done)) if isinstance(item, Prepared) else item
+        return [self._row(*next(done)) if isinstance(item, Prepared) else item for item in prepared]
 
     def _row(self, item: Prepared, faces: Faces, embeddings: np.ndarray) -> FaceRow | NoFace:
         if not len(faces) and not self.config.keep_faceless:

@@ -9,15 +9,14 @@ from face0 import readers
 from face0.augment import Augmenter, checked
 from face0.face_rows import FaceRow, to_batch
 from face0.readers.samples import Sample, Split
-from face0.work import OutputFolder, select
+from face0.work import TaskRun
 from schemas.failures import Failure
 
 SAMPLE = 64  # rows tried
 
 
-def survey(planned: Sequence[Split], folder: OutputFolder, worker: Augmenter) -> str:
+def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worker: Augmenter) -> str:
     """Runs the first rows of what is left, writing nothing, and tells in words what the whole would come to."""
-    runs, _ = select(planned, folder.committed())
     size = sum(run.task.size for run in runs)
     lines = [
         f"read:  {len({split.uri for split in planned}):,} inputs in {len(planned):,} tasks, "
@@ -35,7 +34,7 @@ def survey(planned: Sequence[Split], folder: OutputFolder, worker: Augmenter) ->
     share = total / max(len(rows), 1)
     lines += [
         f"tried: {len(rows)} rows of {runs[0].task.uri}: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()),
-        f"write: about {written * share / 1e6:,.1f} MB for about {total:,.0f} rows, to {folder.uri}",
+        f"write: about {written * share / 1e6:,.1f} MB for about {total:,.0f} rows, to {output}",
         f"take:  about {seconds * share / 60:,.1f} minutes at {len(rows) / seconds:,.1f} rows/s in one such process",
     ]
     return "\n".join(lines)

@@ -120,20 +120,28 @@ class OutputFolder:
     uri: str
 
     def prepare(self, job: str, config: Mapping[str, Any]) -> None:
-        """Writes ``job.json``, or compares it with the one that is there.
+        """Writes ``job.json``, if there is none; what is left behind by a killed job goes, and so does ``_SUCCESS``."""
+        if not self._exists("job.json"):
+            record = {"version": VERSION, "job": job, "config": config, "versions": versions()}
+            self._write_text("job.json", json.dumps(record, indent=1, sort_keys=True))
+        self._remove("_SUCCESS")
+        storage.drop_partial(self.uri)
+
+    def check(self, job: str, config: Mapping[str, Any]) -> None:
+        """Compares a job with the one that the folder holds, if any.
 
         Args:
             job: the subcommand.
             config: what determines the output, as JSON values.
 
         Raises:
-            UsageError: the folder holds another job, or the same one with another configuration.
+            UsageError: it is another job, or the same one with another configuration.
         """
-        record = {"version": VERSION, "job": job, "config": config, "versions": versions()}
-        found = self._read_json("job.json")
-        if found is None:
-            self._write_text("job.json", json.dumps(record, indent=1, sort_keys=True))
-        elif differences := _differences({"job": found["job"], **found["config"]}, {"job": job, **config}):
+        if not self._exists("job.json"):
+            return
+        with storage.open_uri(storage.join(self.uri, "job.json")) as file:
+            found = json.load(file)
+        if differences := _differences({"job": found["job"], **found["config"]}, {"job": job, **config}):
             raise UsageError(
                 f"{self.uri} holds the output of another configuration ({'; '.join(differences)}): "
                 "give the old values to resume, or another --output"
@@ -200,11 +208,6 @@ class OutputFolder:
         for name in (f"stats/{stats.task_id}.json", *(file.name for file in stats.files)):
             self._remove(name)
 
-    def start(self) -> None:
-        """Takes the success mark away while there is work to do, and clears what killed writers left."""
-        self._remove("_SUCCESS")
-        storage.drop_partial(self.uri)
-
     def succeed(self, planned: Iterable[str]) -> Success | None:
         """Writes ``_SUCCESS`` if every planned task is committed and the ledger balances; else returns None."""
         committed = self.committed()
@@ -224,9 +227,9 @@ class OutputFolder:
         storage.drop_partial(self.uri)
         return success
 
-    def _read_json(self, name: str) -> Any:
+    def _exists(self, name: str) -> bool:
         fs, path = storage.filesystem(storage.join(self.uri, name))
-        return json.loads(fs.cat_file(path)) if fs.exists(path) else None
+        return fs.exists(path)
 
     def _write_text(self, name: str, text: str) -> None:
         with storage.write_whole(self.uri, name) as file:

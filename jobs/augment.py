@@ -13,8 +13,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from face0 import readers
 from face0.augment import AugmentConfig, Augmenter
 from face0.crops import Margins
@@ -102,7 +100,6 @@ class LoadAugmenter:
 
     def __call__(self) -> Augmenter:
         """The worker of this process."""
-        torch.set_num_threads(self.threads)
         return Augmenter(self.config, self.fetcher, pick_device(self.device), self.threads)
 
 
@@ -147,8 +144,8 @@ def main(argv: Sequence[str]) -> int:
         planned=planned,
         folder=OutputFolder(args.output),
     )
+    runs, stale = job.left(args.retry_failed)
     if args.dry_run:
-        print(survey(planned, job.folder, load()))
+        print(survey(planned, runs, args.output, load()))
         return 0
-    runs = job.left(args.retry_failed)
-    return report(args.output, job.run(runs, load, options), args.max_failures)
+    return report(args.output, job.run(runs, stale, load, options), args.max_failures)

@@ -54,7 +54,11 @@ def pictures() -> Iterator[tuple[str, bytes, str]]:
     for name, (package, path, caption) in photographs.items():
         found[name] = files(package).joinpath(path).read_bytes()
         yield f"{name}{Path(path).suffix}", found[name], caption
-    yield "cut_off.png", found["astronaut"][: len(found["astronaut"]) // 2], "a photo that was not downloaded to its end"
+    yield (
+        "cut_off.png",
+        found["astronaut"][: len(found["astronaut"]) // 2],
+        "a photo that was not downloaded to its end",
+    )
     yield "error_page.jpg", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "a page that says it is an image"
     yield "nothing.jpg", b"", "an empty file"
     yield "wordless.jpg", found["admiral"], ""

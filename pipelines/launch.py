@@ -10,7 +10,7 @@ from face0.progress import Progress
 from face0.work import OutputFolder, Task, TaskRun, Worker, select
 from pipelines import work
 from schemas.failures import Reason
-from schemas.job import Success
+from schemas.job import Success, TaskStats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +29,19 @@ class Job:
     planned: Sequence[Task]
     folder: OutputFolder
 
-    def left(self, retry: Collection[Reason] = ()) -> list[TaskRun]:
-        """Opens the output folder and says what is left to run there. Raises UsageError as its parts do."""
-        self.folder.prepare(self.name, self.config)
-        runs, stale = select(self.planned, self.folder.committed(), retry)
-        for stats in stale:
-            self.folder.take_back(stats)
-        return runs
+    def left(self, retry: Collection[Reason] = ()) -> tuple[list[TaskRun], list[TaskStats]]:
+        """The tasks to run, and the commits to take back before; writes nothing. Raises UsageError as its parts do."""
+        self.folder.check(self.name, self.config)
+        return select(self.planned, self.folder.committed(), retry)
 
-    def run(self, runs: Sequence[TaskRun], load: Callable[[], Worker], options: PipelineOptions) -> Success | None:
+    def run(
+        self, runs: Sequence[TaskRun], stale: Sequence[TaskStats], load: Callable[[], Worker], options: PipelineOptions
+    ) -> Success | None:
         """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
         if runs:
-            self.folder.start()
+            self.folder.prepare(self.name, self.config)
+            for stats in stale:
+                self.folder.take_back(stats)
             with Progress(self.folder, runs):
                 work.run(runs, load, self.folder.uri, options)
         return self.folder.succeed(task.task_id for task in self.planned)

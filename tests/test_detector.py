@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facenet_pytorch import MTCNN
+from pictures import original
 from PIL import Image
 
 from face0.detector import Detector
 from face0.faces import Faces
-from pictures import original
 
 MIN_FACE, MIN_SCORE = 20.0, 0.9
 

@@ -71,10 +71,10 @@ def failure(key: str, reason: Reason = Reason.EMPTY) -> Failure:
 
 def finish(folder: OutputFolder, *tasks: Count) -> None:
     """A job over the tasks, as ``pipelines.launch`` runs it."""
-    folder.prepare("count", {})
+    folder.check("count", {})
     runs, _ = select(tasks, folder.committed())
     if runs:
-        folder.start()
+        folder.prepare("count", {})
         for run in runs:
             do(folder, run.task)
     assert folder.succeed(task.task_id for task in tasks) is not None
@@ -266,7 +266,7 @@ def test_success_is_refused_to_a_ledger_that_does_not_balance(tmp_path):
 def test_success_is_taken_away_while_there_is_work(tmp_path):
     folder = OutputFolder(str(tmp_path))
     finish(folder, Count())
-    folder.start()
+    folder.prepare("count", {})
     assert not (tmp_path / "_SUCCESS").exists()
 
 
@@ -274,14 +274,14 @@ def test_a_changed_configuration_is_refused_with_the_difference(root):
     folder = OutputFolder(root)
     folder.prepare("count", {"resolution": 512, "kept": [1, 2]})
     before = contents(root)
-    folder.prepare("count", {"resolution": 512, "kept": [1, 2]})
+    folder.check("count", {"resolution": 512, "kept": [1, 2]})
     with pytest.raises(UsageError) as refused:
-        folder.prepare("count", {"resolution": 256, "kept": [1, 2]})
+        folder.check("count", {"resolution": 256, "kept": [1, 2]})
     assert "resolution: 512 there, 256 asked for" in str(refused.value)
     assert "kept" not in str(refused.value)
     assert "another --output" in str(refused.value)
     with pytest.raises(UsageError, match="job: 'count' there, 'other' asked for"):
-        folder.prepare("other", {"resolution": 512, "kept": [1, 2]})
+        folder.check("other", {"resolution": 512, "kept": [1, 2]})
     assert contents(root) == before
 
 

@@ -24,7 +24,6 @@ class OnnxConfig:
     size: int | None = None  # pixels a side; None: what the model says
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
-    threads: int = 0  # 0: as many as there are cores
 
     def resolve(self) -> "OnnxConfig":
         """Opens the model once, so that a job that lacks it ends before a worker starts. Raises UsageError."""
@@ -52,7 +51,7 @@ class OnnxConfig:
 
     def _session(self, data: bytes) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options.intra_op_num_threads = 1  # several batches run beside each other
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(data, options, providers=onnxruntime.get_available_providers())
