@@ -24,7 +24,7 @@ from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
-BATCH = 32  # images that go through the models together
+BATCH = 16  # images that go through the detector together
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,9 @@ class HashingWriter(io.RawIOBase):
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
-        self.abandoned = False  # nothing will come of the file; what a library still writes as it is torn down is dropped
+        self.abandoned = (
+            False  # nothing will come of the file; what a library still writes as it is torn down is dropped
+        )
 
     def writable(self) -> bool:
         """Always."""
@@ -109,19 +111,25 @@ def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
         partial = join(filesystem(root)[1], PARTIAL_DIR, f"{uuid.uuid4().hex}-{PurePosixPath(name).name}")
         fs.makedirs(fs._parent(partial), exist_ok=True)
         fs.makedirs(fs._parent(path), exist_ok=True)
+        file = open(partial, "wb")  # noqa: SIM115 - closed before it is renamed or removed
+        writer = HashingWriter(file)
         try:
-            with open(partial, "wb") as file:
-                yield HashingWriter(file)
+            yield writer
+            file.close()
             os.replace(partial, path)
         except BaseException:
+            writer.abandoned = True
+            file.close()
             if os.path.exists(partial):
                 os.remove(partial)
             raise
         return
     upload = fs.open(path, "wb")
+    writer = HashingWriter(upload)
     try:
-        yield HashingWriter(upload)
+        yield writer
     except BaseException:
+        writer.abandoned = True
         if isinstance(upload, AbstractBufferedFile):
             # Closing would publish what was written so far.
             upload.closed = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from face0.errors import UsageError
 from face0.work import Success
 from schemas.failures import Reason
 
@@ -68,8 +69,11 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 
 
 def pick_device(name: str) -> str:
-    """The torch device for ``auto`` (a GPU if there is one), or the one that was named."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    """The torch device for ``auto`` (a GPU if there is one), or the one that was named. Raises UsageError."""
+    there = torch.cuda.is_available()
+    if name.startswith("cuda") and not there:
+        raise UsageError(f"--device {name}: torch finds no GPU here; give --device auto or cpu")
+    return ("cuda" if there else "cpu") if name == "auto" else name
 
 
 def threads_per_process(asked: int | None, processes: int) -> int:

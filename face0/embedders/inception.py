@@ -13,6 +13,7 @@ from facenet_pytorch import InceptionResnetV1
 from torch import nn
 
 from face0.crops import Margins, crop_boxes
+from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.faces import Faces
 
@@ -107,9 +108,7 @@ class InceptionEmbedder:
             crop_boxes(image, self._margins.square(found.boxes), INPUT_SIZE)
             for image, found in zip(images, faces, strict=True)
         ]
-        x = torch.from_numpy(np.concatenate(crops)).to(self._device).permute(0, 3, 1, 2).float()
-        # facenet-pytorch's fixed_image_standardization: 0..255 to about -1..1
-        vectors = pooled(self._net, (x - 127.5) / 128).cpu().numpy() if len(x) else np.empty((0, DIM), np.float32)
+        vectors = in_batches(self._forward, np.concatenate(crops), DIM)
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
 
     @torch.inference_mode()
@@ -117,3 +116,8 @@ class InceptionEmbedder:
         """The net's own 512-d output: ``normalize(last_bn(last_linear(pooled)))``."""
         x = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)
         return nn.functional.normalize(self._net.last_bn(self._net.last_linear(x))).cpu().numpy()
+
+    def _forward(self, crops: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
+        # facenet-pytorch's fixed_image_standardization: 0..255 to about -1..1
+        return pooled(self._net, (x - 127.5) / 128).cpu().numpy()

@@ -1,11 +1,21 @@
 """The one interface of all embedders: it owns crop, forward and dimension."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from face0.faces import Faces
+
+# Faces that go through a net together. More are no faster on a CPU, and how much memory they take would depend on how
+# many faces the images of a batch happen to have.
+BATCH = 16
+
+
+def in_batches(forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, dim: int) -> np.ndarray:
+    """Applies a net to crops [n, ...], BATCH at a time: float32 [n, dim]."""
+    parts = [forward(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+    return np.concatenate([np.empty((0, dim), np.float32), *parts])
 
 
 class Embedder(Protocol):

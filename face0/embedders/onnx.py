@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from face0.crops import align
+from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.faces import Faces
@@ -71,8 +72,7 @@ class OnnxEmbedder:
     def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
         crops = [align(image, found.landmarks, self._size) for image, found in zip(images, faces, strict=True)]
-        batch = np.concatenate(crops)
-        vectors = self._forward(batch) if len(batch) else np.empty((0, self.dim), np.float32)
+        vectors = in_batches(self._forward, np.concatenate(crops), self.dim)
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
 
     def identity(self, vectors: np.ndarray) -> np.ndarray:
