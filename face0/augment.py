@@ -82,7 +82,8 @@ class Augmenter:
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
         """Does one task and commits it. See ``face0.work.Worker``."""
         rows: Iterable[Any] = checked(readers.read(run.task, self.config.columns))
-        if run.retry:
+        # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
+        if run.retry and run.task.task_id in folder.stats_names():
             rows = settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
         with folder.commit(run.task) as output:
             self.write(self.outcomes(rows), output)
@@ -96,7 +97,7 @@ class Augmenter:
         """
         fetched = self._fetcher.fetch(rows)
         batches = iter(lambda: list(islice(fetched, BATCH)), [])
-        for outcomes in ordered_map(self._process, batches, workers=self._threads, ahead=2 * self._threads):
+        for outcomes in ordered_map(self._process, batches, workers=self._threads, ahead=self._threads + 1):
             yield from outcomes
 
     def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:

@@ -224,16 +224,20 @@ def _nms(boxes: Boxes, threshold: float, group: torch.Tensor) -> torch.Tensor:
 
 def _nms_by_smaller(boxes: Boxes, threshold: float) -> torch.Tensor:
     """Suppression of boxes that share more than the threshold of the smaller one's area, within each image."""
-    low = torch.maximum(boxes.xyxy[:, None, :2], boxes.xyxy[:, :2])
-    high = torch.minimum(boxes.xyxy[:, None, 2:], boxes.xyxy[:, 2:])
     area = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2] + 1).prod(dim=1)
-    shared = (high - low + 1).clamp(min=0).prod(dim=2) / torch.minimum(area[:, None], area)
-    hides = ((shared > threshold) & (boxes.image[:, None] == boxes.image)).cpu().numpy()
     kept: list[int] = []
-    # O-Net gives several boxes of a face the score 1: of equals facenet-pytorch takes the last.
-    for i in boxes.score.argsort(stable=True).flip(0).tolist():
-        if not hides[i, kept].any():
-            kept.append(i)
+    for image in boxes.image.unique():
+        members = (boxes.image == image).nonzero()[:, 0]
+        xyxy = boxes.xyxy[members]
+        low, high = torch.maximum(xyxy[:, None, :2], xyxy[:, :2]), torch.minimum(xyxy[:, None, 2:], xyxy[:, 2:])
+        shared = (high - low + 1).clamp(min=0).prod(dim=2) / torch.minimum(area[members, None], area[members])
+        hides = (shared > threshold).cpu().numpy()
+        chosen: list[int] = []
+        # O-Net gives several boxes of a face the score 1: of equals facenet-pytorch takes the last.
+        for i in boxes.score[members].argsort(stable=True).flip(0).tolist():
+            if not hides[i, chosen].any():
+                chosen.append(i)
+        kept += members[chosen].tolist()
     return torch.tensor(kept, dtype=torch.long, device=boxes.score.device)
 
 

@@ -17,7 +17,7 @@ SAMPLE = 64  # rows tried
 
 def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worker: Augmenter) -> str:
     """Runs the first rows of what is left, writing nothing, and tells in words what the whole would come to."""
-    size = sum(run.task.size for run in runs)
+    size = sum({run.task.uri: run.task.size for run in runs}.values())  # a task knows the size of its whole file
     lines = [
         f"read:  {len({split.uri for split in planned}):,} inputs in {len(planned):,} tasks, "
         f"{len(planned) - len(runs):,} of them done; {len(runs):,} left, {size / 1e6:,.1f} MB",

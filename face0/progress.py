@@ -41,20 +41,24 @@ class Progress:
 
     def _watch(self) -> None:
         pause, last = (1.0, 0.0) if self._live else (5.0, 30.0)
-        printed = time.monotonic()
+        printed, changed = time.monotonic(), False
         while not self._stop.wait(pause):
-            changed = self._look()
+            changed = self._look() or changed
             if self._live or (changed and time.monotonic() - printed >= last):
                 self._print()
-                printed = time.monotonic()
+                printed, changed = time.monotonic(), False
 
     def _look(self) -> bool:
-        there = self._waiting & self._folder.stats_names()
-        new = [task_id for task_id in there if self._folder.stats_stamp(task_id) != self._before.get(task_id)]
-        for task_id in new:
-            self._ledger += self._folder.stats(task_id).ledger
-            self._waiting.discard(task_id)
-        return bool(new)
+        """Counts tasks that were committed since the last look; whether there were any."""
+        before = len(self._waiting)
+        try:
+            for task_id in self._waiting & self._folder.stats_names():
+                if self._folder.stats_stamp(task_id) != self._before.get(task_id):
+                    self._ledger += self._folder.stats(task_id).ledger
+                    self._waiting.discard(task_id)
+        except OSError:
+            pass  # a commit that is being replaced, or storage out of breath: the next look will tell
+        return len(self._waiting) < before
 
     def _print(self) -> None:
         done = self._total - len(self._waiting)

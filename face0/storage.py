@@ -36,6 +36,11 @@ def full_uri(fs: fsspec.AbstractFileSystem, path: str) -> str:
     return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
 
 
+def absolute(uri: str) -> str:
+    """The URI as any process finds it, whatever folder it runs in."""
+    return full_uri(*filesystem(uri))
+
+
 def join(uri: str, *parts: str) -> str:
     """A URI below a folder's."""
     return "/".join([uri.rstrip("/"), *parts])
@@ -115,6 +120,8 @@ def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
         writer = HashingWriter(file)
         try:
             yield writer
+            file.flush()
+            os.fsync(file.fileno())  # or a machine that loses its power could keep the stats and lose the data
             file.close()
             os.replace(partial, path)
         except BaseException:

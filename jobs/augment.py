@@ -22,6 +22,7 @@ from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
 from face0.faces import FaceFilter
 from face0.fetch import Fetcher
 from face0.readers.samples import Columns
+from face0.storage import absolute
 from face0.work import OutputFolder, as_json
 from jobs.options import at_least, failure_budget, numbers, pick_device, reason, report, threads_per_process
 from pipelines.launch import Job
@@ -142,7 +143,7 @@ def main(argv: Sequence[str]) -> int:
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **as_json(config)},
         planned=planned,
-        folder=OutputFolder(args.output),
+        folder=OutputFolder(absolute(args.output)),
     )
     runs, stale = job.left(args.retry_failed)
     if args.dry_run:

@@ -90,6 +90,13 @@ def report(output: str, success: Success | None, budget: FailureBudget) -> int:
     for name, count in success.reasons.items():
         print(f"  {name}: {count:,}")
     print(f"{output}: {', '.join(f'{count:,} {name}' for name, count in success.totals.items())}")
+    if lost := success.reasons.get(Reason.UNREADABLE_INPUT):
+        print(
+            f"{lost:,} inputs could not be read to their end, and nobody can tell how many rows were lost: see "
+            f"{output}/failures/, and --retry-failed {Reason.UNREADABLE_INPUT} once they can",
+            file=sys.stderr,
+        )
+        return 1
     if budget.allows(success.ledger.failed, success.ledger.read):
         return 0
     print(

@@ -1,5 +1,6 @@
 """Beam's options on a command line that also has options of its own."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,4 +65,6 @@ def pipeline_options(beam: dict[str, Any]) -> PipelineOptions:
 def processes_per_machine(options: PipelineOptions) -> int:
     """How many worker processes share this machine's cores, as far as the options tell."""
     direct = options.view_as(DirectOptions)
-    return direct.direct_num_workers or 1 if direct.direct_running_mode == "multi_processing" else 1
+    if direct.direct_running_mode != "multi_processing":
+        return 1
+    return direct.direct_num_workers or os.cpu_count() or 1  # to Beam 0 means one for each core

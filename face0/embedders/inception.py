@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,9 @@ from torch import nn
 from face0.crops import Margins, crop_boxes
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
+from face0.errors import UsageError
 from face0.faces import Faces
+from face0.storage import absolute
 
 DIM = 1792
 INPUT_SIZE = 160
@@ -58,10 +61,12 @@ class InceptionConfig:
     margins: Margins = field(default_factory=Margins)
 
     def resolve(self) -> "InceptionConfig":
-        """Reads the weights once, so that a job that lacks them ends before a worker starts. Raises UsageError."""
+        """Loads the weights once, so that a job that lacks them ends before a worker starts. Raises UsageError."""
         if self.trained_on == "random":
             return self
-        return replace(self, weights=self._uri(), sha256=self._read()[1])
+        found = replace(self, weights=absolute(self._uri()), sha256=self._read()[1])
+        found.load("cpu")
+        return found
 
     def load(self, device: str) -> "InceptionEmbedder":
         """The net on a torch device, in evaluation mode."""
@@ -69,9 +74,12 @@ class InceptionConfig:
             net = _random_net(self.seed)
         else:
             net = InceptionResnetV1(pretrained=None, classify=False)
-            state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
-            # The classes of the training set are no part of the embedder.
-            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
+            try:
+                state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
+                # The classes of the training set are no part of the embedder.
+                net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
+            except (RuntimeError, pickle.UnpicklingError, AttributeError, EOFError) as error:
+                raise UsageError(f"{self._uri()} does not hold the weights of Inception-ResNet-V1: {error}") from error
         return InceptionEmbedder(net.eval().to(device), self.margins, device)
 
     def metadata(self) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.faces import Faces
+from face0.storage import absolute
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -34,7 +35,7 @@ class OnnxConfig:
         size = self.size or shape[-1]
         if len(shape) != 4 or not isinstance(size, int):
             raise UsageError(f"{self.weights} takes {name} {shape}, not [N, 3, size, size]: give --onnx-size")
-        return replace(self, sha256=digest, size=size)
+        return replace(self, weights=absolute(self.weights), sha256=digest, size=size)
 
     def load(self, device: str) -> "OnnxEmbedder":  # noqa: ARG002 - onnxruntime picks its own devices
         """A session on the best device that the installed onnxruntime has."""
