@@ -75,6 +75,8 @@ class Augmenter:
         self.config = config
         self._fetcher = fetcher
         self._threads = threads
+        # Parallel sums differ in their last bits with the number of threads; random weights are fitted while they load.
+        torch.set_num_threads(1)
         self._detector = Detector(config.faces.min_face, device)
         self._embedder = config.embedder.load(device)
         self.schema = config.schema(self._embedder.dim)
