@@ -6,7 +6,8 @@ Inputs are URIs or patterns: webdataset / img2dataset tars, Parquet with images,
 images or in a metadata file, and lists (Parquet, CSV, JSONL) of image URIs. Run the same command again to go on after
 an interruption. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
 
-exit codes: 0 done; 1 more rows failed than --max-failures allows; 2 wrong usage or configuration
+exit codes: 0 done; 1 more rows failed than --max-failures allows, an input could not be read to its end, or the run
+broke off; 2 wrong usage or configuration
 """
 
 import argparse
