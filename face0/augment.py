@@ -1,7 +1,7 @@
 """Augment: captioned images in, rows with faces and their embeddings out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ from face0.face_rows import FaceRow, to_batch
 from face0.faces import FaceFilter, Faces
 from face0.fetch import Fetcher
 from face0.images import BadImage, TrainingImage, decode, training_image
+from face0.memory import FittingBatches
 from face0.readers.samples import Columns, Sample
 from face0.threads import ordered_map
 from face0.work import OutputFolder, TaskOutput, TaskRun, input_changed
@@ -24,7 +25,7 @@ from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
-BATCH = 16  # images that go through the detector together
+BATCH = 16  # images that go through the models together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class AugmentConfig:
     max_pixels: int = 2**26  # of an image before its crop
     max_bytes: int = 2**26  # of an image's file
     keep_faceless: bool = False
+    pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
 
     def schema(self, dim: int) -> pa.Schema:
         """The schema of the shards."""
@@ -79,6 +81,7 @@ class Augmenter:
         torch.set_num_threads(1)
         self._detector = Detector(config.faces.min_face, device)
         self._embedder = config.embedder.load(device)
+        self._look = FittingBatches(self._find_and_embed, BATCH)
         self.schema = config.schema(self._embedder.dim)
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
@@ -135,13 +138,23 @@ class Augmenter:
         torch.set_num_threads(1)
         prepared = [self._prepare(row) for row in rows]
         ready = [item for item in prepared if isinstance(item, Prepared)]
-        images = [item.image.pixels for item in ready]
-        faces = [self.config.faces(found) for found in self._detector.detect(images)]
-        vectors = self._embedder.embed(images, faces) if ready else []
-        done = iter(zip(ready, faces, vectors, strict=True))
+        done = iter(zip(ready, self._look(ready), strict=True))
         return [self._row(*next(done)) if isinstance(item, Prepared) else item for item in prepared]
 
-    def _row(self, item: Prepared, faces: Faces, embeddings: np.ndarray) -> FaceRow | NoFace:
+    def _find_and_embed(self, items: Sequence[Prepared]) -> list[tuple[Faces, np.ndarray]]:
+        images = [item.image.pixels for item in items]
+        faces = [self.config.faces(found) for found in self._detector.detect(images)]
+        if self.config.pad:
+            without = [i for i, found in enumerate(faces) if not len(found)]
+            again = self._detector.detect_padded([images[i] for i in without], self.config.pad)
+            for i, found in zip(without, again, strict=True):
+                faces[i] = self.config.faces(found)
+        return list(zip(faces, self._embedder.embed(images, faces), strict=True))
+
+    def _row(self, item: Prepared, seen: tuple[Faces, np.ndarray] | MemoryError) -> FaceRow | NoFace | Failure:
+        if isinstance(seen, MemoryError):
+            return _failure(item.sample, Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {seen}")
+        faces, embeddings = seen
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()
         height, width = item.image.pixels.shape[:2]

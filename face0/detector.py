@@ -5,25 +5,26 @@ decides and places five landmarks. Images of any sizes go through together. The 
 thresholds, the same pyramid, the same rounding.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN, PNet
+from PIL import Image
 from torch import nn
-from torch.nn import functional
 from torchvision.ops import nms
 
-from face0.area_sums import AreaSums
+from face0.area_sums import MAX_SIDE, AreaSums, shrink
+from face0.crops import NEUTRAL
 from face0.faces import Faces
+from face0.mtcnn import load_nets
 
 THRESHOLDS = 0.6, 0.7, 0.7  # scores that a box must have after P-Net, R-Net and O-Net
 PYRAMID_FACTOR = 0.709  # from level to level: about half the pixels
 CELL, STRIDE = 12, 2  # P-Net sees windows of 12 x 12 pixels, two apart
-STACK_PIXELS = 2**18  # of images that go through P-Net together on a CPU: more fall out of its cache
-NET_BATCH = 64  # boxes that go through R-Net or O-Net together, on a CPU for the same reason
+BATCH_PIXELS = 2**22  # of images whose tables are in memory together: 8 bytes each
+LEVEL_PIXELS = 2**18  # of a pyramid's level that go through P-Net together on a CPU: more fall out of its cache
+NET_BATCH = 32  # boxes that go through R-Net or O-Net together, on a CPU for the same reason
 
 
 @dataclass(frozen=True)
@@ -47,65 +48,55 @@ class Boxes:
         return Boxes(self.xyxy[index], self.score[index], self.image[index])
 
 
-class ProposalNet(nn.Module):
-    """P-Net with its first pooling before its first PReLU, a quarter of the work for the same values.
-
-    A PReLU of slope a <= 1 is max(x, a x). Where a < 0 the pooled maximum of both is needed, so such channels are
-    computed twice, as x and as a x; elsewhere PReLU rises and may follow the pooling. With channels_last: 13 -> 6.4 ms
-    for 308 x 308 pixels on one core.
-    """
-
-    def __init__(self, net: PNet) -> None:
-        super().__init__()
-        order = net.prelu1.weight.argsort()
-        slope = net.prelu1.weight[order]
-        self.falling = int((slope < 0).sum())
-        twice = slope[: self.falling]
-        weight, bias = net.conv1.weight[order], net.conv1.bias[order]
-        self.conv1 = nn.Conv2d(3, len(order) + self.falling, 3)
-        self.conv1.weight = nn.Parameter(torch.cat([weight, weight[: self.falling] * twice[:, None, None, None]]))
-        self.conv1.bias = nn.Parameter(torch.cat([bias, bias[: self.falling] * twice]))
-        self.slope = nn.Parameter(slope)
-        net.conv2.weight = nn.Parameter(net.conv2.weight[:, order])
-        self.features = nn.Sequential(net.conv2, net.prelu2, net.conv3, net.prelu3)
-        self.score: nn.Module = net.conv4_1
-        self.offset: nn.Module = net.conv4_2
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[N, 3, H, W] to the offsets [N, 4, h, w] and the probability [N, h, w] of a face, for every second pixel."""
-        both = functional.max_pool2d(self.conv1(x), 2, 2, ceil_mode=True)
-        x = functional.prelu(both[:, : len(self.slope)], self.slope)
-        x[:, : self.falling] = torch.maximum(x[:, : self.falling], both[:, len(self.slope) :])
-        x = self.features(x)
-        return self.offset(x), self.score(x).softmax(dim=1)[:, 1]
-
-
 class Detector:
     """MTCNN over batches of images."""
 
     def __init__(self, min_face: float, device: str) -> None:
-        nets = MTCNN()
-        # channels_last: P-Net's narrow convolutions take half the time
-        self._pnet, self._rnet, self._onet = (
-            net.eval().to(device).to(memory_format=torch.channels_last)
-            for net in (ProposalNet(nets.pnet), nets.rnet, nets.onet)
-        )
+        self._pnet, self._rnet, self._onet = load_nets(device)
         self._min_face, self._device = min_face, device
 
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
-        """The faces of each image (uint8 [H, W, 3]), largest first, with every score over MTCNN's own 0.7."""
-        if not images:
-            return []
-        pixels = [torch.tensor(image, device=self._device) for image in images]
-        proposed = self._propose(pixels)
-        sums = AreaSums(pixels)
-        boxes, landmarks = self._decide(sums, self._refine(sums, proposed))
-        return _by_image(boxes, landmarks, len(images))
+        """The faces of each image (uint8 [H, W, 3]), largest first, with every score over MTCNN's own 0.7.
 
-    def _propose(self, pixels: Sequence[torch.Tensor]) -> Boxes:
+        Raises:
+            ValueError: an image has more than MAX_SIDE pixels a side.
+        """
+        if any(max(image.shape[:2]) > MAX_SIDE for image in images):
+            raise ValueError(f"an image is larger than {MAX_SIDE} pixels a side: shrink it first")
+        return [found for part in self._by_pixels(images) for found in self._detect(part)]
+
+    def detect_padded(self, images: Sequence[np.ndarray], margin: float) -> list[Faces]:
+        """Like ``detect``, with each image shrunk into a grey frame: finds faces that fill the image to its edges.
+
+        Args:
+            images: uint8 [H, W, 3].
+            margin: what is added at each side, as a share of the image's.
+        """
+        framed = [_framed(image, margin) for image in images]
+        found = self.detect([canvas for canvas, _, _ in framed])
+        return [faces.mapped(scale, shift) for faces, (_, scale, shift) in zip(found, framed, strict=True)]
+
+    def _by_pixels(self, images: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+        """Cuts the images into batches of bounded memory, whatever their sizes."""
+        start = pixels = 0
+        for i, image in enumerate(images):
+            size = image.shape[0] * image.shape[1]
+            if start < i and pixels + size > BATCH_PIXELS:
+                yield images[start:i]
+                start, pixels = i, 0
+            pixels += size
+        if start < len(images):
+            yield images[start:]
+
+    def _detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
+        sums = AreaSums([torch.tensor(image, device=self._device) for image in images])
+        boxes, landmarks = self._decide(sums, self._refine(sums, self._propose(sums)))
+        return by_image(boxes, landmarks, len(images))
+
+    def _propose(self, sums: AreaSums) -> Boxes:
         """P-Net: boxes wherever a window of the pyramid looks like a face."""
-        boxes, offsets, level = self._windows(pixels)
+        boxes, offsets, level = self._windows(sums)
         keep = _nms(boxes, 0.5, group=boxes.image * 64 + level)
         boxes, offsets = boxes[keep], offsets[keep]
         keep = _nms(boxes, 0.7, group=boxes.image)
@@ -113,27 +104,30 @@ class Detector:
         side = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
         return replace(boxes, xyxy=_square(boxes.xyxy + offsets * side.repeat(1, 2)))
 
-    def _windows(self, pixels: Sequence[torch.Tensor]) -> tuple[Boxes, torch.Tensor, torch.Tensor]:
+    def _windows(self, sums: AreaSums) -> tuple[Boxes, torch.Tensor, torch.Tensor]:
         """P-Net's windows over the threshold, their offsets [n, 4], and the pyramid's level that each was seen on."""
-        found = []
-        for (height, width), members in _stacks(pixels):
-            stack = torch.stack([pixels[i] for i in members]).permute(0, 3, 1, 2).float().contiguous()
-            numbers = torch.tensor(members, device=self._device)
-            for level, scale in enumerate(pyramid(min(height, width), self._min_face)):
-                size = int(height * scale + 1), int(width * scale + 1)
-                x = _normalise(functional.interpolate(stack, size=size, mode="area"))
-                offsets, scores = self._pnet(x.contiguous(memory_format=torch.channels_last))
-                image, row, column = (scores >= THRESHOLDS[0]).nonzero(as_tuple=True)
-                cell = torch.stack([column, row], dim=1).float() * STRIDE
-                xyxy = torch.cat([((cell + 1) / scale).floor(), ((cell + CELL) / scale).floor()], dim=1)
-                picked = offsets.permute(0, 2, 3, 1)[image, row, column]
-                found.append((xyxy, scores[image, row, column], numbers[image], picked, torch.full_like(image, level)))
-        if not found:  # every image is smaller than a window
-            number = torch.empty(0, dtype=torch.long, device=self._device)
-            box = torch.empty(0, 4, device=self._device)
-            found = [(box, box[:, 0], number, box, number)]
+        nothing = torch.empty(0, dtype=torch.long, device=self._device)
+        none = torch.empty(0, 4, device=self._device)
+        found = [(none, none[:, 0], nothing, none, nothing)]
+        for stack in sums.stacks():
+            for level, scale in enumerate(pyramid(min(stack.height, stack.width), self._min_face)):
+                height, width = int(stack.height * scale + 1), int(stack.width * scale + 1)
+                for some in self._parts(len(stack.members), height * width, LEVEL_PIXELS):
+                    features, scores = self._pnet(shrink(stack, some, height, width))
+                    image, row, column = (scores >= THRESHOLDS[0]).nonzero(as_tuple=True)
+                    cell = torch.stack([column, row], dim=1).float() * STRIDE
+                    xyxy = torch.cat([((cell + 1) / scale).floor(), ((cell + CELL) / scale).floor()], dim=1)
+                    offsets = self._pnet.offset(features[image, row, column])
+                    seen = scores[image, row, column], stack.members[some][image], offsets
+                    found.append((xyxy, *seen, torch.full_like(image, level)))
         xyxy, score, image, offsets, levels = (torch.cat(parts) for parts in zip(*found, strict=True))
         return Boxes(xyxy, score, image), offsets, levels
+
+    def _parts(self, count: int, pixels: int, budget: int) -> Iterator[slice]:
+        """Slices of count things with that many pixels each, within the budget on a CPU, all at once on a GPU."""
+        step = max(1, budget // pixels) if self._device == "cpu" else count
+        for start in range(0, count, step):
+            yield slice(start, start + step)
 
     def _refine(self, sums: AreaSums, boxes: Boxes) -> Boxes:
         """R-Net: drops most boxes, and moves the rest."""
@@ -169,8 +163,19 @@ class Detector:
         count = NET_BATCH if self._device == "cpu" else 4096
         for start in range(0, len(boxes), count):
             some = slice(start, start + count)
-            outputs.append(net(_normalise(sums.resize(windows[some], boxes.image[some], size))))
+            outputs.append(net(sums.resize(windows[some], boxes.image[some], size)))
         return boxes, tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
+
+
+def _framed(image: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An image shrunk into a grey canvas of its own size; canvas positions become the image's by scale and shift."""
+    height, width = image.shape[:2]
+    size = [max(1, round(side / (1 + 2 * margin))) for side in (width, height)]
+    canvas = Image.new("RGB", (width, height), NEUTRAL)
+    corner = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas.paste(Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.BILINEAR), corner)
+    scale = np.array([width, height], np.float32) / size
+    return np.asarray(canvas), scale, -scale * corner
 
 
 def pyramid(side: int, min_face: float) -> list[float]:
@@ -182,22 +187,6 @@ def pyramid(side: int, min_face: float) -> list[float]:
         scales.append(scale)
         scale, left = scale * PYRAMID_FACTOR, left * PYRAMID_FACTOR
     return scales
-
-
-def _stacks(pixels: Sequence[torch.Tensor]) -> Iterator[tuple[tuple[int, int], list[int]]]:
-    """Images of one size [height, width], by their positions, few enough at a time for a CPU's cache."""
-    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, image in enumerate(pixels):
-        by_size[image.shape[0], image.shape[1]].append(i)
-    for (height, width), members in by_size.items():
-        count = len(members) if pixels[0].is_cuda else max(1, STACK_PIXELS // (height * width))
-        for start in range(0, len(members), count):
-            yield (height, width), members[start : start + count]
-
-
-def _normalise(x: torch.Tensor) -> torch.Tensor:
-    """0..255 to -1..1, as the nets were trained."""
-    return (x - 127.5) * 0.0078125
 
 
 def _moved(xyxy: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
@@ -241,7 +230,7 @@ def _nms_by_smaller(boxes: Boxes, threshold: float) -> torch.Tensor:
     return torch.tensor(kept, dtype=torch.long, device=boxes.score.device)
 
 
-def _by_image(boxes: Boxes, landmarks: torch.Tensor, images: int) -> list[Faces]:
+def by_image(boxes: Boxes, landmarks: torch.Tensor, images: int) -> list[Faces]:
     """Candidates as the faces of each image, largest first."""
     area = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]).prod(dim=1)
     order = area.argsort(descending=True, stable=True)

@@ -20,6 +20,14 @@ class Faces:
         """The faces at the given positions or under the given mask, in that order."""
         return Faces(boxes=self.boxes[index], scores=self.scores[index], landmarks=self.landmarks[index])
 
+    def mapped(self, scale: np.ndarray, shift: np.ndarray) -> "Faces":
+        """The faces where every point p is at p * scale + shift (both float32 [2]: x, y)."""
+        return Faces(
+            boxes=self.boxes * np.tile(scale, 2) + np.tile(shift, 2),
+            scores=self.scores,
+            landmarks=self.landmarks * scale + shift,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaceFilter:

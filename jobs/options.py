@@ -39,11 +39,18 @@ def failure_budget(text: str) -> FailureBudget:
 
 def at_least(low: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
     """A parser of numbers that refuses those below ``low``."""
+    return between(low, float("inf"), kind)
+
+
+def between(low: float, high: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
+    """A parser of numbers that refuses those below ``low`` and above ``high``."""
 
     def parse(text: str) -> float:
         value = kind(text)
         if not value >= low:
             raise argparse.ArgumentTypeError(f"{text} is below {low:g}")
+        if value > high:
+            raise argparse.ArgumentTypeError(f"{text} is above {high:g}")
         return value
 
     return parse

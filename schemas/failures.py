@@ -28,6 +28,8 @@ class Reason(StrEnum):
     ZERO_SIZE = "zero_size"  # width or height is 0
     BOMB = "bomb"  # a small file that would decode to more than --max-pixels
     TOO_LARGE = "too_large"  # honestly larger than --max-pixels, or than --max-bytes
+    # The models
+    OUT_OF_MEMORY = "out_of_memory"  # does not fit into the memory of the machine or GPU even alone
 
 
 class Stage(StrEnum):
@@ -36,6 +38,7 @@ class Stage(StrEnum):
     READ = "read"
     FETCH = "fetch"
     DECODE = "decode"
+    FACES = "faces"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,73 +1,33 @@
 """The detector against facenet-pytorch's own, on the same pixels."""
 
 import io
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from facenet_pytorch import MTCNN
 from pictures import original
 from PIL import Image
 
+from benchmarks.agreement import MIN_FACE, Agreement, compare, least_cosine, lfw, overlap, tight
 from face0.detector import Detector
+from face0.embedders.inception import InceptionConfig
 from face0.faces import Faces
 
-MIN_FACE, MIN_SCORE = 20.0, 0.9
 
-
-def reference(mtcnn: MTCNN, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    boxes, scores = mtcnn.detect(Image.fromarray(image))
-    if boxes is None:
-        return np.empty((0, 4)), np.empty(0)
-    return np.asarray(boxes, np.float64), np.asarray(scores, np.float64)
-
-
-def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """[n, m] of boxes [n, 4] and [m, 4]."""
-    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    area = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (a, b)]
-    return shared / (area[0][:, None] + area[1] - shared)
-
-
-def lfw_photographs(path: Path, count: int) -> Iterator[np.ndarray]:
-    with tarfile.open(path) as tar:
-        for member in tar:
-            if member.name.endswith(".jpg") and count:
-                count -= 1
-                yield np.asarray(Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB"))
-
-
-def compare(images: list[np.ndarray], overlap: float) -> tuple[int, int, int]:
-    """Faces over the thresholds: how many facenet-pytorch finds, how many of them we do, how many more we find."""
-    mtcnn = MTCNN(keep_all=True, min_face_size=MIN_FACE)
-    wanted = matched = extra = 0
-    for image, found in zip(images, Detector(MIN_FACE, "cpu").detect(images), strict=True):
-        boxes, scores = reference(mtcnn, image)
-        boxes = boxes[scores >= MIN_SCORE]
-        ours = found.boxes[found.scores >= MIN_SCORE].astype(np.float64)
-        hits = iou(boxes, ours) > overlap
-        wanted += len(boxes)
-        matched += int(hits.any(axis=1).sum())
-        extra += int((~hits.any(axis=0)).sum())
-    return wanted, matched, extra
+def free_photographs() -> list[np.ndarray]:
+    return [np.asarray(Image.open(io.BytesIO(original(name))).convert("RGB")) for name in ("astronaut", "admiral")]
 
 
 def test_the_free_photographs_give_the_same_faces() -> None:
-    images = [np.asarray(Image.open(io.BytesIO(original(name))).convert("RGB")) for name in ("astronaut", "admiral")]
-    wanted, matched, extra = compare(images, 0.99)
-    assert wanted == 2
-    assert (matched, extra) == (wanted, 0)
+    assert compare(free_photographs(), 0.99) == Agreement(wanted=2, found=2, extra=0)
 
 
 @pytest.mark.long
 def test_lfw_gives_the_same_faces(shared_data: Path) -> None:
-    images = list(lfw_photographs(shared_data / "lfw" / "lfw-00003.tar", 500))
-    wanted, matched, extra = compare(images, 0.99)
-    assert wanted > 500
-    assert (matched, extra) == (wanted, 0)
+    images = lfw(shared_data, 500)
+    seen = compare(images, 0.99)
+    assert seen.wanted > 500
+    assert seen == Agreement(wanted=seen.wanted, found=seen.wanted, extra=0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (12, 12), (19, 19), (20, 20), (33, 47)])
@@ -76,3 +36,32 @@ def test_small_images_give_no_faces(shape: tuple[int, int]) -> None:
     assert isinstance(faces, Faces)
     assert len(faces) == 0
     assert faces.landmarks.shape == (0, 5, 2)
+
+
+def test_images_beyond_what_the_tables_hold_are_refused() -> None:
+    with pytest.raises(ValueError, match="1024 pixels"):
+        Detector(MIN_FACE, "cpu").detect([np.zeros((1025, 10, 3), np.uint8)])
+
+
+def test_what_else_is_in_the_batch_changes_nothing() -> None:
+    astronaut, admiral = free_photographs()
+    detector = Detector(MIN_FACE, "cpu")
+    together = detector.detect([astronaut, np.zeros((700, 900, 3), np.uint8), admiral])
+    for found, image in zip(together[::2], (astronaut, admiral), strict=True):
+        np.testing.assert_allclose(found.boxes, detector.detect([image])[0].boxes, atol=1e-3)
+
+
+def test_a_face_that_fills_the_image_is_found_in_a_frame_and_placed_where_it_is() -> None:
+    (astronaut,) = free_photographs()[:1]
+    detector = Detector(MIN_FACE, "cpu")
+    whole = detector.detect([astronaut])[0].take(np.array([0]))
+    x, y = whole.boxes[0, :2].astype(int)
+    (crop,) = tight([astronaut], detector)
+    (framed,) = detector.detect_padded([crop], 0.25)
+    expected = whole.mapped(np.ones(2, np.float32), np.array([-x, -y], np.float32))
+    assert overlap(framed.boxes[:1], expected.boxes)[0, 0] > 0.85
+    assert np.abs(framed.landmarks[0] - expected.landmarks[0]).max() < 0.05 * len(crop)
+
+
+def test_fast_embeddings_are_those_of_float32() -> None:
+    assert least_cosine(free_photographs(), InceptionConfig(trained_on="random")) > 0.999

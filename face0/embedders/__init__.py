@@ -17,6 +17,7 @@ def embedder_config(
     weights: str | None = None,
     sha256: str | None = None,
     margins: Margins | None = None,
+    precision: str = "auto",
     onnx_size: int | None = None,
     onnx_mean: Triple = IMAGENET_MEAN,
     onnx_std: Triple = IMAGENET_STD,
@@ -29,9 +30,9 @@ def embedder_config(
     kind, _, argument = spec.partition(":")
     margins = margins or Margins()
     if spec in PUBLISHED:
-        return InceptionConfig(trained_on=spec, weights=weights, sha256=sha256, margins=margins)
+        return InceptionConfig(trained_on=spec, weights=weights, sha256=sha256, margins=margins, precision=precision)
     if kind == "random" and argument.isdecimal():
-        return InceptionConfig(trained_on="random", seed=int(argument), margins=margins)
+        return InceptionConfig(trained_on="random", seed=int(argument), margins=margins, precision=precision)
     if kind == "onnx" and argument:
         return OnnxConfig(weights=argument, sha256=sha256, size=onnx_size, mean=onnx_mean, std=onnx_std)
     raise UsageError(f"no embedder {spec!r}: give vggface2, casia, onnx:URI or random:SEED")

@@ -1,5 +1,6 @@
 """Inception-ResNet-V1 of facenet-pytorch, cut after the average pool: 1792 values (paper, section 3)."""
 
+import copy
 import io
 import os
 import pickle
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from facenet_pytorch import InceptionResnetV1
+from facenet_pytorch.models.inception_resnet_v1 import BasicConv2d
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from face0.crops import Margins, crop_boxes
 from face0.embedders.interface import in_batches
@@ -26,13 +29,38 @@ INPUT_SIZE = 160
 PUBLISHED = {"vggface2": "20180402-114759-vggface2.pt", "casia": "20180408-102900-casia-webface.pt"}
 
 
-def pooled(net: InceptionResnetV1, x: torch.Tensor) -> torch.Tensor:
-    """The net up to and with its average pool: [N, 3, 160, 160] in -1..1 to [N, 1792]."""
-    for name, layer in net.named_children():
-        x = layer(x)
-        if name == "avgpool_1a":
-            return x.flatten(1)
-    raise AssertionError("the net has no layer avgpool_1a")
+class PooledNet(nn.Module):
+    """The net up to and with its average pool: [N, 3, 160, 160] in -1..1 to [N, 1792].
+
+    Arranged for speed: batch norms folded into the convolutions, ReLUs in place, channels_last, and bfloat16 where the
+    machine has instructions for it. Together 36 -> 15 ms a face on one AVX-512 core, of which 14 are arithmetic; in
+    float32 36 -> 29.
+    """
+
+    def __init__(self, net: InceptionResnetV1, device: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        layers = list(net.named_children())
+        last = [name for name, _ in layers].index("avgpool_1a")
+        self.layers = nn.Sequential(*(copy.deepcopy(layer) for _, layer in layers[: last + 1])).eval()
+        for module in self.layers.modules():
+            if isinstance(module, BasicConv2d):
+                module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
+            elif isinstance(module, nn.ReLU):
+                module.inplace = True
+        self.to(device, dtype).to(memory_format=torch.channels_last)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.layers(x.to(self.dtype, memory_format=torch.channels_last)).flatten(1).float()
+
+
+def fast_dtype(device: str) -> torch.dtype:
+    """The floating-point type in which this machine embeds fastest: bfloat16, if its cores or GPU multiply in it."""
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if has_bf16 else torch.float32
 
 
 def _random_net(seed: int) -> InceptionResnetV1:
@@ -59,28 +87,33 @@ class InceptionConfig:
     weights: str | None = None  # URI; None: where facenet-pytorch's own download puts them
     sha256: str | None = None
     margins: Margins = field(default_factory=Margins)
+    precision: str = "auto"  # "fp32", or "auto": bfloat16 where the machine that embeds has it
 
     def resolve(self) -> "InceptionConfig":
         """Loads the weights once, so that a job that lacks them ends before a worker starts. Raises UsageError."""
         if self.trained_on == "random":
             return self
         found = replace(self, weights=absolute(self._uri()), sha256=self._read()[1])
-        found.load("cpu")
+        found.net()
         return found
 
     def load(self, device: str) -> "InceptionEmbedder":
         """The net on a torch device, in evaluation mode."""
+        dtype = torch.float32 if self.precision == "fp32" else fast_dtype(device)
+        return InceptionEmbedder(self.net().eval(), self.margins, device, dtype)
+
+    def net(self) -> InceptionResnetV1:
+        """facenet-pytorch's net with these weights. Raises UsageError."""
         if self.trained_on == "random":
-            net = _random_net(self.seed)
-        else:
-            net = InceptionResnetV1(pretrained=None, classify=False)
-            try:
-                state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
-                # The classes of the training set are no part of the embedder.
-                net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
-            except (RuntimeError, pickle.UnpicklingError, AttributeError, EOFError) as error:
-                raise UsageError(f"{self._uri()} does not hold the weights of Inception-ResNet-V1: {error}") from error
-        return InceptionEmbedder(net.eval().to(device), self.margins, device)
+            return _random_net(self.seed)
+        net = InceptionResnetV1(pretrained=None, classify=False)
+        try:
+            state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
+            # The classes of the training set are no part of the embedder.
+            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
+        except (RuntimeError, pickle.UnpicklingError, AttributeError, EOFError) as error:
+            raise UsageError(f"{self._uri()} does not hold the weights of Inception-ResNet-V1: {error}") from error
+        return net
 
     def metadata(self) -> Mapping[str, Any]:
         """The embedder as a face shard names it."""
@@ -106,26 +139,35 @@ class InceptionEmbedder:
 
     dim = DIM
 
-    def __init__(self, net: InceptionResnetV1, margins: Margins, device: str) -> None:
-        self._net, self._margins, self._device = net, margins, device
+    def __init__(self, net: InceptionResnetV1, margins: Margins, device: str, dtype: torch.dtype) -> None:
+        self._pooled = PooledNet(net, device, dtype)
+        self._last = nn.Sequential(net.last_linear, net.last_bn).to(device)
+        self._margins, self._device = margins, device
 
-    @torch.inference_mode()
     def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
-        crops = [
-            crop_boxes(image, self._margins.square(found.boxes), INPUT_SIZE)
-            for image, found in zip(images, faces, strict=True)
-        ]
-        vectors = in_batches(self._forward, np.concatenate(crops), DIM)
+        vectors = self.vectors(self.crops(images, faces))
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
+
+    def crops(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> np.ndarray:
+        """The faces of all images, cut with the margins: uint8 [n, 160, 160, 3]."""
+        pairs = zip(images, faces, strict=True)
+        return np.concatenate(
+            [crop_boxes(image, self._margins.square(found.boxes), INPUT_SIZE) for image, found in pairs]
+        )
+
+    @torch.inference_mode()
+    def vectors(self, crops: np.ndarray) -> np.ndarray:
+        """Crops [n, 160, 160, 3] to float32 [n, 1792]."""
+        return in_batches(self._forward, crops, DIM)
 
     @torch.inference_mode()
     def identity(self, vectors: np.ndarray) -> np.ndarray:
         """The net's own 512-d output: ``normalize(last_bn(last_linear(pooled)))``."""
         x = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)
-        return nn.functional.normalize(self._net.last_bn(self._net.last_linear(x))).cpu().numpy()
+        return nn.functional.normalize(self._last(x)).cpu().numpy()
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
         # facenet-pytorch's fixed_image_standardization: 0..255 to about -1..1
-        return pooled(self._net, (x - 127.5) / 128).cpu().numpy()
+        return self._pooled((x - 127.5) / 128).cpu().numpy()
