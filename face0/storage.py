@@ -3,10 +3,11 @@
 import hashlib
 import io
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import fsspec
@@ -68,6 +69,24 @@ def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
     """Opens a file of any file system for reading."""
     fs, path = filesystem(uri)
     return fs.open(path, mode, **options)
+
+
+@contextmanager
+def local_folder(uri: str) -> Iterator[Path]:
+    """A folder as a local one, not to be written to: itself, or a temporary copy.
+
+    Raises:
+        UsageError: there is none.
+    """
+    fs, path = filesystem(uri)
+    if not fs.isdir(path):
+        raise UsageError(f"{uri} is no folder")
+    if isinstance(fs, LocalFileSystem):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        fs.get(f"{path.rstrip('/')}/", f"{folder}/", recursive=True)
+        yield Path(folder)
 
 
 class HashingWriter(io.RawIOBase):

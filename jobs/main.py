@@ -1,6 +1,9 @@
 """face0: faces in text-to-image, offline pipelines.
 
   face0 augment 'photos/*.tar' --embedder vggface2 --output shards    find and embed faces
+  face0 init --preset small --fit-vae shards --output base             make a small base model
+  face0 train --shards shards --base base --output model --steps 2000  train U-Net and projection
+  face0 evaluate conditioning --model model --shards shards            does the face matter?
   face0 demo                                                           see it work on a few pictures
 
 Every subcommand explains itself: face0 augment --help
@@ -15,7 +18,13 @@ from collections.abc import Sequence
 from face0.errors import UsageError
 
 # A job is imported when it is called for, so that --help does not wait for torch.
-JOBS = {"augment": "jobs.augment", "demo": "jobs.demo"}
+JOBS = {
+    "augment": "jobs.augment",
+    "init": "jobs.init",
+    "train": "jobs.train",
+    "evaluate": "jobs.evaluate",
+    "demo": "jobs.demo",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

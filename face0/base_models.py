@@ -1,0 +1,177 @@
+"""Small base models with the layout of Stable Diffusion and random weights, for tests, demos and small data."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from face0.embedders.inception import fast_dtype
+from face0.errors import UsageError
+
+# Words that prompts are made of: the tokenizer joins their letters, and spells all others.
+WORDS = """
+a an the of in on at with and by for from to as is are his her their one two three face faces head hair eyes smile man
+woman men women person people child boy girl old young portrait photo photograph picture image stock news press event
+painting drawing sketch oil watercolor pencil ink cartoon comic poster statue marble bronze clay render style art
+artistic realistic cinematic studio light dark bright sun sunset night morning evening street city beach mountain
+forest garden house kitchen office school hospital court stage library museum market station train car boat plane
+space moon wearing smiling laughing standing sitting walking running reading talking looking close up wide full body
+shot front side black white red green blue yellow brown grey gold silver color hat cap coat suit tie dress shirt
+uniform glasses beard moustache crown helmet doctor nurse teacher lawyer judge engineer programmer scientist artist
+actor singer musician writer cook chef baker farmer fisher builder driver pilot soldier police officer president king
+queen leader manager assistant worker student athlete player coach dancer photographer
+"""
+SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Sizes of a base model. The context is as wide as the text encoder."""
+
+    context: int
+    text_layers: int
+    unet: tuple[int, ...]  # channels by level
+    vae: tuple[int, ...]  # channels by level; each but the last halves the side
+    groups: int  # of the group norms
+    heads: int  # channels of an attention head
+    latents: int  # side for which the U-Net is made
+
+
+PRESETS = {
+    "tiny": Preset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=8, latents=16),
+    "small": Preset(context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=32, latents=16),
+}
+
+
+def base_model(preset: Preset, seed: int, prediction_type: str = "epsilon") -> StableDiffusionPipeline:
+    """A whole pipeline with seeded random weights."""
+    tokenizer = word_tokenizer()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        text = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=preset.context,
+                intermediate_size=4 * preset.context,
+                num_hidden_layers=preset.text_layers,
+                num_attention_heads=max(1, preset.context // 32),
+                max_position_embeddings=77,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+        )
+        deeper = len(preset.unet) - 1
+        unet = UNet2DConditionModel(
+            sample_size=preset.latents,
+            block_out_channels=preset.unet,
+            # Attention over the largest level would take most of the time, and shows little at these sizes.
+            down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * deeper,
+            up_block_types=("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
+            layers_per_block=1,
+            cross_attention_dim=preset.context,
+            attention_head_dim=preset.heads,
+            norm_num_groups=preset.groups,
+        )
+        vae = AutoencoderKL(
+            block_out_channels=preset.vae,
+            down_block_types=("DownEncoderBlock2D",) * len(preset.vae),
+            up_block_types=("UpDecoderBlock2D",) * len(preset.vae),
+            layers_per_block=1,
+            norm_num_groups=preset.groups,
+            sample_size=preset.latents * 2 ** (len(preset.vae) - 1),
+        )
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type=prediction_type,
+    )
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text.eval(),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def load_base(folder: Path) -> StableDiffusionPipeline:
+    """Loads a Stable Diffusion 1.x or 2.x folder, from safetensors only and without the network.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise UsageError(
+            f"{folder} is not a diffusers folder (it has no model_index.json): give a Stable Diffusion 1.x or 2.x "
+            "folder, or make a small one with `face0 init --preset small --output DIR`"
+        )
+    try:
+        base = StableDiffusionPipeline.from_pretrained(
+            folder, safety_checker=None, requires_safety_checker=False, local_files_only=True, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error
+    kind = base.scheduler.config.prediction_type
+    if kind not in ("epsilon", "v_prediction"):
+        raise UsageError(f"{folder} predicts {kind!r}: only epsilon and v_prediction are trained")
+    if base.unet.config.cross_attention_dim != base.text_encoder.config.hidden_size:
+        raise UsageError(
+            f"{folder} has a context of {base.unet.config.cross_attention_dim} and text states of "
+            f"{base.text_encoder.config.hidden_size}: its parts do not belong together"
+        )
+    return base
+
+
+def word_tokenizer() -> CLIPTokenizer:
+    """A CLIP tokenizer whose byte pairs were learnt from WORDS."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    base = [*letters, *(letter + "</w>" for letter in letters)]
+    clip = CLIPTokenizer(vocab={token: i for i, token in enumerate([*base, *SPECIAL])}, merges=[])
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learner.pre_tokenizer = clip.backend_tokenizer.pre_tokenizer
+    learner.train_from_iterator(
+        [WORDS] * 2, trainers.BpeTrainer(vocab_size=2048, end_of_word_suffix="</w>", show_progress=False)
+    )
+    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    tokens = list(dict.fromkeys([*base, *("".join(pair) for pair in merges), *SPECIAL]))
+    return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges, model_max_length=77)
+
+
+def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int) -> Iterator[float]:
+    """Fits a VAE to images (uint8 [N, 3, H, W]); yields the loss of each step, then the latents have unit variance.
+
+    Absolute error and a small pull of the latents towards the normal distribution, at a one-cycle learning rate.
+    """
+    vae.train().to(memory_format=torch.channels_last)
+    fast = fast_dtype(vae.device.type)
+    optimiser = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps, pct_start=0.1)
+    for _ in range(steps):
+        x = next(images).float() / 127.5 - 1
+        with torch.autocast(vae.device.type, fast, enabled=fast != torch.float32):
+            posterior = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
+            error = vae.decode(posterior.sample()).sample - x
+        loss = error.float().abs().mean() + 1e-6 * posterior.kl().float().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        yield loss.item()
+    vae.eval()
+    with torch.no_grad():
+        x = next(images).float() / 127.5 - 1
+        latents = vae.encode(x).latent_dist.mean
+    vae.register_to_config(scaling_factor=round(1 / latents.std().item(), 5))

@@ -1,0 +1,85 @@
+"""The noise-prediction loss, at draws that depend on a sample's place in the training alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import SchedulerMixin, UNet2DConditionModel
+from torch.nn import functional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """What is random about n samples.
+
+    Attributes:
+        time: int64 [n], 0 .. training steps of the scheduler - 1.
+        noise: float32 [n, C, h, w], normal: what the U-Net is to find.
+        posterior: float32 [n, C, h, w], normal: places the latents within what the VAE gives.
+        coins: float32 [n, 2] in 0..1: whether the face, and whether the text is dropped.
+    """
+
+    time: torch.Tensor
+    noise: torch.Tensor
+    posterior: torch.Tensor
+    coins: torch.Tensor
+
+    def to(self, device: torch.device) -> "Draws":
+        """On another device."""
+        return Draws(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int) -> Draws:
+    """The draws of the samples at these positions, for latents of shape [C, h, w].
+
+    Each sample has a generator of its own, so that they do not depend on batch, rank or where a run was resumed.
+    """
+    time, noise, posterior, coins = [], [], [], []
+    for position in positions:
+        # The finaliser of splitmix64 spreads neighbouring numbers over all seeds.
+        generator = torch.Generator().manual_seed(_mixed(seed * 0x9E3779B97F4A7C15 + position))
+        time.append(torch.randint(times, (), generator=generator))
+        coins.append(torch.rand(2, generator=generator))
+        noise.append(torch.randn(shape, generator=generator))
+        posterior.append(torch.randn(shape, generator=generator))
+    return Draws(
+        **{k: torch.stack(v) for k, v in {"time": time, "noise": noise, "posterior": posterior, "coins": coins}.items()}
+    )
+
+
+def _mixed(value: int) -> int:
+    mask = 2**64 - 1
+    value = (value + 0x9E3779B97F4A7C15) & mask
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & mask
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & mask
+    return value ^ value >> 31
+
+
+def losses(
+    unet: UNet2DConditionModel,
+    scheduler: SchedulerMixin,
+    latents: torch.Tensor,
+    context: torch.Tensor,
+    draws: Draws,
+    min_snr: float | None = None,
+) -> torch.Tensor:
+    """The squared error of the prediction of each sample: float32 [n].
+
+    Args:
+        unet: the U-Net, or a wrapper of it.
+        scheduler: says how noise is added, and whether epsilon or v is predicted.
+        latents: [n, C, h, w], scaled.
+        context: [n, 77, D].
+        draws: times and noise.
+        min_snr: gamma of min-SNR weighting (Hang et al. 2023); None: all times weigh the same.
+    """
+    noisy = scheduler.add_noise(latents, draws.noise, draws.time)
+    is_v = scheduler.config.prediction_type == "v_prediction"
+    target = scheduler.get_velocity(latents, draws.noise, draws.time) if is_v else draws.noise
+    predicted = unet(noisy, draws.time, encoder_hidden_states=context, return_dict=False)[0]
+    error = functional.mse_loss(predicted.float(), target.float(), reduction="none").flatten(1).mean(dim=1)
+    if min_snr is None:
+        return error
+    signal = scheduler.alphas_cumprod.to(draws.time.device)[draws.time]
+    snr = signal / (1 - signal)
+    return error * snr.clamp(max=min_snr) / (snr + 1 if is_v else snr)

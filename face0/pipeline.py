@@ -1,0 +1,213 @@
+"""The model as a diffusers pipeline: loads and saves its folder, and makes pictures of prompts and faces."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    ImagePipelineOutput,
+    SchedulerMixin,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from face0.detector import Detector
+from face0.embedders import Embedder
+from face0.errors import UsageError
+from face0.faces import FaceFilter
+from face0.guidance import Guidance, combine
+from face0.projection import FaceProjection, override
+
+Face = Image.Image | np.ndarray | torch.Tensor
+
+
+class Face0Pipeline(DiffusionPipeline):
+    """Stable Diffusion whose last context tokens are a face.
+
+        pipe = Face0Pipeline.from_pretrained(folder)
+        pipe.embedder = embedder_config("vggface2").load("cpu")
+        pipe("a photo of a man", face=Image.open("man.jpg")).images[0]
+
+    Attributes:
+        embedder: needed for faces that are photographs; vectors do without.
+    """
+
+    embedder: Embedder | None = None
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        face_projection: FaceProjection,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            face_projection=face_projection,
+        )
+        self.shrink = 2 ** (len(vae.config.block_out_channels) - 1)  # pixels of the image to one of the latents
+        self.image_processor = VaeImageProcessor(vae_scale_factor=self.shrink)
+
+    @classmethod
+    def from_base(cls, base: StableDiffusionPipeline, face_projection: FaceProjection) -> "Face0Pipeline":
+        """A base model with a projection added. The parts are shared, not copied."""
+        return cls(
+            vae=base.vae,
+            text_encoder=base.text_encoder,
+            tokenizer=base.tokenizer,
+            unet=base.unet,
+            scheduler=base.scheduler,
+            face_projection=face_projection,
+        )
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        face: Face | None = None,
+        *,
+        guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+        negative_prompt: str = "",
+        num_inference_steps: int = 50,
+        height: int | None = None,
+        width: int | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+    ) -> ImagePipelineOutput:
+        """Makes one picture of each prompt, all with the same face.
+
+        Args:
+            prompt: one, or several.
+            face: a photograph, a vector [embedding_dim], vectors of several faces [n, embedding_dim], or none.
+            guidance: how strongly prompt and face steer.
+            negative_prompt: what takes the place of the empty prompt.
+            num_inference_steps: of the scheduler.
+            height, width: pixels; None: the size that the U-Net was made for.
+            generator: one, or one for each picture; makes the noise.
+            output_type: "pil", "np" or "pt".
+
+        Raises:
+            UsageError: a photograph without ``embedder``, or with no face; more faces than the model has slots.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        faces, present = self.face_slots(self._vectors(face))
+        contexts = self.contexts(
+            prompts, faces.expand(len(prompts), -1, -1), present.expand(len(prompts), -1), guidance, negative_prompt
+        )
+        side = self.unet.config.sample_size
+        shape = (
+            len(prompts),
+            self.unet.config.in_channels,
+            height // self.shrink if height else side,
+            width // self.shrink if width else side,
+        )
+        generators = list(generator) if isinstance(generator, Sequence) else generator
+        latents = self.denoise(
+            noise(shape, generators, self.unet.device, self.unet.dtype), contexts, guidance, num_inference_steps
+        )
+        images = self.image_processor.postprocess(self.decode(latents), output_type=output_type)
+        return ImagePipelineOutput(images=images)
+
+    def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
+        """The text encoder's states [N, 77, D]; long prompts are cut."""
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
+        )
+        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
+
+    def face_slots(self, vectors: np.ndarray | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Vectors [n, dim] in the model's slots: [1, slots, dim], and which are taken, bool [1, slots]."""
+        config = self.face_projection.config
+        faces = torch.zeros(1, config.slots, config.embedding_dim)
+        count = 0 if vectors is None else len(vectors)
+        if count > config.slots:
+            raise UsageError(f"{count} faces for a model with {config.slots} slots")
+        if vectors is not None:
+            if vectors.shape[1] != config.embedding_dim:
+                raise UsageError(
+                    f"a face of {vectors.shape[1]} values for a model of {config.embedding_dim}: another embedder's"
+                )
+            faces[0, :count] = torch.from_numpy(np.asarray(vectors, np.float32))
+        return faces.to(self.unet.device, self.unet.dtype), (torch.arange(config.slots) < count)[None].to(
+            self.unet.device
+        )
+
+    def contexts(
+        self,
+        prompts: Sequence[str],
+        faces: torch.Tensor,
+        present: torch.Tensor,
+        guidance: Guidance,
+        negative_prompt: str = "",
+    ) -> torch.Tensor:
+        """What the U-Net sees in each branch that has a weight: [branches, N, 77, D]."""
+        text = self.encode_text(prompts)
+        without_text = self.encode_text([negative_prompt]).expand_as(text)
+        tokens = self.face_projection(faces, present)
+        return torch.stack(
+            [
+                override(
+                    text if branch.value[0] else without_text, tokens if branch.value[1] else torch.zeros_like(tokens)
+                )
+                for branch in guidance.weights()
+            ]
+        )
+
+    def denoise(self, latents: torch.Tensor, contexts: torch.Tensor, guidance: Guidance, steps: int) -> torch.Tensor:
+        """Noise [N, C, h, w] to latents, under contexts [branches, N, 77, D]: one batched U-Net call a step."""
+        weights = guidance.weights()
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)  # has no state of another call
+        scheduler.set_timesteps(steps, device=latents.device)
+        latents = latents * scheduler.init_noise_sigma
+        for t in self.progress_bar(scheduler.timesteps):
+            z = scheduler.scale_model_input(latents, t).repeat(len(weights), 1, 1, 1)
+            predicted = self.unet(z, t, encoder_hidden_states=contexts.flatten(0, 1)).sample
+            latents = scheduler.step(
+                combine(predicted.unflatten(0, (len(weights), -1)), weights), t, latents
+            ).prev_sample
+        return latents
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents to images [N, 3, H, W] in -1..1."""
+        return self.vae.decode(latents / self.vae.config.scaling_factor).sample
+
+    def _vectors(self, face: Face | None) -> np.ndarray | None:
+        if face is None:
+            return None
+        if isinstance(face, Image.Image):
+            return self._embed(face)
+        vectors = face.float().cpu().numpy() if isinstance(face, torch.Tensor) else np.asarray(face)
+        return np.atleast_2d(vectors)
+
+    def _embed(self, photograph: Image.Image) -> np.ndarray:
+        if self.embedder is None:
+            raise UsageError("a photograph needs an embedder: set pipe.embedder = embedder_config(...).load('cpu')")
+        small = photograph.convert("RGB")
+        small.thumbnail((512, 512), Image.Resampling.LANCZOS)
+        pixels = np.asarray(small)
+        faces = FaceFilter(max_faces=self.face_projection.config.slots)
+        (found,) = [faces(found) for found in Detector(faces.min_face, "cpu").detect([pixels])]
+        if not len(found):
+            raise UsageError("no face was found in the photograph")
+        return self.embedder.embed([pixels], [found])[0]
+
+
+def noise(shape: tuple[int, ...], generator: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Normal noise [N, ...] from one generator, or from one for each of the N; made on the CPU, the same everywhere."""
+    if isinstance(generator, list):
+        rows = [torch.randn(1, *shape[1:], generator=g) for g in generator]
+        return torch.cat(rows).to(device, dtype)
+    return torch.randn(shape, generator=generator).to(device, dtype)

@@ -1,0 +1,306 @@
+"""Training: the U-Net and the projection learn to predict noise from text and face (paper, "Training")."""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from face0.checkpoints import STATE
+from face0.errors import TrainingError
+from face0.noising import Draws, draw, losses
+from face0.pipeline import Face0Pipeline
+from face0.projection import override
+from face0.shards import Batch
+
+ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
+LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What decides the weights that come out. The defaults are the paper's."""
+
+    steps: int = 500_000
+    batch: int = 256  # samples of a step, over all processes
+    resolution: int = 512  # pixels
+    seed: int = 0
+    learning_rate: float = 2e-5
+    warmup: int = 0  # steps in which the learning rate rises
+    schedule: str = "constant"  # or "cosine", to 0 at the last step
+    weight_decay: float = 0.01
+    clip: float = 1.0  # norm of the gradient
+    ema: float = 0.9999
+    min_snr: float | None = None
+    drop_face: float = 0.1
+    drop_text: float = 0.0
+    tokens: int = 3  # for each face
+    slots: int = 1  # faces of an image
+    lora: int = 0  # rank; 0: the whole U-Net is trained
+    precision: str = "bf16"  # of the U-Net's arithmetic: "bf16" (weights stay float32) or "fp32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How it runs, which does not change what comes out."""
+
+    accumulate: int = 1  # parts in which a process takes its share of a batch
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    cache_latents: bool = False  # keep each image's latents in memory
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Of a step, counted from 0."""
+    rate = config.learning_rate * min(1.0, (step + 1) / config.warmup) if config.warmup else config.learning_rate
+    if config.schedule == "cosine":
+        done = max(0, step - config.warmup) / max(1, config.steps - config.warmup)
+        rate *= (1 + math.cos(math.pi * min(1.0, done))) / 2
+    return rate
+
+
+class Average:
+    """An exponential moving average of parameters. Its decay grows with the steps, so that the start is forgotten."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
+        self._decay = decay
+        self.values = [parameter.detach().clone() for parameter in parameters]
+
+    @torch.no_grad()
+    def update(self, parameters: Sequence[nn.Parameter], step: int) -> None:
+        """Takes in the parameters after a step, counted from 0."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, [p.detach() for p in parameters], 1 - decay)
+
+
+class Encoder:
+    """The frozen parts: images to latents, captions to states."""
+
+    def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: bool) -> None:
+        self._pipe, self._device = pipe, device
+        self._cache: dict[int, torch.Tensor] | None = {} if cache else None
+
+    @torch.no_grad()
+    def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:
+        """The batch's images as scaled latents [n, C, h, w], placed within what the VAE gives by normal draws."""
+        mean, deviation = self._moments(batch).chunk(2, dim=1)
+        return (mean + deviation * posterior) * self._pipe.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def states(self, captions: Sequence[str]) -> torch.Tensor:
+        """[n, 77, D]."""
+        return self._pipe.encode_text(captions)
+
+    @torch.no_grad()
+    def means(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (uint8 [n, 3, H, W]) as scaled latents in the middle of what the VAE gives."""
+        return self._encode(images).chunk(2, dim=1)[0] * self._pipe.vae.config.scaling_factor
+
+    def _moments(self, batch: Batch) -> torch.Tensor:
+        if self._cache is None:
+            return self._encode(batch.images)
+        rows = batch.rows.tolist()
+        missing = [i for i, row in enumerate(rows) if row not in self._cache]
+        if missing:
+            for i, moments in zip(missing, self._encode(batch.images[missing]).cpu(), strict=True):
+                self._cache[rows[i]] = moments.clone()
+        return torch.stack([self._cache[row] for row in rows]).to(self._device)
+
+    def _encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Mean and deviation of the latents, [n, 2 C, h, w]."""
+        parts = []
+        for start in range(0, len(images), ENCODE):
+            some = images[start : start + ENCODE].to(self._device, non_blocking=True)
+            x = torch.zeros(ENCODE, *some.shape[1:], device=self._device)
+            x[: len(some)] = some / 127.5 - 1
+            posterior = self._pipe.vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
+            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(some)])
+        return torch.cat(parts)
+
+
+class Trainer:
+    """Model, optimiser and average; takes steps."""
+
+    def __init__(
+        self, pipe: Face0Pipeline, config: TrainConfig, running: Running, device: torch.device, world: int = 1
+    ) -> None:
+        self.pipe, self.config, self.device, self.step = pipe, config, device, 0
+        self.running, self._world = running, world
+        for part in (pipe.vae, pipe.text_encoder):
+            part.requires_grad_(False).eval().to(device)
+        pipe.vae.to(memory_format=torch.channels_last)
+        prepare_unet(pipe.unet, config, running)
+        pipe.unet.to(device).to(memory_format=torch.channels_last)
+        pipe.face_projection.to(device).train()
+        self.encoder = Encoder(pipe, device, running.cache_latents)
+        model = Conditioned(pipe, config)
+        self._names, self._parameters = zip(
+            *((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True
+        )
+        self._optimiser = torch.optim.AdamW(
+            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+        )
+        self.average = Average(self._parameters, config.ema)
+        if running.compile:
+            model.compile()
+        self._model: nn.Module = DistributedDataParallel(model) if world > 1 else model
+
+    def take_step(self, batch: Batch) -> float:
+        """One step on this process's share of the global batch; returns the share's sum of losses over the batch.
+
+        Raises:
+            TrainingError: a loss is not finite; the weights are as before the step.
+        """
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self.step)
+        total = torch.zeros((), device=self.device)
+        parts = list(split(batch, self.running.accumulate))
+        for i, part in enumerate(parts):
+            each = self._losses(part, last=i == len(parts) - 1)
+            self._check(each, part)
+            total += each.detach().sum() / self.config.batch
+        nn.utils.clip_grad_norm_(self._parameters, self.config.clip)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self.average.update(self._parameters, self.step)
+        self.step += 1
+        return total.item()
+
+    def save(self, folder: Path) -> None:
+        """Writes the averaged model as a diffusers folder, and the state of the training beside it."""
+        with self.averaged():
+            unet = self.pipe.unet
+            if self.config.lora:
+                self.pipe.unet = merged(unet)
+            self.pipe.save_pretrained(folder, safe_serialization=True)
+            self.pipe.unet = unet
+        (folder / STATE).mkdir()
+        tensors = {f"weight.{name}": p.detach() for name, p in zip(self._names, self._parameters, strict=True)}
+        tensors |= {f"average.{name}": v for name, v in zip(self._names, self.average.values, strict=True)}
+        for name, parameter in zip(self._names, self._parameters, strict=True):
+            for key, value in self._optimiser.state[parameter].items():
+                tensors[f"{key}.{name}"] = value
+        # A tensor in channels_last is saved as it is read: row by row.
+        save_file({k: v.contiguous() for k, v in tensors.items()}, folder / STATE / "state.safetensors")
+
+    def load(self, folder: Path, step: int) -> None:
+        """Goes on where ``save`` was called."""
+        tensors = load_file(folder / STATE / "state.safetensors")
+        with torch.no_grad():
+            for i, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
+                parameter.copy_(tensors[f"weight.{name}"])
+                self.average.values[i].copy_(tensors[f"average.{name}"])
+                state = self._optimiser.state[parameter]
+                state["step"] = tensors[f"step.{name}"]
+                for key in ("exp_avg", "exp_avg_sq"):
+                    state[key] = torch.empty_like(parameter).copy_(tensors[f"{key}.{name}"])
+        self.step = step
+
+    def averaged(self) -> "Swapped":
+        """A context in which the model has the averaged weights."""
+        return Swapped(self._parameters, self.average.values)
+
+    def _losses(self, part: Batch, last: bool) -> torch.Tensor:
+        """Losses of a part of the batch [n], their gradients added up; processes exchange them at the last."""
+        shape = latent_shape(self.pipe, self.config.resolution)
+        times = self.pipe.scheduler.config.num_train_timesteps
+        draws = draw(self.config.seed, part.positions.tolist(), shape, times).to(self.device)
+        latents = self.encoder.latents(part, draws.posterior)
+        states = torch.where(
+            (draws.coins[:, 1] < self.config.drop_text)[:, None, None],
+            self.encoder.states([""]),
+            self.encoder.states(part.captions),
+        )
+        present = part.present.to(self.device) & (draws.coins[:, :1] >= self.config.drop_face)
+        if isinstance(self._model, DistributedDataParallel):
+            self._model.require_backward_grad_sync = last
+        each: torch.Tensor = self._model(latents, states, part.faces.to(self.device), present, draws)
+        # Processes average their gradients: each has its share of the sum over the batch, times their number.
+        (each.sum() * self._world / self.config.batch).backward()
+        return each
+
+    def _check(self, each: torch.Tensor, part: Batch) -> None:
+        if each.isfinite().all():
+            return
+        keys = [key for key, fine in zip(part.keys, each.isfinite().tolist(), strict=True) if not fine]
+        raise TrainingError(f"the loss is not a number at step {self.step}, for the samples {', '.join(keys[:20])}")
+
+
+class Conditioned(nn.Module):
+    """Projection and U-Net as one module: what is trained, and what processes keep equal."""
+
+    def __init__(self, pipe: Face0Pipeline, config: TrainConfig) -> None:
+        super().__init__()
+        self.unet, self.face_projection = pipe.unet, pipe.face_projection
+        self._scheduler, self._config = pipe.scheduler, config
+
+    def forward(
+        self, latents: torch.Tensor, states: torch.Tensor, faces: torch.Tensor, present: torch.Tensor, draws: Draws
+    ) -> torch.Tensor:
+        """Losses [n]."""
+        with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
+            context = override(states, self.face_projection(faces, present))
+            return losses(self.unet, self._scheduler, latents, context, draws, self._config.min_snr)
+
+
+class Swapped:
+    """Parameters with other values, for the time of a block."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], values: Sequence[torch.Tensor]) -> None:
+        self._parameters, self._values = parameters, values
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for parameter, value in zip(self._parameters, self._values, strict=True):
+            kept = parameter.detach().clone()
+            parameter.copy_(value)
+            value.copy_(kept)
+
+
+def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running) -> None:
+    """Makes the U-Net, or a LoRA of it, ready to be trained."""
+    unet.train()
+    if config.lora:
+        unet.requires_grad_(False)
+        unet.add_adapter(LoraConfig(r=config.lora, lora_alpha=config.lora, target_modules=LORA_LAYERS))
+    if not torch.cuda.is_available():
+        # torch's fused attention takes five times as long backwards on a CPU as the plain products.
+        unet.set_attn_processor(AttnProcessor())
+    if running.gradient_checkpointing:
+        unet.enable_gradient_checkpointing()
+
+
+def merged(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """A copy of a U-Net with its LoRA in its weights."""
+    whole = copy.deepcopy(unet)
+    whole.fuse_lora()
+    whole.unload_lora()
+    return whole
+
+
+def latent_shape(pipe: Face0Pipeline, resolution: int) -> tuple[int, int, int]:
+    """[C, h, w] of an image of this many pixels a side."""
+    side = resolution // pipe.shrink
+    return pipe.unet.config.in_channels, side, side
+
+
+def split(batch: Batch, parts: int) -> Iterator[Batch]:
+    """A batch in so many parts, those that are not empty."""
+    size = max(1, math.ceil(len(batch.keys) / parts))
+    for start in range(0, len(batch.keys), size):
+        some = slice(start, start + size)
+        yield Batch(**{name: value if name == "failed" else value[some] for name, value in vars(batch).items()})

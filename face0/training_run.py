@@ -1,0 +1,262 @@
+"""A training from its start or its last checkpoint to its last step."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import distributed
+from torch.utils.flop_counter import FlopCounterMode
+
+from face0.checkpoints import LINEAGE, Checkpoints
+from face0.conditioning import face_losses
+from face0.guidance import Guidance
+from face0.pipeline import noise
+from face0.shards import Batch, FaceShards
+from face0.training import Trainer, learning_rate
+
+HELD_OUT_LOSS = "held_out_loss"
+GRID = 8  # held-out faces of a sample grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """How often, in steps, what happens; 0: never."""
+
+    log: int = 20
+    evaluate: int = 500
+    save: int = 500
+    keep: int = 2  # newest checkpoints that stay, beside the best
+
+
+class Log(Protocol):
+    """Where figures and pictures go."""
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Figures of a step, by name."""
+
+    def picture(self, step: int, grid: np.ndarray) -> None:
+        """A sample grid, uint8 [H, W, 3]."""
+
+
+class Terminated:
+    """Whether any process was asked to end (SIGTERM, SIGINT)."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+    def __call__(self) -> bool:
+        """The same answer in all processes."""
+        if not distributed.is_initialized():
+            return self._asked
+        flag = torch.tensor(float(self._asked))
+        distributed.all_reduce(flag)
+        return bool(flag)
+
+
+class Run:
+    """One training: its parts, and the loop over its steps.
+
+    Args:
+        trainer: the model; at its start, or loaded from a checkpoint.
+        shards: what it learns from.
+        checkpoints: where it is saved.
+        intervals: when it is logged, evaluated and saved.
+        log: in the first process.
+        facts: what the lineage says beside step and loss.
+        threads: that decode images.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        shards: FaceShards,
+        checkpoints: Checkpoints,
+        intervals: Intervals,
+        log: Log | None,
+        facts: Mapping[str, Any],
+        threads: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self._trainer, self._shards, self._checkpoints = trainer, shards, checkpoints
+        self._intervals, self._log, self._facts, self._threads = intervals, log, facts, threads
+        self._rank, self._world = rank, world
+        config = trainer.config
+        self._held_out = shards.held_out(resolution=config.resolution, slots=config.slots)
+        self._loss: float | None = None
+        self._failed = 0
+
+    def __call__(self) -> bool:
+        """Trains to the last step, or until it is asked to end. Returns whether it came to the last.
+
+        Raises:
+            TrainingError: a loss is not finite, or a checkpoint could not be written.
+        """
+        trainer, config, intervals = self._trainer, self._trainer.config, self._intervals
+        terminated = Terminated()
+        saved = trainer.step
+        pace = Pace(self._trainer, self._world)
+        for batch in pace.waited(self._batches()):
+            loss = self._summed(pace.timed(batch))
+            self._report_failed(batch)
+            step = trainer.step
+            ends = step == config.steps or terminated()
+            if intervals.log and (step % intervals.log == 0 or ends):
+                figures = {"loss": loss, "learning_rate": learning_rate(config, step - 1), **pace.figures()}
+                if self._log:
+                    self._log.scalars(step, figures)
+            if intervals.evaluate and (step % intervals.evaluate == 0 or step == config.steps):
+                self._evaluate()
+            if ends or (intervals.save and step % intervals.save == 0):
+                self._save()
+                saved = step
+            if ends:
+                break
+        assert saved == trainer.step
+        return trainer.step == config.steps
+
+    def _batches(self) -> Iterator[Batch]:
+        config = self._trainer.config
+        return self._shards.batches(
+            batch=config.batch,
+            resolution=config.resolution,
+            slots=config.slots,
+            seed=config.seed,
+            start=self._trainer.step * config.batch,
+            rank=self._rank,
+            world=self._world,
+            threads=self._threads,
+        )
+
+    def _summed(self, share: float) -> float:
+        if self._world == 1:
+            return share
+        total = torch.tensor(share, dtype=torch.float64)
+        distributed.all_reduce(total)
+        return float(total)
+
+    def _report_failed(self, batch: Batch) -> None:
+        for key, message in batch.failed:
+            self._failed += 1
+            if self._failed <= 10:
+                print(f"not trained on: {key}: {message}", flush=True)
+
+    def _evaluate(self) -> None:
+        """Held-out loss and sample grid, with the averaged weights. All processes wait for the first."""
+        if self._log and self._held_out.keys:
+            trainer, pipe, batch = self._trainer, self._trainer.pipe, self._held_out
+            with trainer.averaged(), torch.no_grad():
+                latents = trainer.encoder.means(batch.images)
+                states = trainer.encoder.states(batch.captions)
+                each = face_losses(pipe, latents, states, batch.faces, batch.present, repeats=2)
+                self._log.picture(trainer.step, sample_grid(trainer, batch))
+            self._loss = float(each.mean())
+            self._log.scalars(trainer.step, {HELD_OUT_LOSS: self._loss})
+        if self._world > 1:
+            distributed.barrier()
+
+    def _save(self) -> None:
+        if self._rank == 0:
+            trainer = self._trainer
+            record = {HELD_OUT_LOSS: self._loss}
+
+            def write(folder: Path) -> None:
+                trainer.save(folder)
+                facts = {"step": trainer.step, **record, "config": asdict(trainer.config), **self._facts}
+                (folder / LINEAGE).write_text(json.dumps(facts, indent=2))
+
+            self._checkpoints.save(trainer.step, write, record)
+            self._checkpoints.prune(self._intervals.keep, HELD_OUT_LOSS)
+        if self._world > 1:
+            distributed.barrier()
+
+
+class Pace:
+    """Samples a second, the share of time spent waiting for data, and the share of the machine's multiplications."""
+
+    def __init__(self, trainer: Trainer, world: int) -> None:
+        self._trainer, self._world = trainer, world
+        self._flops = 0.0
+        self._rate = matmul_rate(
+            trainer.device, torch.bfloat16 if trainer.config.precision == "bf16" else torch.float32
+        )
+        self._reset()
+
+    def _reset(self) -> None:
+        self._samples, self._waiting, self._started = 0, 0.0, time.perf_counter()
+
+    def waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches, counted and the wait for them timed."""
+        while True:
+            started = time.perf_counter()
+            batch = next(batches)
+            self._waiting += time.perf_counter() - started
+            self._samples += len(batch.keys) * self._world
+            yield batch
+
+    def timed(self, batch: Batch) -> float:
+        """Takes the step; the first one counts its floating-point operations."""
+        if self._flops or self._trainer.running.compile:
+            return self._trainer.take_step(batch)
+        with FlopCounterMode(display=False) as counter:
+            loss = self._trainer.take_step(batch)
+        self._flops = counter.get_total_flops() / max(1, len(batch.keys))
+        return loss
+
+    def figures(self) -> Mapping[str, float]:
+        """Since the last call."""
+        seconds = time.perf_counter() - self._started
+        pace = self._samples / seconds
+        figures = {"samples_per_second": pace, "data_wait": self._waiting / seconds}
+        if self._flops:
+            figures["mfu"] = pace / self._world * self._flops / self._rate
+        self._reset()
+        return figures
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second that this device reaches in a large product, measured."""
+    side = 8192 if device.type == "cuda" else 1024
+    a = torch.rand(side, side, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+    return 2 * side**3 / best
+
+
+def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
+    """Held-out photographs above pictures made of their faces and captions, the same noise for all: uint8 [H, W, 3]."""
+    pipe, count = trainer.pipe, min(GRID, len(batch.keys))
+    pipe.set_progress_bar_config(disable=True)
+    guidance = Guidance(w=3.0)
+    faces, present = batch.faces[:count].to(trainer.device), batch.present[:count].to(trainer.device)
+    contexts = pipe.contexts(batch.captions[:count], faces, present, guidance)
+    side = trainer.config.resolution // pipe.shrink
+    shape = 1, pipe.unet.config.in_channels, side, side
+    start = noise(shape, torch.Generator().manual_seed(0), trainer.device, torch.float32).expand(count, -1, -1, -1)
+    made = pipe.decode(pipe.denoise(start, contexts, guidance, steps))
+    made = ((made.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+    rows = [torch.cat(list(images), dim=2) for images in (batch.images[:count], made)]
+    return torch.cat(rows, dim=1).permute(1, 2, 0).numpy()
+
+
+def save_picture(path: Path, grid: np.ndarray) -> None:
+    """Writes a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(grid).save(path)

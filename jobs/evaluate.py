@@ -1,0 +1,82 @@
+"""Measures of a trained model.
+
+  face0 evaluate conditioning --model MODEL --shards OUT     does the face matter?
+
+conditioning: the noise-prediction loss of the rows that training held out, with their true face, with another
+one's, and with none, all at the same noise and times; and the paired differences with 95 % bootstrap intervals.
+Above zero means that the model does better for knowing the true face.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from face0 import storage
+from face0.checkpoints import LINEAGE
+from face0.conditioning import compare_faces, difference
+from face0.errors import UsageError
+from face0.pipeline import Face0Pipeline
+from face0.shards import FaceShards, Holdout, RowFilter
+from jobs.options import at_least, pick_device
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    measures = parser.add_subparsers(dest="measure", required=True, metavar="MEASURE")
+    conditioning = measures.add_parser("conditioning", help="does the face matter?", allow_abbrev=False)
+    add = conditioning.add_argument
+    add("--model", required=True, metavar="DIR", help="output of face0 train")
+    add("--shards", action="append", required=True, metavar="URI", help="what it was trained on; may be repeated")
+    add("--repeats", type=at_least(1), default=16, metavar="N", help="noises and times for each row (%(default)s)")
+    add("--seed", type=int, default=0, help="of noise and times (%(default)s)")
+    add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
+    add("--json", metavar="FILE", help="write the figures there too")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    device = pick_device(args.device)
+    with storage.local_folder(args.model) as folder:
+        if not (folder / LINEAGE).is_file():
+            raise UsageError(f"--model {args.model} has no {LINEAGE}: give an output folder of face0 train")
+        lineage = json.loads((folder / LINEAGE).read_text())
+        pipe = Face0Pipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device)
+    shards = FaceShards(args.shards, rows=RowFilter(**lineage["rows"]), holdout=Holdout(**lineage["holdout"]))
+    if dict(shards.embedder) != lineage["embedder"]:
+        raise UsageError(
+            f"the model was trained on faces of {lineage['embedder']}, these are of {dict(shards.embedder)}"
+        )
+    if shards.fingerprint != lineage["fingerprint"]:
+        raise UsageError(
+            f"{', '.join(args.shards)} are not the shards of the training ({', '.join(lineage['shards'])}): "
+            "rows that it learnt could be among those that are held out of these"
+        )
+    config = lineage["config"]
+    batch = shards.held_out(resolution=config["resolution"], slots=config["slots"])
+    if len(batch.keys) < 2:
+        raise UsageError(f"only {len(batch.keys)} rows are held out: train with --holdout 100 or more")
+    losses = compare_faces(pipe, batch, args.repeats, args.seed)
+    figures = {
+        "step": lineage["step"],
+        "samples": len(batch.keys),
+        "repeats": args.repeats,
+        "loss": {name: float(each.mean()) for name, each in losses.items()},
+        "difference": {name: asdict(difference(losses[name], losses["true"])) for name in losses if name != "true"},
+    }
+    print(f"{len(batch.keys)} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}")
+    print(f"{'face':<10}{'loss':>10}{'more than true':>18}{'95 % interval':>24}")
+    for name, loss in figures["loss"].items():
+        line = f"{name:<10}{loss:>10.5f}"
+        if found := figures["difference"].get(name):
+            line += f"{found['mean']:>18.5f}{found['low']:>14.5f} .. {found['high']:.5f}"
+        print(line)
+    if args.json:
+        Path(args.json).write_text(json.dumps(figures, indent=2) + "\n")
+    return 0

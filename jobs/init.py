@@ -1,0 +1,75 @@
+"""Makes a small base model with the layout of Stable Diffusion and random weights, to train on small data.
+
+  face0 init --preset small --fit-vae OUT --output BASE
+
+Nothing is downloaded: tokenizer and text encoder are made too. Without --fit-vae the model cannot show pictures, which
+does for tests. OUT is an output folder of face0 augment.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from face0 import storage
+from face0.base_models import PRESETS, base_model, fit_vae
+from face0.errors import UsageError
+from face0.shards import FaceShards, Holdout
+from jobs.options import at_least
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 init", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--preset", required=True, choices=PRESETS, help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px")
+    add("--output", required=True, metavar="URI", help="folder for the model; new, or empty")
+    add("--seed", type=int, default=0, help="of the weights (%(default)s)")
+    add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon", help="(%(default)s)")
+    add("--fit-vae", action="append", default=[], metavar="OUT", help="fit the VAE to the images of these shards")
+    add("--vae-steps", type=at_least(1), default=600, metavar="N", help="steps of 32 images (%(default)s)")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    fs, path = storage.filesystem(args.output)
+    if fs.exists(path) and fs.ls(path):
+        raise UsageError(f"--output {args.output} is not empty: give another, or remove it")
+    base = base_model(PRESETS[args.preset], args.seed, args.prediction_type)
+    if args.fit_vae:
+        _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        base.save_pretrained(folder, safe_serialization=True)
+        for file in sorted(Path(folder).rglob("*")):
+            if file.is_file():
+                with storage.write_whole(args.output, file.relative_to(folder).as_posix()) as out:
+                    out.write(file.read_bytes())
+    storage.drop_partial(args.output)
+    print(f"{args.output}: a base model for images of {base.vae.config.sample_size} px")
+    return 0
+
+
+def _fit(vae: AutoencoderKL, uris: Sequence[str], steps: int, seed: int) -> None:
+    shards = FaceShards(uris, holdout=Holdout(count=0))
+    batches = shards.batches(batch=32, resolution=vae.config.sample_size, slots=1, seed=seed)
+
+    def images() -> Iterator[torch.Tensor]:
+        yield from (batch.images for batch in batches if len(batch.keys))
+
+    started = shown = time.monotonic()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for step, loss in enumerate(fit_vae(vae, images(), steps), start=1):
+            if step == steps or time.monotonic() - shown > 10:
+                shown = time.monotonic()
+                left = (shown - started) / step * (steps - step)
+                print(f"VAE: step {step:,}/{steps:,}, loss {loss:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)

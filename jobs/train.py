@@ -1,0 +1,255 @@
+"""Trains U-Net and face projection on face shards, from a Stable Diffusion base.
+
+  face0 train --shards OUT --base BASE --output MODEL --steps 2000 --batch 64 --resolution 64 --learning-rate 3e-4
+  torchrun --nproc-per-node 8 -m jobs.main train --shards OUT --base BASE --output MODEL
+
+The defaults are the paper's. MODEL is always the last checkpoint, a diffusers folder; earlier ones and the state of the
+training are under MODEL/checkpoints. The same command goes on where it stood, also with another number of processes;
+SIGTERM and Ctrl-C save first. Rows are held out for evaluation, and so are all others that show the same people.
+
+exit codes: 0 trained, or asked to end and saved; 1 the run broke off; 2 wrong usage or configuration
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fsspec.implementations.local import LocalFileSystem
+from torch import distributed
+
+from face0 import storage
+from face0.base_models import load_base
+from face0.checkpoints import Checkpoints
+from face0.embedders.inception import fast_dtype
+from face0.errors import TrainingError, UsageError
+from face0.pipeline import Face0Pipeline
+from face0.projection import FaceProjection
+from face0.shards import FaceShards, Holdout, RowFilter
+from face0.training import Running, TrainConfig, Trainer
+from face0.training_run import Intervals, Run, save_picture
+from face0.work import versions
+from jobs.options import at_least, between, pick_device
+
+DEFAULT, LOOP = TrainConfig(), Intervals()
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--shards", action="append", required=True, metavar="URI", help="output of face0 augment; may be repeated")
+    add("--base", required=True, metavar="URI", help="Stable Diffusion 1.x or 2.x folder, or one of face0 init")
+    add("--output", required=True, metavar="URI", help="folder for the model and its checkpoints")
+    add("--steps", type=at_least(1), default=DEFAULT.steps, metavar="N", help="(%(default)s)")
+    add("--batch", type=at_least(1), default=DEFAULT.batch, metavar="B", help="over all processes (%(default)s)")
+    add("--resolution", type=at_least(8), default=DEFAULT.resolution, metavar="PX", help="(%(default)s)")
+    add("--seed", type=int, default=DEFAULT.seed, help="of order, noise and first weights (%(default)s)")
+
+    method = parser.add_argument_group("method")
+    method.add_argument("--learning-rate", type=at_least(0, float), default=DEFAULT.learning_rate, help="(%(default)s)")
+    method.add_argument("--warmup", type=at_least(0), default=DEFAULT.warmup, metavar="N", help="steps (%(default)s)")
+    method.add_argument("--schedule", choices=("constant", "cosine"), default=DEFAULT.schedule, help="(%(default)s)")
+    method.add_argument("--weight-decay", type=at_least(0, float), default=DEFAULT.weight_decay, help="(%(default)s)")
+    method.add_argument("--clip", type=at_least(0, float), default=DEFAULT.clip, help="gradient's norm (%(default)s)")
+    method.add_argument("--ema", type=between(0, 1, float), default=DEFAULT.ema, help="(%(default)s)")
+    method.add_argument("--min-snr", type=at_least(0, float), metavar="GAMMA", help="min-SNR weighting, usually 5; off")
+    method.add_argument("--drop-face", type=between(0, 1, float), default=DEFAULT.drop_face, help="(%(default)s)")
+    method.add_argument("--drop-text", type=between(0, 1, float), default=DEFAULT.drop_text, help="(%(default)s)")
+    method.add_argument("--tokens", type=at_least(1), default=DEFAULT.tokens, help="of each face (%(default)s)")
+    method.add_argument("--slots", type=at_least(1), default=DEFAULT.slots, help="faces of an image (%(default)s)")
+    method.add_argument("--lora", type=at_least(0), default=DEFAULT.lora, metavar="RANK",
+        help="train a LoRA of the U-Net instead of all of it (%(default)s: all)")  # fmt: skip
+
+    rows = parser.add_argument_group("rows")
+    rows.add_argument(
+        "--min-face", type=at_least(0, float), default=0.0, metavar="PX", help="largest face (%(default)s)"
+    )
+    rows.add_argument(
+        "--min-score", type=between(0, 1, float), default=0.0, metavar="S", help="its score (%(default)s)"
+    )
+    rows.add_argument("--min-caption", type=at_least(0), default=0, metavar="N", help="characters (%(default)s)")
+    rows.add_argument("--holdout", type=at_least(0), default=Holdout.count, metavar="N", help="rows (%(default)s)")
+    rows.add_argument("--holdout-similarity", type=between(-1, 1, float), default=Holdout.similarity, metavar="COS",
+        help="rows more alike than this to a held-out one are not trained on (%(default)s)")  # fmt: skip
+
+    running = parser.add_argument_group("running")
+    running.add_argument("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
+    running.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto",
+        help="arithmetic of the U-Net; auto is bf16 where the machine multiplies in it (%(default)s)")  # fmt: skip
+    running.add_argument("--threads", type=at_least(1), default=2, help="that decode images (%(default)s)")
+    running.add_argument("--accumulate", type=at_least(1), default=1, help="parts of a process's batch (%(default)s)")
+    running.add_argument("--gradient-checkpointing", action="store_true", help="less memory, more time")
+    running.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
+    running.add_argument("--cache-latents", action="store_true", help="keep every image's latents in memory")
+    running.add_argument("--log-every", type=at_least(0), default=LOOP.log, metavar="N", help="(%(default)s)")
+    running.add_argument("--evaluate-every", type=at_least(0), default=LOOP.evaluate, metavar="N", help="(%(default)s)")
+    running.add_argument("--save-every", type=at_least(0), default=LOOP.save, metavar="N", help="(%(default)s)")
+    running.add_argument("--keep", type=at_least(1), default=LOOP.keep, metavar="N",
+        help="newest checkpoints that stay, beside the best (%(default)s)")  # fmt: skip
+    return parser
+
+
+class TrainingLog:
+    """Lines on the terminal; TensorBoard files and sample grids beside a local model."""
+
+    def __init__(self, output: str, steps: int) -> None:
+        fs, path = storage.filesystem(output)
+        self._steps = steps
+        self._folder = Path(path) if isinstance(fs, LocalFileSystem) else None
+        self._writer = None
+        if self._folder:
+            from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+            self._writer = SummaryWriter(str(self._folder / "logs"))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """See ``Log``."""
+        print(f"step {step:,}/{self._steps:,}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True)
+        if self._writer:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+            self._writer.flush()
+
+    def picture(self, step: int, grid: np.ndarray) -> None:
+        """See ``Log``."""
+        if self._folder and self._writer:
+            save_picture(self._folder / "samples" / f"step-{step:08d}.png", grid)
+            self._writer.add_image("samples", grid, step, dataformats="HWC")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    rank, world, device = _processes(args.device)
+    fast = fast_dtype(device.type) == torch.bfloat16
+    precision = ("bf16" if fast else "fp32") if args.precision == "auto" else args.precision
+    config = TrainConfig(
+        **{name: getattr(args, name) for name in asdict(DEFAULT) if name != "precision"}, precision=precision
+    )
+    shards = FaceShards(
+        args.shards,
+        rows=RowFilter(min_face=args.min_face, min_score=args.min_score, min_caption=args.min_caption),
+        holdout=Holdout(count=args.holdout, similarity=args.holdout_similarity),
+    )
+    checkpoints = Checkpoints(args.output)
+    facts = {
+        "base": storage.absolute(args.base),
+        "shards": [storage.absolute(uri) for uri in args.shards],
+        "fingerprint": shards.fingerprint,
+        "embedder": dict(shards.embedder),
+        "holdout": asdict(Holdout(count=args.holdout, similarity=args.holdout_similarity)),
+        "rows": {"min_face": args.min_face, "min_score": args.min_score, "min_caption": args.min_caption},
+        "versions": versions(),
+    }
+    if rank == 0:
+        print(shards.summary)
+    try:
+        trainer = _trainer(args, config, shards, device, world)
+        _resume(trainer, checkpoints, {**facts, "config": asdict(config)}, rank)
+        if trainer.step >= config.steps:
+            print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
+            return 0
+        run = Run(
+            trainer,
+            shards,
+            checkpoints,
+            Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep),
+            TrainingLog(args.output, config.steps) if rank == 0 else None,
+            facts,
+            args.threads,
+            rank,
+            world,
+        )
+        ended = run()
+    except TrainingError as error:
+        print(f"face0 train: {error}; earlier checkpoints are whole, and the same command goes on", file=sys.stderr)
+        return 1
+    finally:
+        if world > 1:
+            distributed.destroy_process_group()
+    if rank == 0:
+        print(f"{args.output}: step {trainer.step:,}" + ("" if ended else "; the same command goes on"))
+    return 0
+
+
+def _processes(device: str) -> tuple[int, int, torch.device]:
+    """Rank, number of processes, and this one's device, as torchrun says."""
+    name = pick_device(device)
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+        torch.cuda.set_device(name)
+    if world > 1:
+        # gloo for small flags on the CPU, nccl for gradients on GPUs
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if "cuda" in name else "gloo", timeout=timedelta(hours=1))
+    return rank, world, torch.device(name)
+
+
+def _trainer(
+    args: argparse.Namespace, config: TrainConfig, shards: FaceShards, device: torch.device, world: int
+) -> Trainer:
+    with storage.local_folder(args.base) as folder:
+        base = load_base(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        projection = FaceProjection(
+            embedding_dim=shards.dim,
+            context_dim=base.text_encoder.config.hidden_size,
+            tokens=config.tokens,
+            slots=config.slots,
+        )
+        pipe = Face0Pipeline.from_base(base, projection)
+        if config.resolution % (pipe.shrink * 2 ** (len(pipe.unet.config.block_out_channels) - 1)):
+            raise UsageError(
+                f"--resolution {config.resolution}: this base needs a multiple of "
+                f"{pipe.shrink * 2 ** (len(pipe.unet.config.block_out_channels) - 1)}"
+            )
+        running = Running(
+            accumulate=args.accumulate,
+            gradient_checkpointing=args.gradient_checkpointing,
+            compile=args.compile,
+            cache_latents=args.cache_latents,
+        )
+        return Trainer(pipe, config, running, device, world)
+
+
+def _resume(trainer: Trainer, checkpoints: Checkpoints, facts: Mapping[str, Any], rank: int) -> None:
+    """Loads the newest checkpoint, if there is one and it is of this training. Raises UsageError."""
+    records = checkpoints.records()
+    if not records:
+        return
+    step = max(records)
+    with checkpoints.fetched(step) as folder:
+        before = checkpoints.lineage(folder)
+        changed = differences(before, facts)
+        if changed:
+            raise UsageError(
+                f"--output holds a training with another configuration ({'; '.join(changed)}): "
+                "give another --output, or the same options"
+            )
+        trainer.load(folder, step)
+    if rank == 0:
+        checkpoints.publish(step)
+        print(f"going on at step {step:,}")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What of the lineage decides the weights and differs, in words. More steps may be asked for."""
+    free = {"steps"}
+    old = {**before["config"], **{k: before[k] for k in ("base", "fingerprint")}}
+    new = {**now["config"], **{k: now[k] for k in ("base", "fingerprint")}}
+    names = {k for k in old.keys() | new.keys() if k not in free or new.get("schedule") == "cosine"}
+    return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
