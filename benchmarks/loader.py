@@ -216,7 +216,9 @@ def installed() -> dict[str, Callable[[Path, int, int], Iterator[int]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--tars", type=int, default=12, help="of LFW, each of 1,000 photographs (%(default)s)")
+    parser.add_argument(
+        "--tars", type=int, default=12, help="of LFW, 2 or more, each of 1,000 photographs (%(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     tars = sorted((args.data.resolve() / "lfw").glob("*.tar"))[: args.tars]

@@ -97,6 +97,13 @@ def test_neighbours_in_the_order_come_from_anywhere(sizes):
     assert abs(np.mean(places)) < 0.06
 
 
+def test_the_rows_of_a_row_group_are_shuffled_anew_each_epoch():
+    first, second = (order_of([200, 200], epoch=epoch).rows(0) for epoch in (0, 1))
+    other = order_of([200, 200]).rows(1)
+    for one, another in ((first, second), (first, other), (first, np.arange(200))):
+        assert abs(np.corrcoef(one, another)[0, 1]) < 0.3  # chance: 0.07
+
+
 def test_a_batch_comes_from_many_row_groups():
     groups, _ = order_of([256] * 400).locate(np.arange(64))
     assert len(set(groups.tolist())) >= 30

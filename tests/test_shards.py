@@ -320,6 +320,7 @@ def keys(loader: FaceShards) -> list[str]:
         (RowFilter(), [1, 2, 3, 4, 5]),
         (RowFilter(min_face=50), [1, 3, 4]),
         (RowFilter(min_score=0.9), [1, 2, 4]),
+        (RowFilter(min_caption=4), [1, 2, 3, 4, 5]),
         (RowFilter(min_caption=5), [1, 2, 3, 5]),
         (RowFilter(min_face=50, min_score=0.9, min_caption=5), [1]),
     ],
