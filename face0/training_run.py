@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import distributed
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,6 +19,7 @@ from face0.guidance import Guidance
 from face0.pipeline import noise
 from face0.shards import Batch, FaceShards
 from face0.training import Trainer, learning_rate
+from face0.training_log import TrainingLog
 
 HELD_OUT_LOSS = "held_out_loss"
 GRID = 8  # held-out faces of a sample grid
@@ -33,16 +33,6 @@ class Intervals:
     evaluate: int = 500
     save: int = 500
     keep: int = 2  # newest checkpoints that stay, beside the best
-
-
-class Log(Protocol):
-    """Where figures and pictures go."""
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step, by name."""
-
-    def picture(self, step: int, grid: np.ndarray) -> None:
-        """A sample grid, uint8 [H, W, 3]."""
 
 
 class Terminated:
@@ -84,7 +74,7 @@ class Run:
         shards: FaceShards,
         checkpoints: Checkpoints,
         intervals: Intervals,
-        log: Log | None,
+        log: TrainingLog | None,
         facts: Mapping[str, Any],
         threads: int,
         rank: int = 0,
@@ -109,11 +99,11 @@ class Run:
         saved = trainer.step
         pace = Pace(self._trainer, self._world)
         for batch in pace.waited(self._batches()):
-            loss = self._summed(pace.timed(batch))
+            loss = self._summed(trainer.take_step(batch))
             self._report_failed(batch)
             step = trainer.step
             ends = step == config.steps or terminated()
-            if intervals.log and (step % intervals.log == 0 or ends):
+            if intervals.log and (step % intervals.log == 0 or step == 1 or ends):
                 figures = {"loss": loss, "learning_rate": learning_rate(config, step - 1), **pace.figures()}
                 if self._log:
                     self._log.scalars(step, figures)
@@ -188,7 +178,7 @@ class Pace:
 
     def __init__(self, trainer: Trainer, world: int) -> None:
         self._trainer, self._world = trainer, world
-        self._flops = 0.0
+        self._flops = 3 * unet_flops(trainer)  # backwards takes twice what forwards does
         self._rate = matmul_rate(
             trainer.device, torch.bfloat16 if trainer.config.precision == "bf16" else torch.float32
         )
@@ -206,24 +196,26 @@ class Pace:
             self._samples += len(batch.keys) * self._world
             yield batch
 
-    def timed(self, batch: Batch) -> float:
-        """Takes the step; the first one counts its floating-point operations."""
-        if self._flops or self._trainer.running.compile:
-            return self._trainer.take_step(batch)
-        with FlopCounterMode(display=False) as counter:
-            loss = self._trainer.take_step(batch)
-        self._flops = counter.get_total_flops() / max(1, len(batch.keys))
-        return loss
-
     def figures(self) -> Mapping[str, float]:
         """Since the last call."""
         seconds = time.perf_counter() - self._started
         pace = self._samples / seconds
-        figures = {"samples_per_second": pace, "data_wait": self._waiting / seconds}
-        if self._flops:
-            figures["mfu"] = pace / self._world * self._flops / self._rate
+        used = pace / self._world * self._flops / self._rate
+        figures = {"samples_per_second": pace, "data_wait": self._waiting / seconds, "mfu": used}
         self._reset()
         return figures
+
+
+@torch.no_grad()
+def unet_flops(trainer: Trainer) -> float:
+    """Floating-point operations of the U-Net for one sample, forwards."""
+    unet, config = trainer.pipe.unet, trainer.config
+    side = config.resolution // trainer.pipe.shrink
+    latents = torch.zeros(1, unet.config.in_channels, side, side, device=trainer.device)
+    context = torch.zeros(1, 77, unet.config.cross_attention_dim, device=trainer.device)
+    with FlopCounterMode(display=False) as counter:
+        unet(latents, 0, encoder_hidden_states=context)
+    return float(counter.get_total_flops())
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
@@ -256,7 +248,11 @@ def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
     return torch.cat(rows, dim=1).permute(1, 2, 0).numpy()
 
 
-def save_picture(path: Path, grid: np.ndarray) -> None:
-    """Writes a PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grid).save(path)
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What decides the weights and differs between two lineages, in words. More steps may be asked for.
+
+    A cosine schedule depends on the number of steps, so there they may not.
+    """
+    old, new = ({**facts["config"], "base": facts["base"], "shards": facts["fingerprint"]} for facts in (before, now))
+    names = old.keys() | new.keys() if new["schedule"] == "cosine" else (old.keys() | new.keys()) - {"steps"}
+    return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]

@@ -16,12 +16,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from fsspec.implementations.local import LocalFileSystem
 from torch import distributed
 
 from face0 import storage
@@ -33,7 +30,8 @@ from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
 from face0.shards import FaceShards, Holdout, RowFilter
 from face0.training import Running, TrainConfig, Trainer
-from face0.training_run import Intervals, Run, save_picture
+from face0.training_log import TrainingLog
+from face0.training_run import Intervals, Run, differences
 from face0.work import versions
 from jobs.options import at_least, between, pick_device
 
@@ -96,34 +94,6 @@ def arguments() -> argparse.ArgumentParser:
     running.add_argument("--keep", type=at_least(1), default=LOOP.keep, metavar="N",
         help="newest checkpoints that stay, beside the best (%(default)s)")  # fmt: skip
     return parser
-
-
-class TrainingLog:
-    """Lines on the terminal; TensorBoard files and sample grids beside a local model."""
-
-    def __init__(self, output: str, steps: int) -> None:
-        fs, path = storage.filesystem(output)
-        self._steps = steps
-        self._folder = Path(path) if isinstance(fs, LocalFileSystem) else None
-        self._writer = None
-        if self._folder:
-            from torch.utils.tensorboard import SummaryWriter  # takes a second to import
-
-            self._writer = SummaryWriter(str(self._folder / "logs"))
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """See ``Log``."""
-        print(f"step {step:,}/{self._steps:,}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True)
-        if self._writer:
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, step)
-            self._writer.flush()
-
-    def picture(self, step: int, grid: np.ndarray) -> None:
-        """See ``Log``."""
-        if self._folder and self._writer:
-            save_picture(self._folder / "samples" / f"step-{step:08d}.png", grid)
-            self._writer.add_image("samples", grid, step, dataformats="HWC")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -229,9 +199,7 @@ def _resume(trainer: Trainer, checkpoints: Checkpoints, facts: Mapping[str, Any]
         return
     step = max(records)
     with checkpoints.fetched(step) as folder:
-        before = checkpoints.lineage(folder)
-        changed = differences(before, facts)
-        if changed:
+        if changed := differences(checkpoints.lineage(folder), facts):
             raise UsageError(
                 f"--output holds a training with another configuration ({'; '.join(changed)}): "
                 "give another --output, or the same options"
@@ -240,16 +208,3 @@ def _resume(trainer: Trainer, checkpoints: Checkpoints, facts: Mapping[str, Any]
     if rank == 0:
         checkpoints.publish(step)
         print(f"going on at step {step:,}")
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What of the lineage decides the weights and differs, in words. More steps may be asked for."""
-    free = {"steps"}
-    old = {**before["config"], **{k: before[k] for k in ("base", "fingerprint")}}
-    new = {**now["config"], **{k: now[k] for k in ("base", "fingerprint")}}
-    names = {k for k in old.keys() | new.keys() if k not in free or new.get("schedule") == "cosine"}
-    return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

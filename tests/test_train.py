@@ -1,5 +1,6 @@
 """Training, whole: command lines in, models out."""
 
+import io
 import json
 import os
 import resource
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from pictures import augment, captioned, people, write_tar
@@ -22,8 +25,9 @@ from face0.embedders import embedder_config
 from face0.errors import TrainingError, UsageError
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
-from face0.shards import FaceShards, Holdout
+from face0.shards import FaceShards
 from face0.training import Running, TrainConfig, Trainer
+from face0.work import OutputFolder
 from jobs.main import main
 
 USUAL = ("--batch", "8", "--resolution", "64", "--learning-rate", "1e-3", "--holdout", "4", "--holdout-similarity", "1",
@@ -92,7 +96,7 @@ def test_the_model_is_a_diffusers_folder_that_makes_pictures(model: Path) -> Non
 def test_a_photograph_is_a_face(model: Path) -> None:
     pipe = Face0Pipeline.from_pretrained(model)
     pipe.set_progress_bar_config(disable=True)
-    photograph = Image.open(__import__("io").BytesIO(people(1)[0][1]))
+    photograph = Image.open(io.BytesIO(people(1)[0][1]))
     with pytest.raises(UsageError, match="embedder"):
         pipe("a photo", face=photograph)
     pipe.embedder = embedder_config("random:0").load("cpu")
@@ -223,11 +227,6 @@ def test_a_disk_that_is_full_costs_no_checkpoint(shards: Path, base: Path, tmp_p
 
 
 def test_a_broken_image_is_left_out_and_told(base: Path, tmp_path: Path, capsys) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from face0.work import OutputFolder
-
     tar = write_tar(tmp_path / "people.tar", captioned(people(12)))
     assert augment(tar, tmp_path / "out") == 0
     (stats,) = OutputFolder(str(tmp_path / "out")).committed().values()
@@ -241,7 +240,9 @@ def test_a_broken_image_is_left_out_and_told(base: Path, tmp_path: Path, capsys)
     assert f"not trained on: {table['key'][5].as_py()}" in capsys.readouterr().out
 
 
-def test_evaluate_conditioning_prints_a_table_and_writes_json(model: Path, shards: Path, tmp_path: Path, capsys) -> None:
+def test_evaluate_conditioning_prints_a_table_and_writes_json(
+    model: Path, shards: Path, tmp_path: Path, capsys
+) -> None:
     command = ["evaluate", "conditioning", "--model", str(model), "--shards", str(shards), "--repeats", "2"]
     assert main([*command, "--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
@@ -262,7 +263,9 @@ def test_evaluate_refuses_other_shards(model: Path, tmp_path: Path, capsys) -> N
 def test_v_prediction_and_several_slots(shards: Path, tmp_path: Path) -> None:
     command = ["init", "--preset", "tiny", "--output", str(tmp_path / "base"), "--prediction-type", "v_prediction"]
     assert main(command) == 0
-    assert train(shards, tmp_path / "base", tmp_path / "m", 2, "--slots", "2", "--min-snr", "5", "--drop-text", "0.1") == 0
+    assert (
+        train(shards, tmp_path / "base", tmp_path / "m", 2, "--slots", "2", "--min-snr", "5", "--drop-text", "0.1") == 0
+    )
     assert Face0Pipeline.from_pretrained(tmp_path / "m").face_projection.config.slots == 2
 
 
@@ -325,7 +328,9 @@ def test_asked_to_end_it_saves_and_exits_with_0(shards: Path, base: Path, tmp_pa
 def test_two_processes_are_one_training(model: Path, shards: Path, base: Path, tmp_path: Path) -> None:
     run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*run, "-m", "jobs.main", "train", *arguments(shards, base, tmp_path, 5)], check=True, env=environment)
+    subprocess.run(
+        [*run, "-m", "jobs.main", "train", *arguments(shards, base, tmp_path, 5)], check=True, env=environment
+    )
     assert train(shards, base, tmp_path, 8) == 0  # goes on as one
     one, other = state(tmp_path, 8), state(model, 8)
     for name in one:
