@@ -2,7 +2,7 @@
 
   python -m benchmarks.conditioning --model MODEL --shards OUT --judge mobilefacenet.onnx --picture grid.png
 
-One picture of each of 100 held-out people, none of whom the model was trained on, all from the same prompt. The judge embeds
+One picture of each of 100 held-out people, none of whom the model was trained on, all from one prompt. The judge embeds
 the picture's face and the photograph's; AUC is the chance that a picture is more like the photograph that it was made
 from than like another one's (0.5: chance), rank 1 how often the right photograph is the most alike of all. For
 comparison the same with the photographs as the model sees them, reduced to its size and through its VAE.

@@ -7,6 +7,8 @@ import torch
 from diffusers import SchedulerMixin, UNet2DConditionModel
 from torch.nn import functional
 
+from face0.splitmix import number
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
@@ -36,8 +38,7 @@ def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int
     """
     time, noise, posterior, coins = [], [], [], []
     for position in positions:
-        # The finaliser of splitmix64 spreads neighbouring numbers over all seeds.
-        generator = torch.Generator().manual_seed(_mixed(seed * 0x9E3779B97F4A7C15 + position))
+        generator = torch.Generator().manual_seed(number(seed, position))
         time.append(torch.randint(times, (), generator=generator))
         coins.append(torch.rand(2, generator=generator))
         noise.append(torch.randn(shape, generator=generator))
@@ -45,14 +46,6 @@ def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int
     return Draws(
         **{k: torch.stack(v) for k, v in {"time": time, "noise": noise, "posterior": posterior, "coins": coins}.items()}
     )
-
-
-def _mixed(value: int) -> int:
-    mask = 2**64 - 1
-    value = (value + 0x9E3779B97F4A7C15) & mask
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & mask
-    value = (value ^ value >> 27) * 0x94D049BB133111EB & mask
-    return value ^ value >> 31
 
 
 def losses(

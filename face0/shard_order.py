@@ -4,8 +4,6 @@ The row groups of all files are permuted, and the rows within each. This sequenc
 length, to within one sample, and an epoch takes one sample from each lane in turn. So neighbours in the order come
 from places far apart, about LANES row groups are open at a time, and a rank that takes every ``world``-th sample meets
 the same lanes over and over: if ``world`` divides LANES it reads no others.
-
-Nothing here depends on a random generator of a library, whose numbers may change with its version.
 """
 
 from dataclasses import dataclass
@@ -13,9 +11,9 @@ from math import gcd
 
 import numpy as np
 
-LANES = 32  # row groups open at a time on one rank: a mix wide enough to shuffle well, and small enough to hold
+from face0.splitmix import permutation
 
-_GOLDEN = 0x9E3779B97F4A7C15
+LANES = 32  # row groups open at a time on one rank: a mix wide enough to shuffle well, and small enough to hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,21 +79,6 @@ class EpochOrder:
         order = np.lexsort((groups, first))
         columns = (column[order].tolist() for column in (groups, first, last))
         return [Use(group=group, first=begin, last=end) for group, begin, end in zip(*columns, strict=True)]
-
-
-def permutation(size: int, *names: int) -> np.ndarray:
-    """A random order of range(size) that the names (any integers) decide: int64 [size]."""
-    state = np.zeros(1, np.uint64)
-    for name in names:
-        state = _mixed(state + np.uint64((name + _GOLDEN) % 2**64))
-    return np.argsort(_mixed(state + np.arange(1, size + 1, dtype=np.uint64) * np.uint64(_GOLDEN)), kind="stable")
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64: a bijection of uint64 in which every bit of the input moves every bit."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _merged(groups: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
