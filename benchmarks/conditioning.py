@@ -21,7 +21,8 @@ from face0.embedders import Embedder, embedder_config
 from face0.faces import FaceFilter, Faces
 from face0.guidance import Guidance
 from face0.pipeline import Face0Pipeline, noise
-from face0.shards import FaceShards, Holdout, RowFilter
+from face0.row_selection import Holdout, RowFilter
+from face0.shards import FaceShards
 
 SIDE = 250  # to which small pictures are enlarged for the judge
 

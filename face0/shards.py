@@ -10,16 +10,11 @@ import hashlib
 import io
 import itertools
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, reduce
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
@@ -28,43 +23,17 @@ from PIL.JpegImagePlugin import JpegImageFile
 from face0 import storage
 from face0.errors import UsageError
 from face0.images import REDUCING_GAP
+from face0.row_selection import Holdout, RowFilter, kept_rows, select_rows
+from face0.shard_files import FACE, Shard, face_field, opened, readable
 from face0.shard_order import EpochOrder
 from face0.threads import ordered_map
-from face0.work import OutputFolder
-from schemas.face_shard import VERSION
-from schemas.job import DataFile
 
-T = TypeVar("T")
-
-SCANNERS = 16  # threads that read the light columns, mostly waiting for storage
 READERS = 4  # threads that read row groups to train on
 READ_AHEAD = 8  # row groups, beyond those that are open
 PART = 16  # images that a thread decodes in one go
 # A JPEG is decoded at 1/2, 1/4 or 1/8 as long as this many times the resolution remains, and resized from there: on
 # photographs within about 45 dB of a resize from all pixels, in half the time. Straight to the resolution it is 35 dB.
 DRAFT_MARGIN = 1.9
-
-_EMBEDDER = "face0.embedder."
-_FACE = "faces.list.element."
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowFilter:
-    """Which rows are trained on. 0 is no limit; a row without a face fails a limit on faces."""
-
-    min_face: float = 0.0  # pixels of the stored image: shorter side of the largest face's box
-    min_score: float = 0.0  # of the largest face, 0..1
-    min_caption: int = 0  # characters
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holdout:
-    """Which of the rows that pass the filter are kept for evaluation, and with whom nothing is trained."""
-
-    count: int = 256  # those with the lowest hash of their key
-    # A row whose largest face has a cosine over this to a held-out row's shows the same person, probably, and is not
-    # trained on either. Cosine of the embeddings less the mean of all.
-    similarity: float = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +72,20 @@ class FaceShards:
         UsageError: no committed task; a file that is missing, or not what its stats say; several embedders; no rows.
     """
 
-    def __init__(self, uris: Sequence[str], *, rows: RowFilter = RowFilter(), holdout: Holdout = Holdout()) -> None:
-        shards = _opened(uris)
+    def __init__(
+        self,
+        uris: Sequence[str],
+        *,
+        rows: RowFilter = RowFilter(),  # noqa: B008 - frozen
+        holdout: Holdout = Holdout(),  # noqa: B008
+    ) -> None:
+        shards = opened(uris)
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.fingerprint = _fingerprint(shards, rows, holdout)
         sizes = [(shard.uri, index, size) for shard in shards for index, size in enumerate(shard.group_sizes)]
         begins = itertools.accumulate((size for _, _, size in sizes), initial=0)
         self._groups = [_Group(*named, begin) for named, begin in zip(sizes, begins, strict=False)]
-        selection = _selection(shards, rows, holdout)
+        selection = select_rows(shards, rows, holdout)
         self._selected, self._sizes, self._held = selection.bits, selection.sizes, selection.held
         self.samples, self.summary = int(self._sizes.sum()), selection.summary
         if not self.samples:
@@ -206,7 +181,7 @@ class FaceShards:
 
         def read(use: _Needed) -> _Loaded:
             group = self._groups[use.group]
-            rows = _rows(self._selected[use.group], group.size)
+            rows = kept_rows(self._selected[use.group], group.size)
             return _load(group, rows[orders(use.epoch).rows(use.group)], slots)
 
         due, wanted = itertools.tee(uses)
@@ -242,18 +217,6 @@ class FaceShards:
             yield samples.batch()
 
 
-# --- The files
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Shard:
-    uri: str
-    file: DataFile
-    group_sizes: list[int]
-    embedder: Mapping[str, str]
-    dim: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Group:
     """A row group."""
@@ -264,230 +227,9 @@ class _Group:
     begin: int  # number of its first row, of all rows of the folders
 
 
-def _opened(uris: Sequence[str]) -> list[_Shard]:
-    """The committed shards of the folders, checked against their stats and against each other."""
-    if not uris:
-        raise UsageError("no folder of face shards: give one or more output folders of `face0 augment`")
-    files = [named for uri in uris for named in _committed(uri)]
-    shards = list(ordered_map(lambda named: _open(*named), files, 16, 64))
-    first = shards[0]
-    for shard in shards[1:]:
-        if differences := _differences(first, shard):
-            raise UsageError(
-                f"{first.uri} and {shard.uri} are of different embedders ({'; '.join(differences)}): "
-                "train on folders of one, or run augment on the others again with it"
-            )
-    return shards
-
-
-def _committed(uri: str) -> list[tuple[str, DataFile]]:
-    """The shards that a folder's stats name, as (folder, file), in the order of their names."""
-    committed = OutputFolder(uri).committed().values()
-    files = [file for stats in committed for file in stats.files if file.name.startswith("shards/")]
-    if not files:
-        raise UsageError(
-            f"{uri} holds no committed task of augment: check the path, or run `face0 augment ... --output {uri}`"
-        )
-    fs, success = storage.filesystem(storage.join(uri, "_SUCCESS"))
-    if not fs.exists(success):
-        print(
-            f"warning: {uri} is not finished (it has no _SUCCESS): what its {len(files)} committed tasks hold is used",
-            file=sys.stderr,
-        )
-    return [(uri, file) for file in sorted(files, key=lambda file: file.name)]
-
-
-def _open(folder: str, file: DataFile) -> _Shard:
-    uri = storage.join(folder, file.name)
-    remedy = f"run augment again into a new folder, or remove this task's file from {folder}/stats and run it again"
-    try:
-        with storage.open_uri(uri) as opened:
-            footer = pq.read_metadata(opened)
-    except FileNotFoundError as error:
-        raise UsageError(f"{uri} is missing, but its stats name it: {remedy}") from error
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
-    if footer.num_rows != file.rows:
-        raise UsageError(f"{uri} has {footer.num_rows:,} rows, but its stats say {file.rows:,}: {remedy}")
-    metadata = {name.decode(): value.decode() for name, value in footer.metadata.items() if name.startswith(b"face0.")}
-    kind = metadata.get("face0.schema"), metadata.get("face0.version")
-    if kind != ("face_shard", VERSION):
-        raise UsageError(f"{uri} holds rows of {kind}, not of ('face_shard', {VERSION!r}): run augment of this version")
-    return _Shard(
-        uri=uri,
-        file=file,
-        group_sizes=[footer.row_group(i).num_rows for i in range(footer.num_row_groups)],
-        embedder={k.removeprefix(_EMBEDDER): v for k, v in metadata.items() if k.startswith(_EMBEDDER)},
-        dim=int(metadata["face0.embedding_dim"]),
-    )
-
-
-def _differences(one: _Shard, other: _Shard) -> list[str]:
-    a, b = ({"dim": str(shard.dim), **shard.embedder} for shard in (one, other))
-    return [
-        f"{name}: {a.get(name)}, {b.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)
-    ]
-
-
-def _fingerprint(shards: Sequence[_Shard], rows: RowFilter, holdout: Holdout) -> str:
+def _fingerprint(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> str:
     record = [[(shard.file.name, shard.file.sha256) for shard in shards], asdict(rows), asdict(holdout)]
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
-
-
-# --- Which rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Selection:
-    bits: list[np.ndarray]  # for each row group, packed: which rows are trained on
-    sizes: np.ndarray  # int64 [groups], their number
-    held: np.ndarray  # int64 [n, 2]: row group and row of the held-out rows, lowest hash first
-    summary: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Candidates:
-    """Rows with the lowest hashes of their keys, in that order, and what is to be known for the mean of all."""
-
-    hashes: np.ndarray  # uint64 [n]
-    rows: np.ndarray  # int64 [n, 2]: row group and row
-    vectors: np.ndarray  # float32 [n, dim], see _vectors
-    total: np.ndarray  # float64 [dim], sum of the vectors of all rows that have a face
-    count: int  # of these
-
-    def lowest(self, count: int) -> "_Candidates":
-        """The first ``count``."""
-        index = np.argsort(self.hashes, kind="stable")[:count]
-        return replace(self, hashes=self.hashes[index], rows=self.rows[index], vectors=self.vectors[index])
-
-    def __add__(self, other: "_Candidates") -> "_Candidates":
-        return _Candidates(
-            hashes=np.concatenate([self.hashes, other.hashes]),
-            rows=np.concatenate([self.rows, other.rows]),
-            vectors=np.concatenate([self.vectors, other.vectors]),
-            total=self.total + other.total,
-            count=self.count + other.count,
-        )
-
-
-def _selection(shards: Sequence[_Shard], rows: RowFilter, holdout: Holdout) -> _Selection:
-    sizes = [size for shard in shards for size in shard.group_sizes]
-    bits = [np.packbits(np.ones(size, bool)) for size in sizes]
-    if rows != RowFilter():
-        bits = list(itertools.chain.from_iterable(_scan(lambda at: _passing(at[1], rows), shards)))
-    passing = sum(map(_count, bits))
-    held = np.empty((0, 2), np.int64)
-    if holdout.count and passing:
-        found = reduce(
-            lambda one, other: (one + other).lowest(holdout.count),
-            _scan(lambda at: _candidates(*at, bits).lowest(holdout.count), shards),
-        )
-        held = found.rows
-        bits = list(itertools.chain.from_iterable(_scan(lambda at: _strangers(*at, bits, found, holdout), shards)))
-    left = np.array([_count(each) for each in bits], np.int64)
-    return _Selection(
-        bits=bits,
-        sizes=left,
-        held=held,
-        summary=f"{sum(sizes):,} rows, {passing:,} pass the filter, {len(held):,} of these are held out and "
-        f"{passing - len(held) - left.sum():,} show the same people, {left.sum():,} are left",
-    )
-
-
-def _scan(function: Callable[[tuple[int, _Shard]], T], shards: Sequence[_Shard]) -> Iterator[T]:
-    """Calls the function with each shard and the number of its first row group."""
-    begins = itertools.accumulate((len(shard.group_sizes) for shard in shards), initial=0)
-    return ordered_map(function, zip(begins, shards, strict=False), SCANNERS, 2 * SCANNERS)
-
-
-def _passing(shard: _Shard, rows: RowFilter) -> list[np.ndarray]:
-    """The rows of each row group that pass the filter."""
-    columns = {
-        "caption": rows.min_caption,
-        f"{_FACE}box": rows.min_face,
-        f"{_FACE}score": rows.min_score,
-    }
-    bits = []
-    for table in _light(shard, [name for name, limit in columns.items() if limit]):
-        passing = np.ones(table.num_rows, bool)
-        if rows.min_caption:
-            passing &= pc.utf8_length(table["caption"]).to_numpy() >= rows.min_caption
-        if rows.min_face:
-            boxes, present = _faces(table, "box", 1)
-            sides = (boxes[:, 0, 2:] - boxes[:, 0, :2]).min(axis=1)
-            passing &= present[:, 0] & (sides >= rows.min_face)
-        if rows.min_score:
-            scores, present = _faces(table, "score", 1)
-            passing &= present[:, 0] & (scores[:, 0, 0] >= rows.min_score)
-        bits.append(np.packbits(passing))
-    return bits
-
-
-def _candidates(begin: int, shard: _Shard, bits: Sequence[np.ndarray]) -> _Candidates:
-    """The rows of a shard that may be held out."""
-    found = _Candidates(
-        hashes=np.empty(0, np.uint64),
-        rows=np.empty((0, 2), np.int64),
-        vectors=np.empty((0, shard.dim), np.float32),
-        total=np.zeros(shard.dim),
-        count=0,
-    )
-    for group, table in enumerate(_light(shard, ["key", f"{_FACE}embedding"]), begin):
-        rows = _rows(bits[group], table.num_rows)
-        vectors = _vectors(table)[rows]
-        seen = ~np.isnan(vectors[:, 0])
-        found += _Candidates(
-            hashes=_hashes(table["key"].take(rows).to_pylist()),
-            rows=np.stack([np.full(len(rows), group), rows], axis=1),
-            vectors=vectors,
-            total=vectors[seen].sum(axis=0, dtype=np.float64),
-            count=int(seen.sum()),
-        )
-    return found
-
-
-def _strangers(
-    begin: int, shard: _Shard, bits: Sequence[np.ndarray], found: _Candidates, holdout: Holdout
-) -> list[np.ndarray]:
-    """The rows of each row group that are not held out and do not look like one that is."""
-    mean = (found.total / max(found.count, 1)).astype(np.float32)
-    wanted = _directions(found.vectors - mean).T
-    strangers = []
-    for group, table in enumerate(_light(shard, [f"{_FACE}embedding"]), begin):
-        # A row without a face is NaN, which is not over any similarity.
-        alike = (_directions(_vectors(table) - mean) @ wanted > holdout.similarity).any(axis=1)
-        alike[found.rows[found.rows[:, 0] == group, 1]] = True
-        strangers.append(bits[group] & ~np.packbits(alike))
-    return strangers
-
-
-def _hashes(keys: Sequence[str]) -> np.ndarray:
-    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
-
-
-def _vectors(table: pa.Table) -> np.ndarray:
-    """The embeddings of the largest faces, float32 [rows, dim]; NaN where there is no face."""
-    found, present = _faces(table, "embedding", 1)
-    vectors = found[:, 0].astype(np.float32)
-    vectors[~present[:, 0]] = np.nan
-    return vectors
-
-
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-
-
-def _rows(bits: np.ndarray, size: int) -> np.ndarray:
-    """The rows of a row group of this size whose bit is set."""
-    return np.flatnonzero(np.unpackbits(bits, count=size))
-
-
-def _count(bits: np.ndarray) -> int:
-    return int(np.bitwise_count(bits).sum())
-
-
-# --- Reading and decoding
 
 
 @dataclass(frozen=True)
@@ -578,10 +320,10 @@ def _decode_into(pixels: np.ndarray, data: bytes, sides: tuple[int, int]) -> Non
 
 def _load(group: _Group, rows: np.ndarray, slots: int) -> _Loaded:
     """Rows of a row group, in the order given."""
-    with _readable(group.uri, group.index), storage.open_uri(group.uri) as file:
-        columns = ["key", "caption", "image", "width", "height", f"{_FACE}embedding"]
+    with readable(group.uri, group.index), storage.open_uri(group.uri) as file:
+        columns = ["key", "caption", "image", "width", "height", f"{FACE}embedding"]
         table = pq.ParquetFile(file).read_row_group(group.index, columns=columns, use_threads=False)
-        faces, present = _faces(table, "embedding", slots)
+        faces, present = face_field(table, "embedding", slots)
         images = table["image"]
         keys, captions, widths, heights = (
             table[name].take(rows).to_pylist() for name in ("key", "caption", "width", "height")
@@ -595,41 +337,3 @@ def _load(group: _Group, rows: np.ndarray, slots: int) -> _Loaded:
             faces=faces[rows],
             present=present[rows],
         )
-
-
-def _light(shard: _Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group."""
-    with storage.open_uri(shard.uri) as file:
-        opened = pq.ParquetFile(file)
-        for index in range(len(shard.group_sizes)):
-            with _readable(shard.uri, index):
-                table = opened.read_row_group(index, columns=columns, use_threads=False)
-            yield table
-
-
-@contextmanager
-def _readable(uri: str, index: int) -> Iterator[None]:
-    """Names the row group that does not read."""
-    try:
-        yield
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise UsageError(
-            f"{uri}: row group {index} does not read ({error}): "
-            "restore the file, or run augment again into a new folder"
-        ) from error
-
-
-def _faces(table: pa.Table, name: str, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """A field of the first ``slots`` faces of each row, [rows, slots, width], zeros where there is none; and where
-    there is one, bool [rows, slots]."""
-    faces = table["faces"].combine_chunks()
-    offsets = faces.offsets.to_numpy()
-    index = offsets[:-1, None] + np.arange(slots)
-    present = index < offsets[1:, None]
-    field = faces.values.field(name)
-    listed = pa.types.is_fixed_size_list(field.type)
-    values = (field.flatten() if listed else field).to_numpy()
-    values = values.reshape(len(field), field.type.list_size if listed else 1)
-    found = np.zeros((*present.shape, values.shape[1]), values.dtype)
-    found[present] = values[index[present]]
-    return found, present

@@ -18,7 +18,8 @@ from face0.checkpoints import LINEAGE
 from face0.conditioning import compare_faces, difference
 from face0.errors import UsageError
 from face0.pipeline import Face0Pipeline
-from face0.shards import FaceShards, Holdout, RowFilter
+from face0.row_selection import Holdout, RowFilter
+from face0.shards import FaceShards
 from jobs.options import at_least, pick_device
 
 

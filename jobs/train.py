@@ -28,7 +28,8 @@ from face0.embedders.inception import fast_dtype
 from face0.errors import TrainingError, UsageError
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
-from face0.shards import FaceShards, Holdout, RowFilter
+from face0.row_selection import Holdout, RowFilter
+from face0.shards import FaceShards
 from face0.training import Running, TrainConfig, Trainer
 from face0.training_log import TrainingLog
 from face0.training_run import Intervals, Run, differences

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from pictures import augment, captioned, people, rows, write_tar
 from PIL import Image
 
-from face0 import shards, work
+from face0 import row_selection, shards, work
 from face0.errors import UsageError
 from face0.face_rows import FaceRow, to_batch
 from face0.faces import Faces
-from face0.shards import Batch, FaceShards, Holdout, RowFilter
+from face0.row_selection import Holdout, RowFilter
+from face0.shards import Batch, FaceShards
 from face0.work import OutputFolder
 from schemas.face_shard import face_shard
 
@@ -335,7 +336,7 @@ def test_footers_are_all_that_is_read_without_filter_and_holdout(hundreds, monke
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(shards, "_light", refuse)
+    monkeypatch.setattr(row_selection, "light_columns", refuse)
     assert FaceShards([hundreds], holdout=NONE).samples == 960
     with pytest.raises(AssertionError):
         FaceShards([hundreds])

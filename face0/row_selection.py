@@ -1,0 +1,191 @@
+"""Which rows of face shards are trained on, and which are kept for evaluation."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from face0.shard_files import FACE, Shard, face_field, light_columns
+from face0.threads import ordered_map
+
+T = TypeVar("T")
+
+SCANNERS = 16  # threads that read the light columns, mostly waiting for storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowFilter:
+    """Which rows are trained on. 0 is no limit; a row without a face fails a limit on faces."""
+
+    min_face: float = 0.0  # pixels of the stored image: shorter side of the largest face's box
+    min_score: float = 0.0  # of the largest face, 0..1
+    min_caption: int = 0  # characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdout:
+    """Which of the rows that pass the filter are kept for evaluation, and with whom nothing is trained."""
+
+    count: int = 256  # those with the lowest hash of their key
+    # A row whose largest face has a cosine over this to a held-out row's shows the same person, probably, and is not
+    # trained on either. Cosine of the embeddings less the mean of all.
+    similarity: float = 0.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What became of the rows of some shards."""
+
+    bits: list[np.ndarray]  # for each row group, packed: which rows are trained on
+    sizes: np.ndarray  # int64 [groups], their number
+    held: np.ndarray  # int64 [n, 2]: row group and row of the held-out rows, lowest hash first
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidates:
+    """Rows with the lowest hashes of their keys, in that order, and what is to be known for the mean of all."""
+
+    hashes: np.ndarray  # uint64 [n]
+    rows: np.ndarray  # int64 [n, 2]: row group and row
+    vectors: np.ndarray  # float32 [n, dim], see _vectors
+    total: np.ndarray  # float64 [dim], sum of the vectors of all rows that have a face
+    count: int  # of these
+
+    def lowest(self, count: int) -> "_Candidates":
+        """The first ``count``."""
+        index = np.argsort(self.hashes, kind="stable")[:count]
+        return replace(self, hashes=self.hashes[index], rows=self.rows[index], vectors=self.vectors[index])
+
+    def __add__(self, other: "_Candidates") -> "_Candidates":
+        return _Candidates(
+            hashes=np.concatenate([self.hashes, other.hashes]),
+            rows=np.concatenate([self.rows, other.rows]),
+            vectors=np.concatenate([self.vectors, other.vectors]),
+            total=self.total + other.total,
+            count=self.count + other.count,
+        )
+
+
+def select_rows(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> Selection:
+    """Chooses among the rows of the shards. Reads the columns that this takes."""
+    sizes = [size for shard in shards for size in shard.group_sizes]
+    bits = [np.packbits(np.ones(size, bool)) for size in sizes]
+    if rows != RowFilter():
+        bits = list(itertools.chain.from_iterable(_scan(lambda at: _passing(at[1], rows), shards)))
+    passing = sum(map(_count, bits))
+    held = np.empty((0, 2), np.int64)
+    if holdout.count and passing:
+        found = reduce(
+            lambda one, other: (one + other).lowest(holdout.count),
+            _scan(lambda at: _candidates(*at, bits).lowest(holdout.count), shards),
+        )
+        held = found.rows
+        bits = list(itertools.chain.from_iterable(_scan(lambda at: _strangers(*at, bits, found, holdout), shards)))
+    left = np.array([_count(each) for each in bits], np.int64)
+    return Selection(
+        bits=bits,
+        sizes=left,
+        held=held,
+        summary=f"{sum(sizes):,} rows, {passing:,} pass the filter, {len(held):,} of these are held out and "
+        f"{passing - len(held) - left.sum():,} show the same people, {left.sum():,} are left",
+    )
+
+
+def _scan(function: Callable[[tuple[int, Shard]], T], shards: Sequence[Shard]) -> Iterator[T]:
+    """Calls the function with each shard and the number of its first row group."""
+    begins = itertools.accumulate((len(shard.group_sizes) for shard in shards), initial=0)
+    return ordered_map(function, zip(begins, shards, strict=False), SCANNERS, 2 * SCANNERS)
+
+
+def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
+    """The rows of each row group that pass the filter."""
+    columns = {
+        "caption": rows.min_caption,
+        f"{FACE}box": rows.min_face,
+        f"{FACE}score": rows.min_score,
+    }
+    bits = []
+    for table in light_columns(shard, [name for name, limit in columns.items() if limit]):
+        passing = np.ones(table.num_rows, bool)
+        if rows.min_caption:
+            passing &= pc.utf8_length(table["caption"]).to_numpy() >= rows.min_caption
+        if rows.min_face:
+            boxes, present = face_field(table, "box", 1)
+            sides = (boxes[:, 0, 2:] - boxes[:, 0, :2]).min(axis=1)
+            passing &= present[:, 0] & (sides >= rows.min_face)
+        if rows.min_score:
+            scores, present = face_field(table, "score", 1)
+            passing &= present[:, 0] & (scores[:, 0, 0] >= rows.min_score)
+        bits.append(np.packbits(passing))
+    return bits
+
+
+def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray]) -> _Candidates:
+    """The rows of a shard that may be held out."""
+    found = _Candidates(
+        hashes=np.empty(0, np.uint64),
+        rows=np.empty((0, 2), np.int64),
+        vectors=np.empty((0, shard.dim), np.float32),
+        total=np.zeros(shard.dim),
+        count=0,
+    )
+    for group, table in enumerate(light_columns(shard, ["key", f"{FACE}embedding"]), begin):
+        rows = kept_rows(bits[group], table.num_rows)
+        vectors = _vectors(table)[rows]
+        seen = ~np.isnan(vectors[:, 0])
+        found += _Candidates(
+            hashes=_hashes(table["key"].take(rows).to_pylist()),
+            rows=np.stack([np.full(len(rows), group), rows], axis=1),
+            vectors=vectors,
+            total=vectors[seen].sum(axis=0, dtype=np.float64),
+            count=int(seen.sum()),
+        )
+    return found
+
+
+def _strangers(
+    begin: int, shard: Shard, bits: Sequence[np.ndarray], found: _Candidates, holdout: Holdout
+) -> list[np.ndarray]:
+    """The rows of each row group that are not held out and do not look like one that is."""
+    mean = (found.total / max(found.count, 1)).astype(np.float32)
+    wanted = _directions(found.vectors - mean).T
+    strangers = []
+    for group, table in enumerate(light_columns(shard, [f"{FACE}embedding"]), begin):
+        # A row without a face is NaN, which is not over any similarity.
+        alike = (_directions(_vectors(table) - mean) @ wanted > holdout.similarity).any(axis=1)
+        alike[found.rows[found.rows[:, 0] == group, 1]] = True
+        strangers.append(bits[group] & ~np.packbits(alike))
+    return strangers
+
+
+def _hashes(keys: Sequence[str]) -> np.ndarray:
+    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _vectors(table: pa.Table) -> np.ndarray:
+    """The embeddings of the largest faces, float32 [rows, dim]; NaN where there is no face."""
+    found, present = face_field(table, "embedding", 1)
+    vectors = found[:, 0].astype(np.float32)
+    vectors[~present[:, 0]] = np.nan
+    return vectors
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+
+
+def kept_rows(bits: np.ndarray, size: int) -> np.ndarray:
+    """The rows of a row group of this size whose bit is set."""
+    return np.flatnonzero(np.unpackbits(bits, count=size))
+
+
+def _count(bits: np.ndarray) -> int:
+    return int(np.bitwise_count(bits).sum())
