@@ -200,6 +200,14 @@ def gemm_rate(dtype: torch.dtype, device: str) -> float:
     return side**3 / best
 
 
+def machine() -> str:
+    """What a measurement was made on."""
+    libraries = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "facenet-pytorch", "diffusers", "apache-beam")
+    )
+    return f"{platform.machine()}, {os.cpu_count()} cores, {libraries}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -208,9 +216,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     cores = os.cpu_count() or 1
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "facenet-pytorch", "apache-beam"))
-    print(f"{platform.processor() or platform.machine()}, {cores} cores, {args.device}; {libraries}; "
-          f"{args.images} images, {args.peer_images} through (a) and (b)")  # fmt: skip
+    print(f"{machine()}, {args.device}; {args.images} images, {args.peer_images} through (a) and (b)")
     with tempfile.TemporaryDirectory() as folder:
         for side in (250, 512):
             images = [
