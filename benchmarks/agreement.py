@@ -36,7 +36,7 @@ class Agreement:
     extra: int = 0
 
     def __str__(self) -> str:
-        return f"{self.found:,} of {self.wanted:,} faces found ({self.found / self.wanted:.3%}), {self.extra:,} extra"
+        return f"{self.found:,} of {self.wanted:,} faces found, {self.extra:,} extra"
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:

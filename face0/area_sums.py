@@ -6,14 +6,14 @@ table of 8 bytes a pixel instead of 12, and one gather instead of three.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 BITS = 21
 MAX_CELL = 2**BITS // 255  # pixels whose sum fits
-MAX_SIDE = 1024  # of an image, so that the cells of the least level of its pyramid fit: (1024 / 12 + 2) ** 2
+MAX_SIDE = 1024  # of an image, so that the cells of the least level of its pyramid fit: 12 to a side
 BLOCK = 16  # rows that are summed beside each other: torch.cumsum down whole columns takes 2.5 times as long
 
 
@@ -34,7 +34,11 @@ class Stack:
 
 
 class AreaSums:
-    """The tables of images of any sizes, one after the other in one tensor."""
+    """The tables of images of any sizes, one after the other in one tensor.
+
+    Attributes:
+        stacks: the images by their size.
+    """
 
     def __init__(self, pixels: Sequence[torch.Tensor]) -> None:
         """Sums images: uint8 [H, W, 3] of up to MAX_SIDE pixels a side, on one device."""
@@ -49,7 +53,7 @@ class AreaSums:
             device=device,
         )
         starts = [0] * len(pixels)
-        self._stacks = []
+        self.stacks: list[Stack] = []
         start = 0
         for (height, width), members in by_size.items():
             length = (height + 1) * (width + 1)
@@ -59,12 +63,8 @@ class AreaSums:
                 starts[i] = start
                 start += length
                 _sum(pixels[i], table)
-            self._stacks.append(Stack(torch.tensor(members).to(device), height, width, tables))
+            self.stacks.append(Stack(torch.tensor(members).to(device), height, width, tables))
         self._starts = torch.tensor(starts).to(device)
-
-    def stacks(self) -> Iterator[Stack]:
-        """The images by their size."""
-        yield from self._stacks
 
     def windows(self, xyxy: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The pixels that MTCNN takes for a box, counted from 1 and rounded down, both ends included.
@@ -106,6 +106,7 @@ def shrink(stack: Stack, some: slice, height: int, width: int) -> torch.Tensor:
     From the tables each level of a pyramid costs as much as it has pixels; from the images, as much as they have:
     10 -> 2 ms for the pyramid of 512 x 512 pixels on one core.
     """
+    assert (stack.height / height + 2) * (stack.width / width + 2) < MAX_CELL
     sums, device = stack.sums[some], stack.sums.device
     nothing = torch.zeros(1, dtype=torch.long, device=device)
     top, bottom = _cells(nothing, nothing + stack.height, height)

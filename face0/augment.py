@@ -30,7 +30,10 @@ BATCH = 16  # images that go through the models together
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """What decides which rows come out of an input. Two jobs with the same one write the same rows."""
+    """What decides which rows come out of an input.
+
+    Two jobs with the same one write the same rows; on different machines, to the rounding of their arithmetic.
+    """
 
     embedder: EmbedderConfig
     columns: Columns = field(default_factory=Columns)
@@ -129,9 +132,11 @@ class Augmenter:
             if len(row.data) > config.max_bytes:
                 raise BadImage(Reason.TOO_LARGE, f"{len(row.data):,} bytes, over --max-bytes {config.max_bytes:,}")
             decoded = decode(row.data, max_pixels=config.max_pixels, smallest_side=config.resolution)
+            image = training_image(decoded, row.data, config.resolution)
         except BadImage as bad:
             return _failure(row, Stage.DECODE, bad.reason, bad.message)
-        image = training_image(decoded, row.data, config.resolution)
+        except MemoryError:
+            return _failure(row, Stage.DECODE, Reason.OUT_OF_MEMORY, "does not fit into memory as it is decoded")
         return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
 
     def _process(self, rows: list[Sample | Outcome]) -> list[Outcome]:

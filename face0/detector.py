@@ -23,8 +23,10 @@ THRESHOLDS = 0.6, 0.7, 0.7  # scores that a box must have after P-Net, R-Net and
 PYRAMID_FACTOR = 0.709  # from level to level: about half the pixels
 CELL, STRIDE = 12, 2  # P-Net sees windows of 12 x 12 pixels, two apart
 BATCH_PIXELS = 2**22  # of images whose tables are in memory together: 8 bytes each
-LEVEL_PIXELS = 2**18  # of a pyramid's level that go through P-Net together on a CPU: more fall out of its cache
-NET_BATCH = 32  # boxes that go through R-Net or O-Net together, on a CPU for the same reason
+# Pixels of a pyramid's level that go through P-Net together, and boxes that go through R-Net or O-Net: on a CPU few,
+# for more fall out of its cache; on a GPU as many as keep it busy in bounded memory.
+CPU_LEVEL_PIXELS, GPU_LEVEL_PIXELS = 2**18, 2**23
+CPU_BOXES, GPU_BOXES = 32, 4096
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class Detector:
 
     def __init__(self, min_face: float, device: str) -> None:
         self._pnet, self._rnet, self._onet = load_nets(device)
-        self._min_face, self._device = min_face, device
+        self._min_face, self._device = min_face, torch.device(device)
+        on_cpu = self._device.type == "cpu"
+        self._level_pixels, self._boxes = (CPU_LEVEL_PIXELS, CPU_BOXES) if on_cpu else (GPU_LEVEL_PIXELS, GPU_BOXES)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
@@ -64,7 +68,7 @@ class Detector:
         """
         if any(max(image.shape[:2]) > MAX_SIDE for image in images):
             raise ValueError(f"an image is larger than {MAX_SIDE} pixels a side: shrink it first")
-        return [found for part in self._by_pixels(images) for found in self._detect(part)]
+        return [found for part in _by_pixels(images) for found in self._detect(part)]
 
     def detect_padded(self, images: Sequence[np.ndarray], margin: float) -> list[Faces]:
         """Like ``detect``, with each image shrunk into a grey frame: finds faces that fill the image to its edges.
@@ -76,18 +80,6 @@ class Detector:
         framed = [_framed(image, margin) for image in images]
         found = self.detect([canvas for canvas, _, _ in framed])
         return [faces.mapped(scale, shift) for faces, (_, scale, shift) in zip(found, framed, strict=True)]
-
-    def _by_pixels(self, images: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
-        """Cuts the images into batches of bounded memory, whatever their sizes."""
-        start = pixels = 0
-        for i, image in enumerate(images):
-            size = image.shape[0] * image.shape[1]
-            if start < i and pixels + size > BATCH_PIXELS:
-                yield images[start:i]
-                start, pixels = i, 0
-            pixels += size
-        if start < len(images):
-            yield images[start:]
 
     def _detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
         sums = AreaSums([torch.tensor(image, device=self._device) for image in images])
@@ -109,10 +101,10 @@ class Detector:
         nothing = torch.empty(0, dtype=torch.long, device=self._device)
         none = torch.empty(0, 4, device=self._device)
         found = [(none, none[:, 0], nothing, none, nothing)]
-        for stack in sums.stacks():
+        for stack in sums.stacks:
             for level, scale in enumerate(pyramid(min(stack.height, stack.width), self._min_face)):
                 height, width = int(stack.height * scale + 1), int(stack.width * scale + 1)
-                for some in self._parts(len(stack.members), height * width, LEVEL_PIXELS):
+                for some in _parts(len(stack.members), max(1, self._level_pixels // (height * width))):
                     features, scores = self._pnet(shrink(stack, some, height, width))
                     image, row, column = (scores >= THRESHOLDS[0]).nonzero(as_tuple=True)
                     cell = torch.stack([column, row], dim=1).float() * STRIDE
@@ -122,12 +114,6 @@ class Detector:
                     found.append((xyxy, *seen, torch.full_like(image, level)))
         xyxy, score, image, offsets, levels = (torch.cat(parts) for parts in zip(*found, strict=True))
         return Boxes(xyxy, score, image), offsets, levels
-
-    def _parts(self, count: int, pixels: int, budget: int) -> Iterator[slice]:
-        """Slices of count things with that many pixels each, within the budget on a CPU, all at once on a GPU."""
-        step = max(1, budget // pixels) if self._device == "cpu" else count
-        for start in range(0, count, step):
-            yield slice(start, start + step)
 
     def _refine(self, sums: AreaSums, boxes: Boxes) -> Boxes:
         """R-Net: drops most boxes, and moves the rest."""
@@ -159,11 +145,7 @@ class Detector:
         if not len(boxes):  # which the nets cannot take, but whose outputs have shapes
             nothing = net(torch.zeros(1, 3, size, size, device=self._device))
             return boxes, tuple(output[:0] for output in nothing)
-        outputs = []
-        count = NET_BATCH if self._device == "cpu" else 4096
-        for start in range(0, len(boxes), count):
-            some = slice(start, start + count)
-            outputs.append(net(sums.resize(windows[some], boxes.image[some], size)))
+        outputs = [net(sums.resize(windows[some], boxes.image[some], size)) for some in _parts(len(boxes), self._boxes)]
         return boxes, tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
 
 
@@ -174,8 +156,8 @@ def _framed(image: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, n
     canvas = Image.new("RGB", (width, height), NEUTRAL)
     corner = (width - size[0]) // 2, (height - size[1]) // 2
     canvas.paste(Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.BILINEAR), corner)
-    scale = np.array([width, height], np.float32) / size
-    return np.asarray(canvas), scale, -scale * corner
+    scale = np.array([width / size[0], height / size[1]], np.float32)
+    return np.asarray(canvas), scale, -scale * np.array(corner, np.float32)
 
 
 def pyramid(side: int, min_face: float) -> list[float]:
@@ -187,6 +169,25 @@ def pyramid(side: int, min_face: float) -> list[float]:
         scales.append(scale)
         scale, left = scale * PYRAMID_FACTOR, left * PYRAMID_FACTOR
     return scales
+
+
+def _by_pixels(images: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    """Cuts the images into batches of bounded memory, whatever their sizes."""
+    start = pixels = 0
+    for i, image in enumerate(images):
+        size = image.shape[0] * image.shape[1]
+        if start < i and pixels + size > BATCH_PIXELS:
+            yield images[start:i]
+            start, pixels = i, 0
+        pixels += size
+    if start < len(images):
+        yield images[start:]
+
+
+def _parts(count: int, size: int) -> Iterator[slice]:
+    """Slices of count things, so many at a time."""
+    for start in range(0, count, size):
+        yield slice(start, start + size)
 
 
 def _moved(xyxy: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
@@ -222,7 +223,7 @@ def _nms_by_smaller(boxes: Boxes, threshold: float) -> torch.Tensor:
         shared = (high - low + 1).clamp(min=0).prod(dim=2) / torch.minimum(area[members, None], area[members])
         hides = (shared > threshold).cpu().numpy()
         chosen: list[int] = []
-        # O-Net gives several boxes of a face the score 1: of equals facenet-pytorch takes the last.
+        # O-Net gives several boxes of a face the score 1: of equals facenet-pytorch usually takes the last.
         for i in boxes.score[members].argsort(stable=True).flip(0).tolist():
             if not hides[i, chosen].any():
                 chosen.append(i)

@@ -27,10 +27,7 @@ class MaxPool(nn.Module):
 
     def _along(self, dim: int, x: torch.Tensor) -> torch.Tensor:
         count = -(-(x.shape[dim] - self._kernel) // 2) + 1
-        views = [
-            x.narrow(dim, first, min(2 * count - 1, x.shape[dim] - first)).unfold(dim, 1, 2)[..., 0]
-            for first in range(self._kernel)
-        ]
+        views = [torch.ops.aten.slice(x, dim, first, first + 2 * count - 1, 2) for first in range(self._kernel)]
         whole = [view for view in views if view.shape[dim] == count]
         pooled = torch.maximum(whole[0], whole[1]) if len(whole) > 1 else whole[0].clone()
         for view in (*whole[2:], *views[len(whole) :]):

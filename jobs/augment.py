@@ -18,6 +18,7 @@ from face0 import readers
 from face0.area_sums import MAX_SIDE
 from face0.augment import AugmentConfig, Augmenter
 from face0.crops import Margins
+from face0.detector import CELL
 from face0.dry_run import survey
 from face0.embedders import embedder_config
 from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
@@ -55,10 +56,10 @@ def arguments() -> argparse.ArgumentParser:
         help="largest image file (%(default)s)")  # fmt: skip
 
     faces = parser.add_argument_group("faces")
-    faces.add_argument("--min-face", type=at_least(1, float), default=FaceFilter.min_face, metavar="PX",
-        help="shorter side of the smallest face that counts (%(default)s)")  # fmt: skip
-    faces.add_argument("--min-score", type=at_least(0, float), default=FaceFilter.min_score, metavar="S",
-        help="the detector's score from which a face counts, 0 to 1 (%(default)s)")  # fmt: skip
+    faces.add_argument("--min-face", type=at_least(CELL, float), default=FaceFilter.min_face, metavar="PX",
+        help=f"shorter side of the smallest face that counts, {CELL} or more (%(default)s)")  # fmt: skip
+    faces.add_argument("--min-score", type=between(0, 1, float), default=FaceFilter.min_score, metavar="S",
+        help="the detector's score from which a face counts; it finds none under 0.7 (%(default)s)")  # fmt: skip
     faces.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
         help="faces kept of one image, the largest (%(default)s)")  # fmt: skip
     faces.add_argument("--pad", type=between(0, 2, float), default=0.0, metavar="SHARE",

@@ -1,6 +1,9 @@
 """Batches that shrink until they fit."""
 
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -46,6 +49,34 @@ def test_only_the_item_that_cannot_fit_fails() -> None:
     results = FittingBatches(Memory(room=3), 4)([1, 9, 1, 1])
     assert [isinstance(result, MemoryError) for result in results] == [False, True, False, False]
     assert "20 GiB" in str(results[1])
+
+
+def test_an_item_that_never_fits_does_not_make_the_next_batches_small() -> None:
+    batches = FittingBatches(Memory(room=3), 2)
+    batches([1, 9, 1, 1])
+    assert batches.size == 2
+
+
+def test_an_item_that_did_not_fit_beside_others_is_tried_again_alone() -> None:
+    running = 0
+    lock = threading.Lock()
+
+    def crowded(items: Sequence[int]) -> list[int]:
+        nonlocal running
+        with lock:
+            running += 1
+        try:
+            time.sleep(0.02)
+            if running > 1:
+                raise RuntimeError("CUDA error: out of memory")
+            return list(items)
+        finally:
+            with lock:
+                running -= 1
+
+    batches = FittingBatches(crowded, 1)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(batches, [[i] for i in range(12)])) == [[i] for i in range(12)]
 
 
 def test_other_errors_pass() -> None:

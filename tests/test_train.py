@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,12 +51,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(shards: Path, base: Path, output: Path, steps: int, *options: str) -> int:
+def train(shards: Path | str, base: Path | str, output: Path | str, steps: int, *options: str) -> int:
     """Runs the job in this process."""
     return main(["train", *arguments(shards, base, output, steps, *options)])
 
 
-def arguments(shards: Path, base: Path, output: Path, steps: int, *options: str) -> list[str]:
+def arguments(shards: Path | str, base: Path | str, output: Path | str, steps: int, *options: str) -> list[str]:
     named = ["--shards", str(shards), "--base", str(base), "--output", str(output), "--steps", str(steps)]
     return [*named, *USUAL, *options]
 
@@ -124,6 +125,21 @@ def test_stopped_and_resumed_the_weights_are_the_same(model: Path, shards: Path,
     for steps in (3, 5, 8):
         assert train(shards, base, tmp_path, steps) == 0
     assert_equal(state(tmp_path, 8), state(model, 8))
+
+
+def test_shards_base_and_model_may_lie_on_an_object_store(
+    bucket: str, model: Path, shards: Path, base: Path, tmp_path: Path
+) -> None:
+    fs, root = fsspec.core.url_to_fs(f"{bucket}/training")
+    fs.put(f"{shards}/", f"{root}/shards/", recursive=True)
+    fs.put(f"{base}/", f"{root}/base/", recursive=True)
+    uri = f"{bucket}/training"
+    for steps in (5, 8):
+        assert train(f"{uri}/shards", f"{uri}/base", f"{uri}/model", steps) == 0
+    assert max(Checkpoints(f"{uri}/model").records()) == 8
+    fs.get(f"{root}/model/", f"{tmp_path}/", recursive=True)
+    assert_equal(state(tmp_path, 8), state(model, 8))
+    Face0Pipeline.from_pretrained(tmp_path)
 
 
 def test_a_training_that_is_done_says_so(model: Path, shards: Path, base: Path, capsys) -> None:

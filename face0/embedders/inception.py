@@ -146,6 +146,8 @@ class InceptionEmbedder:
 
     def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
+        if not images:
+            return []
         vectors = self.vectors(self.crops(images, faces))
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
 

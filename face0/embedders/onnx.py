@@ -72,6 +72,8 @@ class OnnxEmbedder:
 
     def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
+        if not images:
+            return []
         crops = [align(image, found.landmarks, self._size) for image, found in zip(images, faces, strict=True)]
         vectors = in_batches(self._forward, np.concatenate(crops), self.dim)
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
