@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -121,11 +122,24 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
         base = StableDiffusionPipeline.from_pretrained(
             folder, safety_checker=None, requires_safety_checker=False, local_files_only=True, use_safetensors=True
         )
-    except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        ImportError,
+        SafetensorError,
+    ) as error:
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error
     kind = base.scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
         raise UsageError(f"{folder} predicts {kind!r}: only epsilon and v_prediction are trained")
+    if base.unet.config.in_channels != base.vae.config.latent_channels:
+        raise UsageError(
+            f"{folder} takes {base.unet.config.in_channels} channels (for inpainting?): give a plain model"
+        )
     if base.unet.config.cross_attention_dim != base.text_encoder.config.hidden_size:
         raise UsageError(
             f"{folder} has a context of {base.unet.config.cross_attention_dim} and text states of "
@@ -150,7 +164,9 @@ def word_tokenizer() -> CLIPTokenizer:
 
 
 def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int) -> Iterator[float]:
-    """Fits a VAE to images (uint8 [N, 3, H, W]); yields the loss of each step, then the latents have unit variance.
+    """Fits a VAE to images (uint8 [N, 3, H, W]); yields the loss of each step.
+
+    Then its scaling factor gives latents of about unit variance.
 
     Absolute error and a small pull of the latents towards the normal distribution, at a one-cycle learning rate.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from face0.noising import Draws, draw, losses
+from face0.noising import Draws, draw, losses, noise_schedule
 from face0.pipeline import Face0Pipeline
 from face0.projection import override
 from face0.shards import Batch
@@ -48,22 +48,27 @@ def face_losses(
         seed: of noise and times; the same seed gives the same.
     """
     total = np.zeros(len(latents))
-    device = pipe.unet.device
+    device, schedule = pipe.unet.device, noise_schedule(pipe.scheduler)
+    times, shape = schedule.config.num_train_timesteps, tuple(latents.shape[1:])
     for repeat in range(repeats):
         for start in range(0, len(latents), EVALUATED_TOGETHER):
             some = slice(start, start + EVALUATED_TOGETHER)
-            draws = _spread(pipe, seed, start, len(latents[some]), repeat, repeats).to(device)
+            draws = _spread(shape, times, seed, start, len(latents[some]), repeat, repeats).to(device)
             context = override(
                 states[some].to(device), pipe.face_projection(faces[some].to(device), present[some].to(device))
             )
-            each = losses(pipe.unet, pipe.scheduler, latents[some].to(device), context, draws)
+            each = losses(pipe.unet, schedule, latents[some].to(device), context, draws)
             total[some] += each.double().cpu().numpy() / repeats
     return total
 
 
 @torch.no_grad()
 def compare_faces(pipe: Face0Pipeline, batch: Batch, repeats: int, seed: int = 0) -> Mapping[str, np.ndarray]:
-    """Losses [n] of held-out samples with the ``true`` face, with ``another`` sample's, and with ``none``."""
+    """Losses [n] of held-out samples with the ``true`` face, with ``another`` sample's, and with ``none``.
+
+    Samples without a face say nothing and are left out.
+    """
+    batch = batch.take(batch.present.any(dim=1).nonzero()[:, 0].tolist())
     images = (batch.images.float() / 127.5 - 1).split(EVALUATED_TOGETHER)
     latents = torch.cat([pipe.vae.encode(some.to(pipe.unet.device)).latent_dist.mean for some in images])
     latents *= pipe.vae.config.scaling_factor
@@ -88,9 +93,7 @@ def difference(more: np.ndarray, less: np.ndarray, resamples: int = 10_000, seed
     return Difference(mean=float(paired.mean()), low=float(low), high=float(high))
 
 
-def _spread(pipe: Face0Pipeline, seed: int, first: int, count: int, repeat: int, repeats: int) -> Draws:
+def _spread(shape: tuple[int, ...], times: int, seed: int, first: int, count: int, repeat: int, repeats: int) -> Draws:
     """Draws of samples first, first + 1, ...; the times of a sample's repeats each lie in their own stretch."""
-    times = pipe.scheduler.config.num_train_timesteps
-    shape = (pipe.unet.config.in_channels, pipe.unet.config.sample_size, pipe.unet.config.sample_size)
     draws = draw(seed, [(first + i) * repeats + repeat for i in range(count)], shape, times)
     return replace(draws, time=(draws.time + repeat * times) // repeats)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from diffusers import SchedulerMixin, UNet2DConditionModel
+from diffusers import DDPMScheduler, SchedulerMixin, UNet2DConditionModel
 from torch.nn import functional
 
 from face0.splitmix import number
@@ -48,30 +48,38 @@ def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int
     )
 
 
+def noise_schedule(scheduler: SchedulerMixin) -> DDPMScheduler:
+    """How noise is added in training, for a model that is sampled with this scheduler.
+
+    Some samplers (Euler, LMS) add noise in a scale of their own, and some cannot give v.
+    """
+    return DDPMScheduler.from_config(scheduler.config)
+
+
 def losses(
     unet: UNet2DConditionModel,
-    scheduler: SchedulerMixin,
+    scheduler: DDPMScheduler,
     latents: torch.Tensor,
     context: torch.Tensor,
     draws: Draws,
-    min_snr: float | None = None,
+    min_snr: float = 0.0,
 ) -> torch.Tensor:
     """The squared error of the prediction of each sample: float32 [n].
 
     Args:
         unet: the U-Net, or a wrapper of it.
-        scheduler: says how noise is added, and whether epsilon or v is predicted.
+        scheduler: see ``noise_schedule``; says how noise is added, and whether epsilon or v is predicted.
         latents: [n, C, h, w], scaled.
         context: [n, 77, D].
         draws: times and noise.
-        min_snr: gamma of min-SNR weighting (Hang et al. 2023); None: all times weigh the same.
+        min_snr: gamma of min-SNR weighting (Hang et al. 2023); 0: all times weigh the same.
     """
     noisy = scheduler.add_noise(latents, draws.noise, draws.time)
     is_v = scheduler.config.prediction_type == "v_prediction"
     target = scheduler.get_velocity(latents, draws.noise, draws.time) if is_v else draws.noise
     predicted = unet(noisy, draws.time, encoder_hidden_states=context, return_dict=False)[0]
     error = functional.mse_loss(predicted.float(), target.float(), reduction="none").flatten(1).mean(dim=1)
-    if min_snr is None:
+    if not min_snr:
         return error
     signal = scheduler.alphas_cumprod.to(draws.time.device)[draws.time]
     snr = signal / (1 - signal)

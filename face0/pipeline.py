@@ -14,7 +14,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.image_processor import VaeImageProcessor
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from face0.detector import Detector
@@ -195,7 +195,7 @@ class Face0Pipeline(DiffusionPipeline):
     def _embed(self, photograph: Image.Image) -> np.ndarray:
         if self.embedder is None:
             raise UsageError("a photograph needs an embedder: set pipe.embedder = embedder_config(...).load('cpu')")
-        small = photograph.convert("RGB")
+        small = ImageOps.exif_transpose(photograph).convert("RGB")
         small.thumbnail((512, 512), Image.Resampling.LANCZOS)
         pixels = np.asarray(small)
         faces = FaceFilter(max_faces=self.face_projection.config.slots)

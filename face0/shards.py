@@ -49,6 +49,20 @@ class Batch:
     positions: torch.Tensor  # int64 [n]: epoch * samples + place in the epoch
     failed: list[tuple[str, str]]  # (key, message) of the samples that are left out
 
+    def take(self, index: Sequence[int]) -> "Batch":
+        """The samples at these places."""
+        places = torch.tensor(index, dtype=torch.long)
+        return Batch(
+            keys=[self.keys[i] for i in index],
+            captions=[self.captions[i] for i in index],
+            images=self.images[places],
+            faces=self.faces[places],
+            present=self.present[places],
+            rows=self.rows[places],
+            positions=self.positions[places],
+            failed=self.failed,
+        )
+
 
 class FaceShards:
     """The rows of one or several output folders of augment.

@@ -5,7 +5,7 @@ import io
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -72,8 +72,8 @@ def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
 
 
 @contextmanager
-def local_folder(uri: str) -> Iterator[Path]:
-    """A folder as a local one, not to be written to: itself, or a temporary copy.
+def local_folder(uri: str, without: Collection[str] = ()) -> Iterator[Path]:
+    """A folder as a local one, not to be written to: itself, or a temporary copy without some of its folders.
 
     Raises:
         UsageError: there is none.
@@ -85,7 +85,11 @@ def local_folder(uri: str) -> Iterator[Path]:
         yield Path(path)
         return
     with tempfile.TemporaryDirectory() as folder:
-        fs.get(f"{path.rstrip('/')}/", f"{folder}/", recursive=True)
+        for found in fs.find(path):
+            part = PurePosixPath(found).relative_to(path)
+            if part.parts[0] not in without:
+                Path(folder, part).parent.mkdir(parents=True, exist_ok=True)
+                fs.get_file(found, str(Path(folder, part)))
         yield Path(folder)
 
 

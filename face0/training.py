@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from face0.checkpoints import STATE
 from face0.errors import TrainingError
-from face0.noising import Draws, draw, losses
+from face0.noising import Draws, draw, losses, noise_schedule
 from face0.pipeline import Face0Pipeline
 from face0.projection import override
 from face0.shards import Batch
@@ -37,9 +37,9 @@ class TrainConfig:
     warmup: int = 0  # steps in which the learning rate rises
     schedule: str = "constant"  # or "cosine", to 0 at the last step
     weight_decay: float = 0.01
-    clip: float = 1.0  # norm of the gradient
+    clip: float = 1.0  # norm of the gradient; 0: off
     ema: float = 0.9999
-    min_snr: float | None = None
+    min_snr: float = 0.0  # gamma; 0: off
     drop_face: float = 0.1
     drop_text: float = 0.0
     tokens: int = 3  # for each face
@@ -50,7 +50,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """How it runs, which does not change what comes out."""
+    """How it runs, which does not change what comes out but for rounding."""
 
     accumulate: int = 1  # parts in which a process takes its share of a batch
     gradient_checkpointing: bool = False
@@ -137,7 +137,7 @@ class Trainer:
         for part in (pipe.vae, pipe.text_encoder):
             part.requires_grad_(False).eval().to(device)
         pipe.vae.to(memory_format=torch.channels_last)
-        prepare_unet(pipe.unet, config, running)
+        prepare_unet(pipe.unet, config, running, device)
         pipe.unet.to(device).to(memory_format=torch.channels_last)
         pipe.face_projection.to(device).train()
         self.encoder = Encoder(pipe, device, running.cache_latents)
@@ -145,8 +145,9 @@ class Trainer:
         self._names, self._parameters = zip(
             *((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True
         )
+        self._fused = device.type == "cuda"
         self._optimiser = torch.optim.AdamW(
-            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=self._fused
         )
         self.average = Average(self._parameters, config.ema)
         if running.compile:
@@ -157,17 +158,27 @@ class Trainer:
         """One step on this process's share of the global batch; returns the share's sum of losses over the batch.
 
         Raises:
-            TrainingError: a loss is not finite; the weights are as before the step.
+            TrainingError: a loss or the gradient is not finite, in any process; the weights are as before the step.
         """
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
         total = torch.zeros((), device=self.device)
         parts = list(split(batch, self.running.accumulate))
+        bad = []
         for i, part in enumerate(parts):
             each = self._losses(part, last=i == len(parts) - 1)
-            self._check(each, part)
+            bad += [key for key, fine in zip(part.keys, each.isfinite().tolist(), strict=True) if not fine]
             total += each.detach().sum() / self.config.batch
-        nn.utils.clip_grad_norm_(self._parameters, self.config.clip)
+        if not parts:  # no image of this share decodes, and other processes wait for its gradient
+            self._losses(self._blank(), last=True, weight=0.0)
+        # The same in all processes, so all of them go on or none does.
+        norm = nn.utils.clip_grad_norm_(self._parameters, self.config.clip or math.inf)
+        if not norm.isfinite():
+            self._optimiser.zero_grad(set_to_none=True)
+            where = (
+                f"for the samples {', '.join(bad[:20])}" if bad else f"among the samples {', '.join(batch.keys[:20])}"
+            )
+            raise TrainingError(f"loss or gradient are not a number at step {self.step}, {where}")
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         self.average.update(self._parameters, self.step)
@@ -180,16 +191,17 @@ class Trainer:
             unet = self.pipe.unet
             if self.config.lora:
                 self.pipe.unet = merged(unet)
-            self.pipe.save_pretrained(folder, safe_serialization=True)
-            self.pipe.unet = unet
+            try:
+                self.pipe.save_pretrained(folder, safe_serialization=True)
+            finally:
+                self.pipe.unet = unet
         (folder / STATE).mkdir()
         tensors = {f"weight.{name}": p.detach() for name, p in zip(self._names, self._parameters, strict=True)}
         tensors |= {f"average.{name}": v for name, v in zip(self._names, self.average.values, strict=True)}
         for name, parameter in zip(self._names, self._parameters, strict=True):
             for key, value in self._optimiser.state[parameter].items():
                 tensors[f"{key}.{name}"] = value
-        # A tensor in channels_last is saved as it is read: row by row.
-        save_file({k: v.contiguous() for k, v in tensors.items()}, folder / STATE / "state.safetensors")
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, folder / STATE / "state.safetensors")
 
     def load(self, folder: Path, step: int) -> None:
         """Goes on where ``save`` was called."""
@@ -199,7 +211,7 @@ class Trainer:
                 parameter.copy_(tensors[f"weight.{name}"])
                 self.average.values[i].copy_(tensors[f"average.{name}"])
                 state = self._optimiser.state[parameter]
-                state["step"] = tensors[f"step.{name}"]
+                state["step"] = tensors[f"step.{name}"].to(parameter.device if self._fused else "cpu")
                 for key in ("exp_avg", "exp_avg_sq"):
                     state[key] = torch.empty_like(parameter).copy_(tensors[f"{key}.{name}"])
         self.step = step
@@ -208,30 +220,36 @@ class Trainer:
         """A context in which the model has the averaged weights."""
         return Swapped(self._parameters, self.average.values)
 
-    def _losses(self, part: Batch, last: bool) -> torch.Tensor:
+    def _losses(self, part: Batch, last: bool, weight: float = 1.0) -> torch.Tensor:
         """Losses of a part of the batch [n], their gradients added up; processes exchange them at the last."""
         shape = latent_shape(self.pipe, self.config.resolution)
         times = self.pipe.scheduler.config.num_train_timesteps
         draws = draw(self.config.seed, part.positions.tolist(), shape, times).to(self.device)
         latents = self.encoder.latents(part, draws.posterior)
-        states = torch.where(
-            (draws.coins[:, 1] < self.config.drop_text)[:, None, None],
-            self.encoder.states([""]),
-            self.encoder.states(part.captions),
-        )
+        dropped = (draws.coins[:, 1] < self.config.drop_text).tolist()
+        captions = ["" if drop else caption for drop, caption in zip(dropped, part.captions, strict=True)]
+        states = self.encoder.states(captions)
         present = part.present.to(self.device) & (draws.coins[:, :1] >= self.config.drop_face)
         if isinstance(self._model, DistributedDataParallel):
             self._model.require_backward_grad_sync = last
         each: torch.Tensor = self._model(latents, states, part.faces.to(self.device), present, draws)
         # Processes average their gradients: each has its share of the sum over the batch, times their number.
-        (each.sum() * self._world / self.config.batch).backward()
+        (each.sum() * weight * self._world / self.config.batch).backward()
         return each
 
-    def _check(self, each: torch.Tensor, part: Batch) -> None:
-        if each.isfinite().all():
-            return
-        keys = [key for key, fine in zip(part.keys, each.isfinite().tolist(), strict=True) if not fine]
-        raise TrainingError(f"the loss is not a number at step {self.step}, for the samples {', '.join(keys[:20])}")
+    def _blank(self) -> Batch:
+        """A black image without a caption or a face."""
+        slots, dim, side = self.config.slots, self.pipe.face_projection.config.embedding_dim, self.config.resolution
+        return Batch(
+            keys=[""],
+            captions=[""],
+            images=torch.zeros(1, 3, side, side, dtype=torch.uint8),
+            faces=torch.zeros(1, slots, dim),
+            present=torch.zeros(1, slots, dtype=torch.bool),
+            rows=torch.tensor([-1]),
+            positions=torch.tensor([0]),
+            failed=[],
+        )
 
 
 class Conditioned(nn.Module):
@@ -240,7 +258,7 @@ class Conditioned(nn.Module):
     def __init__(self, pipe: Face0Pipeline, config: TrainConfig) -> None:
         super().__init__()
         self.unet, self.face_projection = pipe.unet, pipe.face_projection
-        self._scheduler, self._config = pipe.scheduler, config
+        self._scheduler, self._config = noise_schedule(pipe.scheduler), config
 
     def forward(
         self, latents: torch.Tensor, states: torch.Tensor, faces: torch.Tensor, present: torch.Tensor, draws: Draws
@@ -271,13 +289,13 @@ class Swapped:
             value.copy_(kept)
 
 
-def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running) -> None:
+def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running, device: torch.device) -> None:
     """Makes the U-Net, or a LoRA of it, ready to be trained."""
     unet.train()
     if config.lora:
         unet.requires_grad_(False)
         unet.add_adapter(LoraConfig(r=config.lora, lora_alpha=config.lora, target_modules=LORA_LAYERS))
-    if not torch.cuda.is_available():
+    if device.type == "cpu":
         # torch's fused attention takes five times as long backwards on a CPU as the plain products.
         unet.set_attn_processor(AttnProcessor())
     if running.gradient_checkpointing:
@@ -300,7 +318,7 @@ def latent_shape(pipe: Face0Pipeline, resolution: int) -> tuple[int, int, int]:
 
 def split(batch: Batch, parts: int) -> Iterator[Batch]:
     """A batch in so many parts, those that are not empty."""
-    size = max(1, math.ceil(len(batch.keys) / parts))
-    for start in range(0, len(batch.keys), size):
-        some = slice(start, start + size)
-        yield Batch(**{name: value if name == "failed" else value[some] for name, value in vars(batch).items()})
+    places = range(len(batch.keys))
+    size = max(1, math.ceil(len(places) / parts))
+    for start in range(0, len(places), size):
+        yield batch.take(places[start : start + size])

@@ -11,9 +11,12 @@ from face0 import storage
 
 
 class TrainingLog:
-    """Lines on the terminal; ``logs/`` and ``samples/`` in a model folder, if that is local."""
+    """Lines on the terminal; ``logs/`` and ``samples/`` in a model folder, if that is local.
 
-    def __init__(self, output: str, steps: int) -> None:
+    Steps from ``first`` on that a run which was killed has logged are forgotten.
+    """
+
+    def __init__(self, output: str, steps: int, first: int) -> None:
         fs, path = storage.filesystem(output)
         self._steps = steps
         self._folder = Path(path) if isinstance(fs, LocalFileSystem) else None
@@ -21,7 +24,7 @@ class TrainingLog:
         if self._folder:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-            self._writer = SummaryWriter(str(self._folder / "logs"))
+            self._writer = SummaryWriter(str(self._folder / "logs"), purge_step=first)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a step, by name."""

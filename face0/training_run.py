@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from face0.checkpoints import LINEAGE, Checkpoints
 from face0.conditioning import face_losses
+from face0.errors import TrainingError, UsageError
 from face0.guidance import Guidance
 from face0.pipeline import noise
 from face0.shards import Batch, FaceShards
@@ -36,12 +37,19 @@ class Intervals:
 
 
 class Terminated:
-    """Whether any process was asked to end (SIGTERM, SIGINT)."""
+    """Whether any process was asked to end (SIGTERM, SIGINT), while the block lasts."""
 
     def __init__(self) -> None:
         self._asked = False
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._ask)
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Terminated":
+        self._before = {name: signal.signal(name, self._ask) for name in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
 
     def _ask(self, *_: object) -> None:
         self._asked = True
@@ -84,8 +92,8 @@ class Run:
         self._intervals, self._log, self._facts, self._threads = intervals, log, facts, threads
         self._rank, self._world = rank, world
         config = trainer.config
-        self._held_out = shards.held_out(resolution=config.resolution, slots=config.slots)
-        self._loss: float | None = None
+        self._held_out = shards.held_out(resolution=config.resolution, slots=config.slots) if log else None
+        self._evaluated: dict[int, float] = {}  # held-out loss by step
         self._failed = 0
 
     def __call__(self) -> bool:
@@ -94,10 +102,12 @@ class Run:
         Raises:
             TrainingError: a loss is not finite, or a checkpoint could not be written.
         """
+        with Terminated() as terminated:
+            return self._steps(terminated)
+
+    def _steps(self, terminated: Terminated) -> bool:
         trainer, config, intervals = self._trainer, self._trainer.config, self._intervals
-        terminated = Terminated()
-        saved = trainer.step
-        pace = Pace(self._trainer, self._world)
+        pace = Pace(trainer, self._world)
         for batch in pace.waited(self._batches()):
             loss = self._summed(trainer.take_step(batch))
             self._report_failed(batch)
@@ -107,14 +117,14 @@ class Run:
                 figures = {"loss": loss, "learning_rate": learning_rate(config, step - 1), **pace.figures()}
                 if self._log:
                     self._log.scalars(step, figures)
-            if intervals.evaluate and (step % intervals.evaluate == 0 or step == config.steps):
+            if intervals.evaluate and (step == config.steps or (step % intervals.evaluate == 0 and not ends)):
                 self._evaluate()
+                pace.reset()
             if ends or (intervals.save and step % intervals.save == 0):
                 self._save()
-                saved = step
+                pace.reset()
             if ends:
                 break
-        assert saved == trainer.step
         return trainer.step == config.steps
 
     def _batches(self) -> Iterator[Batch]:
@@ -145,22 +155,22 @@ class Run:
 
     def _evaluate(self) -> None:
         """Held-out loss and sample grid, with the averaged weights. All processes wait for the first."""
-        if self._log and self._held_out.keys:
+        if self._log and self._held_out and self._held_out.keys:
             trainer, pipe, batch = self._trainer, self._trainer.pipe, self._held_out
             with trainer.averaged(), torch.no_grad():
                 latents = trainer.encoder.means(batch.images)
                 states = trainer.encoder.states(batch.captions)
                 each = face_losses(pipe, latents, states, batch.faces, batch.present, repeats=2)
                 self._log.picture(trainer.step, sample_grid(trainer, batch))
-            self._loss = float(each.mean())
-            self._log.scalars(trainer.step, {HELD_OUT_LOSS: self._loss})
+            self._evaluated[trainer.step] = float(each.mean())
+            self._log.scalars(trainer.step, {HELD_OUT_LOSS: self._evaluated[trainer.step]})
         if self._world > 1:
             distributed.barrier()
 
     def _save(self) -> None:
         if self._rank == 0:
             trainer = self._trainer
-            record = {HELD_OUT_LOSS: self._loss}
+            record = {HELD_OUT_LOSS: self._evaluated.get(trainer.step)}
 
             def write(folder: Path) -> None:
                 trainer.save(folder)
@@ -178,20 +188,25 @@ class Pace:
 
     def __init__(self, trainer: Trainer, world: int) -> None:
         self._trainer, self._world = trainer, world
-        self._flops = 3 * unet_flops(trainer)  # backwards takes twice what forwards does
+        # Backwards takes as much again for the activations, and as much for the weights that are trained.
+        self._flops = (2 if trainer.config.lora else 3) * unet_flops(trainer)
         self._rate = matmul_rate(
             trainer.device, torch.bfloat16 if trainer.config.precision == "bf16" else torch.float32
         )
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Counts from now on."""
         self._samples, self._waiting, self._started = 0, 0.0, time.perf_counter()
 
     def waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches, counted and the wait for them timed."""
         while True:
             started = time.perf_counter()
-            batch = next(batches)
+            try:
+                batch = next(batches)
+            except UsageError as error:  # a file that went bad since the start
+                raise TrainingError(str(error)) from error
             self._waiting += time.perf_counter() - started
             self._samples += len(batch.keys) * self._world
             yield batch
@@ -202,7 +217,7 @@ class Pace:
         pace = self._samples / seconds
         used = pace / self._world * self._flops / self._rate
         figures = {"samples_per_second": pace, "data_wait": self._waiting / seconds, "mfu": used}
-        self._reset()
+        self.reset()
         return figures
 
 

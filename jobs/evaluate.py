@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
     device = pick_device(args.device)
-    with storage.local_folder(args.model) as folder:
+    with storage.local_folder(args.model, without=("checkpoints", "logs")) as folder:
         if not (folder / LINEAGE).is_file():
             raise UsageError(f"--model {args.model} has no {LINEAGE}: give an output folder of face0 train")
         lineage = json.loads((folder / LINEAGE).read_text())

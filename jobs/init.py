@@ -64,7 +64,10 @@ def _fit(vae: AutoencoderKL, uris: Sequence[str], steps: int, seed: int) -> None
     batches = shards.batches(batch=32, resolution=vae.config.sample_size, slots=1, seed=seed)
 
     def images() -> Iterator[torch.Tensor]:
-        yield from (batch.images for batch in batches if len(batch.keys))
+        for batch in batches:
+            if not batch.keys:
+                raise UsageError(f"the images of {', '.join(uris)} do not decode: {batch.failed[0][1]}")
+            yield batch.images
 
     started = shown = time.monotonic()
     with torch.random.fork_rng(devices=[]):

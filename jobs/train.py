@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 import torch
@@ -58,9 +59,12 @@ def arguments() -> argparse.ArgumentParser:
     method.add_argument("--warmup", type=at_least(0), default=DEFAULT.warmup, metavar="N", help="steps (%(default)s)")
     method.add_argument("--schedule", choices=("constant", "cosine"), default=DEFAULT.schedule, help="(%(default)s)")
     method.add_argument("--weight-decay", type=at_least(0, float), default=DEFAULT.weight_decay, help="(%(default)s)")
-    method.add_argument("--clip", type=at_least(0, float), default=DEFAULT.clip, help="gradient's norm (%(default)s)")
+    method.add_argument(
+        "--clip", type=at_least(0, float), default=DEFAULT.clip, help="gradient's norm; 0: off (%(default)s)"
+    )
     method.add_argument("--ema", type=between(0, 1, float), default=DEFAULT.ema, help="(%(default)s)")
-    method.add_argument("--min-snr", type=at_least(0, float), metavar="GAMMA", help="min-SNR weighting, usually 5; off")
+    method.add_argument("--min-snr", type=at_least(0, float), metavar="GAMMA", default=DEFAULT.min_snr,
+        help="min-SNR weighting, usually 5 (%(default)s: off)")  # fmt: skip
     method.add_argument("--drop-face", type=between(0, 1, float), default=DEFAULT.drop_face, help="(%(default)s)")
     method.add_argument("--drop-text", type=between(0, 1, float), default=DEFAULT.drop_text, help="(%(default)s)")
     method.add_argument("--tokens", type=at_least(1), default=DEFAULT.tokens, help="of each face (%(default)s)")
@@ -125,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
         print(shards.summary)
     try:
         trainer = _trainer(args, config, shards, device, world)
-        _resume(trainer, checkpoints, {**facts, "config": asdict(config)}, rank)
+        _resume(trainer, args.output, checkpoints, {**facts, "config": asdict(config)}, rank)
         if trainer.step >= config.steps:
             print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
             return 0
@@ -134,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
             shards,
             checkpoints,
             Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep),
-            TrainingLog(args.output, config.steps) if rank == 0 else None,
+            TrainingLog(args.output, config.steps, trainer.step + 1) if rank == 0 else None,
             facts,
             args.threads,
             rank,
@@ -168,7 +172,11 @@ def _processes(device: str) -> tuple[int, int, torch.device]:
 def _trainer(
     args: argparse.Namespace, config: TrainConfig, shards: FaceShards, device: torch.device, world: int
 ) -> Trainer:
-    with storage.local_folder(args.base) as folder:
+    if config.tokens * config.slots > 76:
+        raise UsageError(
+            f"--tokens {config.tokens} x --slots {config.slots}: at most 76 of the 77 positions are faces'"
+        )
+    with storage.local_folder(args.base, without=("checkpoints", "logs")) as folder:
         base = load_base(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -193,10 +201,16 @@ def _trainer(
         return Trainer(pipe, config, running, device, world)
 
 
-def _resume(trainer: Trainer, checkpoints: Checkpoints, facts: Mapping[str, Any], rank: int) -> None:
+def _resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mapping[str, Any], rank: int) -> None:
     """Loads the newest checkpoint, if there is one and it is of this training. Raises UsageError."""
     records = checkpoints.records()
     if not records:
+        fs, path = storage.filesystem(output)
+        others = {PurePosixPath(found).name for found in fs.ls(path, detail=False)} if fs.exists(path) else set()
+        if others := others - {"checkpoints", "logs", "samples", storage.PARTIAL_DIR}:
+            raise UsageError(
+                f"--output {output} holds other things ({', '.join(sorted(others)[:5])}): give a new folder"
+            )
         return
     step = max(records)
     with checkpoints.fetched(step) as folder:
