@@ -35,9 +35,9 @@ from face0.area_sums import AreaSums
 from face0.augment import BATCH, AugmentConfig, Augmenter
 from face0.detector import by_image
 from face0.embedders import embedder_config
-from face0.embedders.inception import fast_dtype
 from face0.faces import FaceFilter
 from face0.fetch import Fetcher
+from face0.precision import fast_dtype
 from face0.readers import webdataset
 from face0.readers.samples import Columns, Split
 from jobs.main import main as face0

@@ -25,9 +25,9 @@ from torch import distributed
 from face0 import storage
 from face0.base_models import load_base
 from face0.checkpoints import Checkpoints
-from face0.embedders.inception import fast_dtype
 from face0.errors import TrainingError, UsageError
 from face0.pipeline import Face0Pipeline
+from face0.precision import fast_dtype
 from face0.projection import FaceProjection
 from face0.row_selection import Holdout, RowFilter
 from face0.shards import FaceShards

@@ -21,6 +21,7 @@ from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.faces import Faces
+from face0.precision import fast_dtype
 from face0.storage import absolute
 
 DIM = 1792
@@ -53,14 +54,6 @@ class PooledNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
         return self.layers(x.to(self.dtype, memory_format=torch.channels_last)).flatten(1).float()
-
-
-def fast_dtype(device: str) -> torch.dtype:
-    """The floating-point type in which this machine embeds fastest: bfloat16, if its cores or GPU multiply in it."""
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if has_bf16 else torch.float32
 
 
 def _random_net(seed: int) -> InceptionResnetV1:
