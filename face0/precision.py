@@ -4,7 +4,7 @@ import torch
 
 
 def fast_dtype(device: str) -> torch.dtype:
-    """The floating-point type in which nets run fastest here: bfloat16, if its cores or GPU multiply in it."""
+    """The floating-point type in which nets run fastest here: bfloat16 where CPU or GPU multiply in it."""
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
