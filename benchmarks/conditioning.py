@@ -20,7 +20,7 @@ from face0.detector import Detector
 from face0.embedders import Embedder, embedder_config
 from face0.faces import FaceFilter, Faces
 from face0.guidance import Guidance
-from face0.pipeline import Face0Pipeline, noise
+from face0.pipeline import Face0Pipeline, as_images, noise
 from face0.row_selection import Holdout, RowFilter
 from face0.shards import FaceShards
 
@@ -107,11 +107,6 @@ def main() -> None:
     if args.picture:
         grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
         Image.fromarray(grid.permute(1, 2, 0).numpy()).save(args.picture)
-
-
-def as_images(values: torch.Tensor) -> torch.Tensor:
-    """[N, 3, H, W] in -1..1 to uint8."""
-    return ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 if __name__ == "__main__":

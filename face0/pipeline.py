@@ -205,6 +205,11 @@ class Face0Pipeline(DiffusionPipeline):
         return self.embedder.embed([pixels], [found])[0]
 
 
+def as_images(values: torch.Tensor) -> torch.Tensor:
+    """What ``decode`` gives, in -1..1, as uint8 on the CPU."""
+    return ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+
+
 def noise(shape: tuple[int, ...], generator: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Normal noise [N, ...] from one generator, or from one for each of the N; made on the CPU, the same everywhere."""
     if isinstance(generator, list):

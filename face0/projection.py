@@ -22,10 +22,14 @@ class FaceProjection(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self, embedding_dim: int = 1792, context_dim: int = 768, tokens: int = 3, slots: int = 1, width: int = 768
+        self,
+        embedding_dim: int = 1792,
+        context_dim: int = 768,
+        tokens: int = 3,
+        slots: int = 1,  # noqa: ARG002 - read from the config
+        width: int = 768,
     ) -> None:
         super().__init__()
-        self.slots = slots
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.Linear(embedding_dim, width),

@@ -17,7 +17,7 @@ from face0.checkpoints import LINEAGE, Checkpoints
 from face0.conditioning import face_losses
 from face0.errors import TrainingError, UsageError
 from face0.guidance import Guidance
-from face0.pipeline import noise
+from face0.pipeline import as_images, noise
 from face0.shards import Batch, FaceShards
 from face0.training import Trainer, learning_rate
 from face0.training_log import TrainingLog
@@ -257,8 +257,7 @@ def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
     side = trainer.config.resolution // pipe.shrink
     shape = 1, pipe.unet.config.in_channels, side, side
     start = noise(shape, torch.Generator().manual_seed(0), trainer.device, torch.float32).expand(count, -1, -1, -1)
-    made = pipe.decode(pipe.denoise(start, contexts, guidance, steps))
-    made = ((made.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+    made = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, steps)))
     rows = [torch.cat(list(images), dim=2) for images in (batch.images[:count], made)]
     return torch.cat(rows, dim=1).permute(1, 2, 0).numpy()
 

@@ -66,12 +66,12 @@ def main(argv: Sequence[str]) -> int:
     losses = compare_faces(pipe, batch, args.repeats, args.seed)
     figures = {
         "step": lineage["step"],
-        "samples": len(batch.keys),
+        "samples": len(losses["true"]),
         "repeats": args.repeats,
         "loss": {name: float(each.mean()) for name, each in losses.items()},
         "difference": {name: asdict(difference(losses[name], losses["true"])) for name in losses if name != "true"},
     }
-    print(f"{len(batch.keys)} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}")
+    print(f"{figures['samples']} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}")
     print(f"{'face':<10}{'loss':>10}{'more than true':>18}{'95 % interval':>24}")
     for name, loss in figures["loss"].items():
         line = f"{name:<10}{loss:>10.5f}"

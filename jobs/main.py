@@ -25,6 +25,7 @@ JOBS = {
     "evaluate": "jobs.evaluate",
     "demo": "jobs.demo",
 }
+RESUMES = dict.fromkeys(("augment", "train"), "; the same command goes on where it stood")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except Exception:
         traceback.print_exc()
-        print(f"face0 {name}: broke off, see above; the same command goes on where it stood", file=sys.stderr)
+        print(f"face0 {name}: broke off, see above{RESUMES.get(name, '')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"face0 {name}: interrupted; the same command goes on where it stood", file=sys.stderr)
+        print(f"face0 {name}: interrupted{RESUMES.get(name, '')}", file=sys.stderr)
         return 130
 
 
