@@ -1,0 +1,69 @@
+"""What is asked of generate, and what comes of it: manifest, requests, results."""
+
+import pyarrow as pa
+
+VERSION = "1"
+
+# What determines an image, beside the face's vector and the checkpoint.
+SETTINGS = [
+    pa.field("prompt", pa.string(), nullable=False),
+    pa.field("negative_prompt", pa.string(), nullable=False),
+    pa.field("face_id", pa.string(), nullable=False),  # in the bank; empty: no face, zeros in its slots
+    pa.field("bare", pa.bool_(), nullable=False),  # the text's own states, without slots for a face: as the base model
+    pa.field("seed", pa.int64(), nullable=False),
+    pa.field("w", pa.float32(), nullable=False),  # guidance, named as in the paper
+    pa.field("c", pa.float32(), nullable=False),
+    pa.field("a", pa.float32(), nullable=False),
+    pa.field("guide_from", pa.float32(), nullable=False),  # share of the steps at which guidance begins, 0..1
+    pa.field("guide_to", pa.float32(), nullable=False),  # and ends
+    pa.field("rescale", pa.float32(), nullable=False),  # of the guided prediction to the spread of the unguided, 0..1
+    pa.field("sigma", pa.float32(), nullable=False),  # noise on the vector, in units of its root mean square
+    pa.field("sampler", pa.string(), nullable=False),
+    pa.field("steps", pa.int32(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),  # pixels
+    pa.field("height", pa.int32(), nullable=False),
+]
+LABEL = pa.field("label", pa.string(), nullable=False)  # of the reader's own: passes through
+
+MANIFEST = pa.schema([*SETTINGS, LABEL], metadata={"face0.schema": "manifest", "face0.version": VERSION})
+
+_ID = pa.field("request_id", pa.string(), nullable=False)  # hash of all that determines the image
+
+# The manifest as a job has planned it: a row group for each task.
+REQUESTS = pa.schema(
+    [
+        _ID,
+        *SETTINGS,
+        LABEL,
+        pa.field("vector", pa.list_(pa.float32())),  # null: no face
+        pa.field("portrait", pa.binary()),  # of the bank, if a measure needs it
+        pa.field("reason", pa.string()),  # why it cannot be rendered, and a sentence about it; null: it can
+        pa.field("message", pa.string()),
+    ],
+    metadata={"face0.schema": "requests", "face0.version": VERSION},
+)
+
+RESULTS = pa.schema(
+    [
+        _ID,
+        *SETTINGS,
+        LABEL,
+        pa.field("image", pa.string()),  # relative to the output folder; null: dropped by --unsafe drop
+        pa.field("image_sha256", pa.string()),
+        pa.field("thumbnail", pa.binary()),  # JPEG, at most 128 px a side
+        pa.field("tokens_lost", pa.int32(), nullable=False),  # of the prompt: they had no place before the face's slots
+        pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none
+        pa.field("faces_found", pa.int32(), nullable=False),
+        pa.field("box", pa.list_(pa.float32(), 4)),  # of the largest face, x0, y0, x1, y1 in pixels of the image
+        # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder
+        pa.field("face_vector", pa.list_(pa.float16())),
+        pa.field("judge_vector", pa.list_(pa.float16())),  # at unit length
+        # Cosines; null where they cannot be had, never a zero in place of a face that was not found
+        pa.field("similarity", pa.float32()),  # of identity vectors of the face made and the vector asked for
+        pa.field("judge_similarity", pa.float32()),  # the judge's, of the face made and the bank's portrait
+        pa.field("text_alignment", pa.float32()),  # CLIP, image and prompt
+        pa.field("face_alignment", pa.float32()),  # CLIP, the face made and the bank's portrait
+        pa.field("seconds", pa.float32(), nullable=False),  # its share of its batch's time
+    ],
+    metadata={"face0.schema": "results", "face0.version": VERSION},
+)
