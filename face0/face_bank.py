@@ -64,7 +64,9 @@ def read_bank(uri: str) -> FaceBank:
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     kind = metadata.get("face0.schema"), metadata.get("face0.version")
     if kind != ("face_bank", VERSION):
-        raise UsageError(f"{uri} holds rows of {kind}, not of ('face_bank', {VERSION!r}): make a bank with `face0 faces`")
+        raise UsageError(
+            f"{uri} holds rows of {kind}, not of ('face_bank', {VERSION!r}): make a bank with `face0 faces`"
+        )
     faces: dict[str, Face] = {}
     for batch in table.to_batches(max_chunksize=ROWS):
         for row in batch.to_pylist():
@@ -98,14 +100,16 @@ def write_bank(uri: str, faces: Iterable[Face], dim: int, embedder: Mapping[str,
     schema = face_bank(dim, embedder)
     folder, _, name = storage.absolute(uri).rpartition("/")
     seen: set[str] = set()
-    with storage.write_whole(folder, name) as file:
-        with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer:
-            for rows in _grouped(faces):
-                for face in rows:
-                    if face.face_id in seen:
-                        raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
-                    seen.add(face.face_id)
-                writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
+    with (
+        storage.write_whole(folder, name) as file,
+        pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
+    ):
+        for rows in _grouped(faces):
+            for face in rows:
+                if face.face_id in seen:
+                    raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
+                seen.add(face.face_id)
+            writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
     storage.drop_partial(folder)
     return len(seen)
 

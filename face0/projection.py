@@ -1,5 +1,8 @@
 """From face embeddings to the context of the U-Net: the projection and the override (paper, "Model")."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -30,29 +33,27 @@ class FaceProjection(ModelMixin, ConfigMixin):
         width: int = 768,
     ) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(embedding_dim, width),
-                nn.ReLU(),
-                nn.Linear(width, width),
-                nn.ReLU(),
-                nn.Linear(width, width),
-                nn.ReLU(),
-                nn.Linear(width, context_dim),
-            )
-            for _ in range(tokens)
-        )
-        # As He et al. (2015), so that faces of unit variance give tokens as various as the text's from the first step.
-        # torch's default would leave 4 % of it, and a short training would hardly find the face.
-        for head in self.heads:
-            for layer in head[:-1:2]:
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.kaiming_normal_(head[-1].weight, nonlinearity="linear")
+        widths = (embedding_dim, width, width, width, context_dim)
+        self.heads = nn.ModuleList(_feed_forward(widths) for _ in range(tokens))
 
     def forward(self, faces: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Embeddings [N, slots, embedding_dim], bool [N, slots] to vectors [N, slots * tokens, context_dim]."""
         tokens = torch.stack([head(faces) for head in self.heads], dim=2)
         return torch.where(present[:, :, None, None], tokens, 0).flatten(1, 2)
+
+
+def _feed_forward(widths: Sequence[int]) -> nn.Sequential:
+    """Linear layers with ReLU in between, initialised as He et al. (2015).
+
+    So faces of unit variance give tokens as various as the text's from the first step. torch's default would leave 4 %
+    of it, and a short training would hardly find the face.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        linear = nn.Linear(inputs, outputs)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="linear" if not layers else "relu")
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
 
 
 def override(states: torch.Tensor, face_tokens: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,14 @@
-"""Measures of a trained model.
+"""Measures of a trained model, and of what it rendered.
 
   face0 evaluate conditioning --model MODEL --shards OUT     does the face matter?
+  face0 evaluate paper RENDERS                               the paper's tables, of an output of face0 generate
 
 conditioning: the noise-prediction loss of the rows that training held out, with their true face, with another
 one's, and with none, all at the same noise and times; and the paired differences with 95 % bootstrap intervals.
 Above zero means that the model does better for knowing the true face.
+
+paper: the CLIP alignment of images with text and face, their sum, and the best of each face's and prompt's seeds; a
+table for each label of the manifest, the mean and the standard deviation over identities.
 """
 
 import argparse
@@ -12,12 +16,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from face0 import storage
 from face0.checkpoints import LINEAGE
 from face0.conditioning import compare_faces, difference
 from face0.errors import UsageError
+from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.pipeline import Face0Pipeline
+from face0.results import open_results
 from face0.row_selection import Holdout, RowFilter
 from face0.shards import FaceShards
 from jobs.options import at_least, pick_device
@@ -29,13 +36,25 @@ def arguments() -> argparse.ArgumentParser:
         "face0 evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     measures = parser.add_subparsers(dest="measure", required=True, metavar="MEASURE")
-    conditioning = measures.add_parser("conditioning", help="does the face matter?", allow_abbrev=False)
-    add = conditioning.add_argument
+    command = measures.add_parser("conditioning", help="does the face matter?", allow_abbrev=False)
+    command.set_defaults(measured=conditioning)
+    add = command.add_argument
     add("--model", required=True, metavar="DIR", help="output of face0 train")
     add("--shards", action="append", required=True, metavar="URI", help="what it was trained on; may be repeated")
     add("--repeats", type=at_least(1), default=16, metavar="N", help="noises and times for each row (%(default)s)")
     add("--seed", type=int, default=0, help="of noise and times (%(default)s)")
     add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
+    add("--json", metavar="FILE", help="write the figures there too")
+    command = measures.add_parser("paper", help="the paper's tables of text and face alignment", allow_abbrev=False)
+    command.set_defaults(measured=paper)
+    add = command.add_argument
+    add("results", metavar="RENDERS", help="output of face0 generate --clip")
+    add(
+        "--missing-face",
+        choices=[*MissingFace],
+        default=MissingFace.ZERO,
+        help="an image in which no face is found counts 0 as face alignment, as in the paper, or not (%(default)s)",
+    )
     add("--json", metavar="FILE", help="write the figures there too")
     return parser
 
@@ -43,6 +62,21 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
+    figures, text = args.measured(args)
+    print(text)
+    if args.json:
+        Path(args.json).write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def paper(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The paper's tables, as JSON values and in words."""
+    tables = paper_tables(open_results(args.results).table(COLUMNS), MissingFace(args.missing_face))
+    return tables.as_json(), as_text(tables)
+
+
+def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The losses with and without the true face, as JSON values and in words."""
     device = pick_device(args.device)
     with storage.local_folder(args.model, without=("checkpoints", "logs")) as folder:
         if not (folder / LINEAGE).is_file():
@@ -71,13 +105,13 @@ def main(argv: Sequence[str]) -> int:
         "loss": {name: float(each.mean()) for name, each in losses.items()},
         "difference": {name: asdict(difference(losses[name], losses["true"])) for name in losses if name != "true"},
     }
-    print(f"{figures['samples']} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}")
-    print(f"{'face':<10}{'loss':>10}{'more than true':>18}{'95 % interval':>24}")
+    lines = [
+        f"{figures['samples']} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}",
+        f"{'face':<10}{'loss':>10}{'more than true':>18}{'95 % interval':>24}",
+    ]
     for name, loss in figures["loss"].items():
         line = f"{name:<10}{loss:>10.5f}"
         if found := figures["difference"].get(name):
             line += f"{found['mean']:>18.5f}{found['low']:>14.5f} .. {found['high']:.5f}"
-        print(line)
-    if args.json:
-        Path(args.json).write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+        lines.append(line)
+    return figures, "\n".join(lines)

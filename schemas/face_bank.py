@@ -30,8 +30,9 @@ def face_bank(dim: int, embedder: Mapping[str, str] | None = None) -> pa.Schema:
     return pa.schema(
         [
             pa.field("face_id", pa.string(), nullable=False),
-            # The conditioning vector; null if there is none, and then ``note`` says why
-            pa.field("vector", pa.list_(pa.float32(), dim)),
+            # The conditioning vector, ``face0.embedding_dim`` long; null if there is none, and then ``note`` says why.
+            # Not of a fixed size: Parquet readers do not all know nulls of those
+            pa.field("vector", pa.list_(pa.float32())),
             pa.field("kind", pa.string(), nullable=False),
             # JSON: {"sources": [{...}], ...}. A source is {"uri", "sha256", "box", "weight"} for a photograph,
             # {"key", "source", "sha256"} for a row of a shard, {"face_id"} for a face of a bank, {"request_id"} for an

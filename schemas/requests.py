@@ -54,7 +54,7 @@ RESULTS = pa.schema(
         pa.field("tokens_lost", pa.int32(), nullable=False),  # of the prompt: they had no place before the face's slots
         pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none
         pa.field("faces_found", pa.int32(), nullable=False),
-        pa.field("box", pa.list_(pa.float32(), 4)),  # of the largest face, x0, y0, x1, y1 in pixels of the image
+        pa.field("box", pa.list_(pa.float32())),  # of the largest face, x0, y0, x1, y1 in pixels of the image
         # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder
         pa.field("face_vector", pa.list_(pa.float16())),
         pa.field("judge_vector", pa.list_(pa.float16())),  # at unit length

@@ -1,0 +1,115 @@
+"""How well the prompt can be read off a generated face: linear discriminant analysis, cross-validated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from face0.paired_design import Design
+from face0.resampling import permutations_within
+
+PERMUTED_TOGETHER = 100  # permutations
+
+
+@dataclass(frozen=True, eq=False)
+class Leakage:
+    """What the classifier got right, row by row and under permutation."""
+
+    correct: np.ndarray  # bool [n]; a row that could not be tested is wrong
+    tested: np.ndarray  # bool [n]
+    accuracy: float  # balanced: mean over prompts of the share of their faces that were told, 0..1
+    null: np.ndarray  # balanced accuracy with prompts permuted within blocks [permutations]
+
+
+def leakage(vectors: np.ndarray, design: Design, permutations: int = 999, folds: int = 5, seed: int = 0) -> Leakage:
+    """Tells the prompt of each face from faces that share neither its seed nor its vector.
+
+    A face goes to the prompt with the nearest mean, in the space where the training faces (their covariance shrunk as
+    by Ledoit and Wolf 2004) are white. That is regularised linear discriminant analysis with the total in place of the
+    within-class covariance, which has the same directions; the total does not depend on the prompts, so that a
+    permutation costs no more than new means.
+
+    Args:
+        vectors: of the faces [n, d], none missing.
+        design: of the same rows.
+        permutations: of the prompts within their blocks.
+        folds: of each factor.
+        seed: of folds and permutations.
+    """
+    orders = permutations_within(design.blocks, permutations, seed + 1)
+    labels = np.concatenate([design.prompt[None], design.prompt[orders]])
+    told = np.full(labels.shape, -1, np.int16)
+    for train, test in design.folds(folds, seed):
+        white_train, white_test = whiten(vectors[train], vectors[test])
+        for start in range(0, len(labels), PERMUTED_TOGETHER):
+            some = slice(start, start + PERMUTED_TOGETHER)
+            told[some, test] = _nearest_mean(white_train, white_test, labels[some][:, train], design.prompts)
+    correct = told == labels
+    accuracy = balanced(correct, labels, design.prompts)
+    return Leakage(correct=correct[0], tested=told[0] >= 0, accuracy=float(accuracy[0]), null=accuracy[1:])
+
+
+def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean over the prompts that occur of the share that is correct: float64 [b].
+
+    Args:
+        correct: of each row [b, n] or [n].
+        labels: int [b, n] or [n].
+        prompts: their number.
+        weights: of the rows [b, n]; None: 1.
+    """
+    shape = np.broadcast_shapes(correct.shape, labels.shape, () if weights is None else weights.shape)
+    weights = np.ones(shape, np.float32) if weights is None else weights
+    shares = np.full((shape[0], prompts), np.nan)
+    for prompt in range(prompts):
+        mine = weights * (labels == prompt)
+        total = mine.sum(axis=1)
+        np.divide((mine * correct).sum(axis=1), total, out=shares[:, prompt], where=total > 0)
+    known = np.isfinite(shares)
+    return np.where(known, shares, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+
+def whiten(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both [n, d], [m, d] where the shrunk covariance of the training rows is the identity: [n, r], [m, r].
+
+    What lies outside the span of the training rows is the same distance from all their means, and is left out.
+    """
+    mean = train.mean(axis=0)
+    centred = (train - mean).astype(np.float64)
+    n, d = centred.shape
+    if n > d:
+        values, directions = np.linalg.eigh(centred.T @ centred / n)
+    else:
+        values, left = np.linalg.eigh(centred @ centred.T / n)
+        keep = values > values.max() * 1e-10
+        values = values[keep]
+        directions = centred.T @ left[:, keep] / np.sqrt(values * n)
+    values = np.maximum(values, 0)
+    rho = shrinkage(centred, values)
+    scale = 1 / np.sqrt(np.maximum((1 - rho) * values + rho * values.sum() / d, 1e-12))
+    axes = (directions * scale).astype(np.float32)
+    return centred.astype(np.float32) @ axes, (test - mean).astype(np.float32) @ axes
+
+
+def shrinkage(centred: np.ndarray, values: np.ndarray) -> float:
+    """Ledoit and Wolf's weight (2004), 0..1, of the identity against the covariance of centred rows [n, d].
+
+    Args:
+        centred: rows less their mean.
+        values: the covariance's eigenvalues, but for those that are 0.
+    """
+    n, d = centred.shape
+    mean = values.sum() / d
+    squares = (values**2).sum()
+    away = squares - d * mean**2
+    noise = (((centred**2).sum(axis=1) ** 2).sum() / n - squares) / n
+    return float(min(max(noise, 0) / away, 1)) if away > 0 else 1.0
+
+
+def _nearest_mean(train: np.ndarray, test: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
+    """The prompt with the nearest mean for each of b labellings [b, n] of the training rows: int [b, m]."""
+    member = (labels[:, None] == np.arange(prompts)[:, None]).astype(np.float32)  # [b, prompts, n]
+    counts = member.sum(axis=2, keepdims=True)
+    means = (member / np.maximum(counts, 1)).reshape(-1, len(train)) @ train
+    scores = test @ means.T - (means**2).sum(axis=1) / 2
+    scores = np.where(counts.reshape(-1) > 0, scores, -np.inf)
+    return scores.reshape(len(test), len(labels), prompts).argmax(axis=2).T

@@ -1,0 +1,106 @@
+"""Which images of a sweep share what: blocks to permute within, clusters to resample, folds to keep apart."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from face0.resampling import connected, multiplicities
+
+ENOUGH = 5  # groups that share neither seed nor vector, so that seeds and vectors need not be treated as two factors
+SEED, FACE, BLOCK = "seed", "face", "block"
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """n images of one arm: what was asked of each.
+
+    Where seeds and vectors come in groups that share nothing (a seed of its own for each vector, say), the groups are
+    the one factor that is resampled; else seeds and vectors are two crossed factors. A factor with a single level (the
+    fixed face, no face) can neither be resampled nor tell one prompt from another, so it is none.
+    """
+
+    prompt: np.ndarray  # int [n], 0 .. prompts - 1
+    seed: np.ndarray  # int [n]
+    face: np.ndarray  # str [n]; "" without a face
+    prompts: int
+
+    def take(self, index: np.ndarray) -> "Design":
+        """The design of the rows at the positions or under the mask; prompts keep their numbers."""
+        return Design(self.prompt[index], self.seed[index], self.face[index], self.prompts)
+
+    @cached_property
+    def faces_vary(self) -> bool:
+        """Whether there is more than one face vector."""
+        return len(np.unique(self.face)) > 1
+
+    @cached_property
+    def factors(self) -> dict[str, np.ndarray]:
+        """What is resampled: the level of each row [n], by the factor's name; the block factor goes by its seeds."""
+        seeds, faces = len(np.unique(self.seed)) > 1, self.faces_vary
+        if seeds and faces:
+            group = connected(self.seed, self.face)
+            if group.max() + 1 >= ENOUGH:
+                least = np.full(group.max() + 1, np.iinfo(np.int64).max)
+                np.minimum.at(least, group, self.seed)
+                return {BLOCK: least[group]}
+            return {SEED: self.seed, FACE: self.face}
+        return {FACE: self.face} if faces else {SEED: self.seed}
+
+    @cached_property
+    def clusters(self) -> int:
+        """Levels of the factor that has the fewest: what an interval rests on."""
+        return min(len(np.unique(levels)) for levels in self.factors.values()) if len(self.seed) else 0
+
+    @cached_property
+    def cluster(self) -> np.ndarray:
+        """The level of each row of that factor [n]."""
+        return min(self.factors.values(), key=lambda levels: len(np.unique(levels)))
+
+    @cached_property
+    def blocks(self) -> np.ndarray:
+        """Rows that differ in their prompt only: int [n].
+
+        Where every image has a vector of its own, the images of a seed: the vectors were drawn without regard to the
+        prompt, so prompts may be exchanged among them too.
+        """
+        pairs = np.unique(np.stack([self.seed.astype(str), self.face.astype(str)]), axis=1, return_inverse=True)[1]
+        if len(np.unique(pairs)) < len(pairs):
+            return pairs
+        return np.unique(self.seed, return_inverse=True)[1]
+
+    @cached_property
+    def apart(self) -> np.ndarray:
+        """Pairs of rows that share no level of any factor: bool [n, n]."""
+        different = np.ones((len(self.seed), len(self.seed)), bool)
+        for levels in self.factors.values():
+            different &= levels[:, None] != levels[None]
+        return different
+
+    def weights(self, resamples: int, seed: int) -> np.ndarray:
+        """How often each bootstrap resample has each row: float32 [resamples, n]."""
+        weights = np.ones((resamples, len(self.seed)), np.float32)
+        for levels in self.factors.values():
+            weights *= multiplicities(levels, resamples, seed)
+        return weights
+
+    def folds(self, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Train and test positions such that no level of a factor is on both sides; each row is tested once.
+
+        With two factors a test part is a group of seeds by a group of vectors, and what shares either is left out of
+        the training.
+        """
+        rng = np.random.default_rng(seed)
+        parts = []
+        for levels in self.factors.values():
+            names, codes = np.unique(levels, return_inverse=True)
+            dealt = rng.permutation(len(names)) % min(count, len(names))
+            parts.append(dealt[codes])
+        label = np.stack(parts)
+        found = []
+        for test in np.unique(label, axis=1).T:
+            same = label == test[:, None]
+            train, tested = np.flatnonzero(~same.any(axis=0)), np.flatnonzero(same.all(axis=0))
+            if len(train):
+                found.append((train, tested))
+        return found

@@ -1,0 +1,143 @@
+"""The output of generate, read back: its committed results and failures as Arrow tables."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.errors import UsageError
+from face0.work import OutputFolder
+from schemas.failures import FAILURES
+from schemas.job import Ledger, TaskStats
+from schemas.requests import RESULTS, SETTINGS
+
+BATCH = 256  # rows read at a time
+# What a sweep is over, where a bare request is one more kind of face; the other settings are usually the same for all.
+CELL = ("prompt", "face_id", "bare", "seed")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the committed tasks of an output folder hold. Made by ``open_results``."""
+
+    uri: str
+    job: Mapping[str, Any]  # job.json: job, config, versions
+    tasks: Mapping[str, TaskStats]
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Summed over the committed tasks: ``read`` requests, of which so many were ``written`` and ``failed``."""
+        return sum((stats.ledger for stats in self.tasks.values()), Ledger())
+
+    @cached_property
+    def reasons(self) -> dict[str, int]:
+        """Failures by reason, the most frequent first."""
+        total: dict[str, int] = {}
+        for stats in self.tasks.values():
+            for reason, count in stats.reasons.items():
+                total[reason] = total.get(reason, 0) + count
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def rows(self) -> int:
+        """Images, by the stats files."""
+        return sum(file.rows for stats in self.tasks.values() for file in stats.files if _within(file.name, "results"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned task is committed and the ledger balances."""
+        fs, path = storage.filesystem(storage.join(self.uri, "_SUCCESS"))
+        return fs.exists(path)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Streams the results, in the order of task ids and of the rows of each; always the same order.
+
+        Args:
+            columns: of RESULTS, in this order; None: all. Vectors are the largest by far.
+        """
+        return self._stream("results", RESULTS, columns)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The results as one table, in the order of ``batches``.
+
+        Raises:
+            UsageError: there are none, because every request failed.
+        """
+        table = pa.Table.from_batches(self.batches(columns), schema=_chosen(RESULTS, columns))
+        if not table.num_rows:
+            raise UsageError(
+                f"{self.uri} holds no image: all {self.ledger.failed:,} requests failed, see its failures/"
+            )
+        return table
+
+    def failures(self, limit: int | None = None) -> pa.Table:
+        """The failed requests (FAILURES), or the first ``limit`` of them; may be empty."""
+        batches: list[pa.RecordBatch] = []
+        for batch in self._stream("failures", FAILURES, None):
+            batches.append(batch)
+            if limit is not None and sum(each.num_rows for each in batches) >= limit:
+                break
+        return pa.Table.from_batches(batches, schema=FAILURES).slice(0, limit)
+
+    def _stream(self, folder: str, schema: pa.Schema, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        wanted = _chosen(schema, columns)
+        for _, stats in sorted(self.tasks.items()):
+            for name in (file.name for file in stats.files if file.rows and _within(file.name, folder)):
+                with storage.open_uri(storage.join(self.uri, name)) as file:
+                    for batch in pq.ParquetFile(file).iter_batches(batch_size=BATCH, columns=wanted.names):
+                        yield batch.select(wanted.names).cast(wanted)
+
+
+def open_results(uri: str) -> Results:
+    """The results of the output folder of generate at a URI, as far as it has come.
+
+    Raises:
+        UsageError: there is no such folder, or nothing of it is committed yet.
+    """
+    fs, path = storage.filesystem(storage.join(uri, "job.json"))
+    if not fs.exists(path):
+        raise UsageError(f"{uri} holds no job.json: give the --output of face0 generate")
+    with storage.open_uri(storage.join(uri, "job.json")) as file:
+        job = json.load(file)
+    tasks = OutputFolder(uri).committed()
+    if not tasks:
+        raise UsageError(f"{uri} holds nothing yet: no task of face0 {job['job']} is committed, run it first")
+    if not any(_within(file.name, "results") for stats in tasks.values() for file in stats.files):
+        raise UsageError(f"{uri} is the output of face0 {job['job']}: give the --output of face0 generate")
+    return Results(uri, job, tasks)
+
+
+def varying_settings(results: pa.Table) -> list[str]:
+    """The settings in which images differ beside prompt, face and seed: those that a sweep was over."""
+    return [field.name for field in SETTINGS if field.name not in CELL and len(pc.unique(results[field.name])) > 1]
+
+
+def variants(results: pa.Table) -> list[str]:
+    """For each image its varying settings in words, as ``c 0.4, steps 20``; empty where nothing varies."""
+    names = varying_settings(results)
+    columns = [results[name].to_pylist() for name in names]
+    return [
+        ", ".join(f"{name} {setting(value)}" for name, value in zip(names, values, strict=True))
+        for values in (zip(*columns, strict=True) if names else [()] * results.num_rows)
+    ]
+
+
+def setting(value: Any) -> str:
+    """A setting's value in words; floats as they were meant, not as float32 holds them."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _within(name: str, folder: str) -> bool:
+    return name.startswith(f"{folder}/")
+
+
+def _chosen(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
