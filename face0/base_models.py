@@ -119,7 +119,7 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
         )
     try:
         base = StableDiffusionPipeline.from_pretrained(
-            folder, safety_checker=None, requires_safety_checker=False, local_files_only=True, use_safetensors=True
+            folder, requires_safety_checker=False, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error

@@ -4,10 +4,11 @@
     eps_hat = c eps(z, d, f) + (1 - c) (a eps(z, f) + (1 - a) eps(z, d))
 
 d is the prompt, f the face. It is one weighted sum of at most four predictions, of which only those with a weight are
-evaluated.
+evaluated. Beyond the paper, guidance may be limited to an interval of the steps (Kynkäänniemi et al. 2024), and its
+result rescaled (Lin et al. 2024, section 3.4).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,6 +31,9 @@ class Guidance:
     w: float = 7.5  # against nothing; 1: no guidance
     c: float = 1.0  # of text and face together; 1: photo-real, 0.4 to 0.7 with a = 0: artistic
     a: float = 0.0  # of the face alone against the text alone, in what is left of c
+    start: float = 0.0  # share of the steps, 0..1, at which guidance begins; without it eps is eps(z, d, f)
+    stop: float = 1.0  # and ends
+    rescale: float = 0.0  # how far eps is brought back to the spread of eps_hat, 0..1
 
     def weights(self) -> Mapping[Branch, float]:
         """The weight of each prediction, those of 0 left out. They add up to 1."""
@@ -41,6 +45,15 @@ class Guidance:
         }
         return {branch: weight for branch, weight in weights.items() if weight}
 
+    def at(self, step: int, steps: int) -> Mapping[Branch, float]:
+        """The weights at step 0, 1, ..., steps - 1."""
+        return self.weights() if self.start <= step / steps < self.stop else {Branch.BOTH: 1.0}
+
+    def branches(self) -> list[Branch]:
+        """Those that are evaluated at any step."""
+        whole = self.start <= 0 and self.stop >= 1
+        return list(self.weights() if whole else {**self.weights(), Branch.BOTH: 1.0})
+
 
 PRESETS = {
     "photo": Guidance(c=1.0),
@@ -49,7 +62,21 @@ PRESETS = {
 }
 
 
-def combine(predictions: torch.Tensor, weights: Mapping[Branch, float]) -> torch.Tensor:
-    """The weighted sum of predictions [branches, N, ...], in the order of the weights."""
-    factors = torch.tensor(list(weights.values()), dtype=predictions.dtype, device=predictions.device)
-    return torch.tensordot(factors, predictions, dims=1)
+def combine(predictions: torch.Tensor, weights: Mapping[Branch, float], rescale: float = 0.0) -> torch.Tensor:
+    """The weighted sum of predictions [branches, N, ...], in the order of the weights.
+
+    Rescaled, each of the N has the standard deviation of its eps_hat, or a part of the way to it.
+    """
+    guided = _weighted_sum(predictions, list(weights.values()))
+    if not rescale or Branch.NONE not in weights:
+        return guided
+    w = 1 - weights[Branch.NONE]
+    hat = _weighted_sum(predictions, [0 if b is Branch.NONE else x / w for b, x in weights.items()])
+    inner = tuple(range(1, guided.ndim))
+    ratio = hat.std(inner, keepdim=True) / guided.std(inner, keepdim=True)
+    return guided * (1 + rescale * (ratio - 1))
+
+
+def _weighted_sum(predictions: torch.Tensor, factors: Sequence[float]) -> torch.Tensor:
+    weights = torch.tensor(factors, dtype=predictions.dtype, device=predictions.device)
+    return torch.tensordot(weights, predictions, dims=1)

@@ -1,7 +1,7 @@
 """The model as a diffusers pipeline: loads and saves its folder, and makes pictures of prompts and faces."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,15 +14,17 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from PIL import Image, ImageOps
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
 from face0.detector import Detector
 from face0.embedders import Embedder
 from face0.errors import UsageError
 from face0.faces import FaceFilter
-from face0.guidance import Guidance, combine
+from face0.guidance import Branch, Guidance, combine
 from face0.projection import FaceProjection, override
+from face0.samplers import make_scheduler
 
 Face = Image.Image | np.ndarray | torch.Tensor
 
@@ -39,6 +41,7 @@ class Face0Pipeline(DiffusionPipeline):
     """
 
     embedder: Embedder | None = None
+    _optional_components: ClassVar[list[str]] = ["safety_checker", "feature_extractor"]  # as diffusers reads it
 
     def __init__(
         self,
@@ -48,6 +51,8 @@ class Face0Pipeline(DiffusionPipeline):
         unet: UNet2DConditionModel,
         scheduler: SchedulerMixin,
         face_projection: FaceProjection,
+        safety_checker: StableDiffusionSafetyChecker | None = None,
+        feature_extractor: CLIPImageProcessor | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -57,6 +62,8 @@ class Face0Pipeline(DiffusionPipeline):
             unet=unet,
             scheduler=scheduler,
             face_projection=face_projection,
+            safety_checker=safety_checker,
+            feature_extractor=feature_extractor,
         )
         self.shrink = 2 ** (len(vae.config.block_out_channels) - 1)  # pixels of the image to one of the latents
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.shrink)
@@ -71,6 +78,8 @@ class Face0Pipeline(DiffusionPipeline):
             unet=base.unet,
             scheduler=base.scheduler,
             face_projection=face_projection,
+            safety_checker=base.safety_checker,
+            feature_extractor=base.feature_extractor,
         )
 
     @torch.no_grad()
@@ -82,6 +91,7 @@ class Face0Pipeline(DiffusionPipeline):
         guidance: Guidance = Guidance(),  # noqa: B008 - frozen
         negative_prompt: str = "",
         num_inference_steps: int = 50,
+        sampler: str = "ddim",
         height: int | None = None,
         width: int | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
@@ -94,7 +104,8 @@ class Face0Pipeline(DiffusionPipeline):
             face: a photograph, a vector [embedding_dim], vectors of several faces [n, embedding_dim], or none.
             guidance: how strongly prompt and face steer.
             negative_prompt: what takes the place of the empty prompt.
-            num_inference_steps: of the scheduler.
+            num_inference_steps: of the sampler.
+            sampler: one of ``face0.samplers.SAMPLERS``.
             height, width: pixels; None: the size that the U-Net was made for.
             generator: one, or one for each picture; makes the noise.
             output_type: "pil", "np" or "pt".
@@ -116,7 +127,11 @@ class Face0Pipeline(DiffusionPipeline):
         )
         generators = list(generator) if isinstance(generator, Sequence) else generator
         latents = self.denoise(
-            noise(shape, generators, self.unet.device, self.unet.dtype), contexts, guidance, num_inference_steps
+            noise(shape, generators, self.unet.device, self.unet.dtype),
+            contexts,
+            guidance,
+            num_inference_steps,
+            sampler,
         )
         images = self.image_processor.postprocess(self.decode(latents), output_type=output_type)
         return ImagePipelineOutput(images=images)
@@ -127,6 +142,16 @@ class Face0Pipeline(DiffusionPipeline):
             list(prompts), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
         )
         return self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of an image must be a multiple of, in pixels."""
+        return self.shrink * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+    @property
+    def side(self) -> int:
+        """Pixels a side of the images that the U-Net was made for."""
+        return self.shrink * self.unet.config.sample_size
 
     def face_slots(self, vectors: np.ndarray | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Vectors [n, dim] in the model's slots: [1, slots, dim], and which are taken, bool [1, slots]."""
@@ -152,32 +177,37 @@ class Face0Pipeline(DiffusionPipeline):
         present: torch.Tensor,
         guidance: Guidance,
         negative_prompt: str = "",
-    ) -> torch.Tensor:
-        """What the U-Net sees in each branch that has a weight: [branches, N, 77, D]."""
+    ) -> dict[Branch, torch.Tensor]:
+        """What the U-Net sees in each branch that is evaluated: [N, 77, D] each."""
         text = self.encode_text(prompts)
         without_text = self.encode_text([negative_prompt]).expand_as(text)
         tokens = self.face_projection(faces, present)
-        return torch.stack(
-            [
-                override(
-                    text if branch.value[0] else without_text, tokens if branch.value[1] else torch.zeros_like(tokens)
-                )
-                for branch in guidance.weights()
-            ]
-        )
+        return {
+            branch: override(
+                text if branch.value[0] else without_text, tokens if branch.value[1] else torch.zeros_like(tokens)
+            )
+            for branch in guidance.branches()
+        }
 
-    def denoise(self, latents: torch.Tensor, contexts: torch.Tensor, guidance: Guidance, steps: int) -> torch.Tensor:
-        """Noise [N, C, h, w] to latents, under contexts [branches, N, 77, D]: one batched U-Net call a step."""
-        weights = guidance.weights()
-        scheduler = type(self.scheduler).from_config(self.scheduler.config)  # has no state of another call
+    def denoise(
+        self,
+        latents: torch.Tensor,
+        contexts: Mapping[Branch, torch.Tensor],
+        guidance: Guidance,
+        steps: int,
+        sampler: str = "ddim",
+    ) -> torch.Tensor:
+        """Noise [N, C, h, w] to latents, under contexts [N, 77, D] by branch: one batched U-Net call a step."""
+        scheduler = make_scheduler(sampler, self.scheduler.config)
         scheduler.set_timesteps(steps, device=latents.device)
         latents = latents * scheduler.init_noise_sigma
-        for t in self.progress_bar(scheduler.timesteps):
+        plan = [guidance.at(step, steps) for step in range(steps)]
+        stacked = {tuple(weights): torch.cat([contexts[branch] for branch in weights]) for weights in plan}
+        for t, weights in zip(self.progress_bar(scheduler.timesteps), plan, strict=True):
             z = scheduler.scale_model_input(latents, t).repeat(len(weights), 1, 1, 1)
-            predicted = self.unet(z, t, encoder_hidden_states=contexts.flatten(0, 1)).sample
-            latents = scheduler.step(
-                combine(predicted.unflatten(0, (len(weights), -1)), weights), t, latents
-            ).prev_sample
+            predicted = self.unet(z, t, encoder_hidden_states=stacked[tuple(weights)]).sample
+            combined = combine(predicted.unflatten(0, (len(weights), -1)), weights, guidance.rescale)
+            latents = scheduler.step(combined, t, latents).prev_sample
         return latents
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,10 @@
   face0 augment 'photos/*.tar' --embedder vggface2 --output shards    find and embed faces
   face0 init --preset small --fit-vae shards --output base             make a small base model
   face0 train --shards shards --base base --output model --steps 2000  train U-Net and projection
+  face0 manifest --prompts FILE --faces bank --output manifest         what to render: prompts x faces x seeds
+  face0 generate manifest --faces bank --model model --output renders  images, measures, a report
   face0 evaluate conditioning --model model --shards shards            does the face matter?
+  face0 evaluate paper renders                                         the paper's tables
   face0 demo                                                           see it work on a few pictures
 
 Every subcommand explains itself: face0 augment --help
@@ -22,10 +25,13 @@ JOBS = {
     "augment": "jobs.augment",
     "init": "jobs.init",
     "train": "jobs.train",
+    "faces": "jobs.faces",
+    "manifest": "jobs.manifest",
+    "generate": "jobs.generate",
     "evaluate": "jobs.evaluate",
     "demo": "jobs.demo",
 }
-RESUMES = dict.fromkeys(("augment", "train"), "; the same command goes on where it stood")
+RESUMES = dict.fromkeys(("augment", "train", "generate"), "; the same command goes on where it stood")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -187,11 +187,8 @@ def _trainer(
             slots=config.slots,
         )
         pipe = Face0Pipeline.from_base(base, projection)
-        if config.resolution % (pipe.shrink * 2 ** (len(pipe.unet.config.block_out_channels) - 1)):
-            raise UsageError(
-                f"--resolution {config.resolution}: this base needs a multiple of "
-                f"{pipe.shrink * 2 ** (len(pipe.unet.config.block_out_channels) - 1)}"
-            )
+        if config.resolution % pipe.multiple:
+            raise UsageError(f"--resolution {config.resolution}: this base needs a multiple of {pipe.multiple}")
         running = Running(
             accumulate=args.accumulate,
             gradient_checkpointing=args.gradient_checkpointing,

@@ -38,7 +38,7 @@ class Job:
         self, runs: Sequence[TaskRun], stale: Sequence[TaskStats], load: Callable[[], Worker], options: PipelineOptions
     ) -> Success | None:
         """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        if runs:
+        if runs or stale:
             self.folder.prepare(self.name, self.config)
             for stats in stale:
                 self.folder.take_back(stats)

@@ -26,6 +26,11 @@ class Ledger:
         mine, theirs = asdict(self), asdict(other)
         return Ledger(**{name: mine[name] + theirs[name] for name in mine})
 
+    @property
+    def of_requests(self) -> str:
+        """The ledger of a generation in words: no row of it is without a face or rejected."""
+        return f"requested {self.read:,} = generated {self.written:,} + failed {self.failed:,}"
+
     def __str__(self) -> str:
         return (
             f"read {self.read:,} = written {self.written:,} + no_face {self.no_face:,} "

@@ -16,11 +16,11 @@ SETTINGS = [
     pa.field("a", pa.float32(), nullable=False),
     pa.field("guide_from", pa.float32(), nullable=False),  # share of the steps at which guidance begins, 0..1
     pa.field("guide_to", pa.float32(), nullable=False),  # and ends
-    pa.field("rescale", pa.float32(), nullable=False),  # of the guided prediction to the spread of the unguided, 0..1
+    pa.field("rescale", pa.float32(), nullable=False),  # of the guided prediction to the spread it has at w = 1, 0..1
     pa.field("sigma", pa.float32(), nullable=False),  # noise on the vector, in units of its root mean square
     pa.field("sampler", pa.string(), nullable=False),
     pa.field("steps", pa.int32(), nullable=False),
-    pa.field("width", pa.int32(), nullable=False),  # pixels
+    pa.field("width", pa.int32(), nullable=False),  # pixels; in a manifest 0: the side that the model was made for
     pa.field("height", pa.int32(), nullable=False),
 ]
 LABEL = pa.field("label", pa.string(), nullable=False)  # of the reader's own: passes through

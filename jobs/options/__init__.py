@@ -11,6 +11,7 @@ import torch
 from face0.errors import UsageError
 from face0.work import Success
 from schemas.failures import Reason
+from schemas.job import Ledger
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,12 @@ def threads_per_process(asked: int | None, processes: int) -> int:
     return asked or max(1, len(os.sched_getaffinity(0)) // processes)
 
 
-def report(output: str, success: Success | None, budget: FailureBudget) -> int:
-    """Prints where every row went and where the output is; returns the exit code."""
+def report(output: str, success: Success | None, budget: FailureBudget, account: Callable[[Ledger], str] = str) -> int:
+    """Prints where every row went (as ``account`` puts it) and where the output is; returns the exit code."""
     if success is None:
         print(f"not finished: tasks are missing in {output}; the same command goes on with them", file=sys.stderr)
         return 1
-    print(success.ledger)
+    print(account(success.ledger))
     for name, count in success.reasons.items():
         print(f"  {name}: {count:,}")
     print(f"{output}: {', '.join(f'{count:,} {name}' for name, count in success.totals.items())}")

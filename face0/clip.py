@@ -1,0 +1,51 @@
+"""Alignment with text and face by CLIP, as in the paper's tables 1 and 2."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
+
+from face0 import storage
+from face0.errors import UsageError
+
+
+class Clip:
+    """A CLIP model; its vectors have unit length, so that a product of two is their cosine."""
+
+    def __init__(self, uri: str, device: str) -> None:
+        """Loads a folder of transformers' CLIP (for the paper's figures ``openai/clip-vit-base-patch32`` or larger).
+
+        Raises:
+            UsageError: it does not load.
+        """
+        with storage.local_folder(uri) as folder:
+            try:
+                self._model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+                self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
+            except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
+                raise UsageError(f"{uri} does not load as a CLIP model of transformers: {error}") from error
+        self._model = self._model.to(device).eval()
+        self.text = lru_cache(4096)(self._text)
+
+    def _text(self, prompt: str) -> np.ndarray:
+        """The vector of a prompt, float32 [d]; cut where CLIP's context ends."""
+        limit = self._model.config.text_config.max_position_embeddings
+        tokens = self._tokenizer([prompt], truncation=True, max_length=limit, return_tensors="pt")
+        with torch.inference_mode():
+            states = self._model.text_model(**tokens.to(self._model.device)).pooler_output
+            return _unit(self._model.text_projection(states))[0]
+
+    def images(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The vectors of images (uint8 [H, W, 3]), float32 [n, d]."""
+        pixels = self._processor([Image.fromarray(image) for image in images], return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            states = self._model.vision_model(pixel_values=pixels.to(self._model.device)).pooler_output
+            return _unit(self._model.visual_projection(states))
+
+
+def _unit(vectors: torch.Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()

@@ -1,0 +1,151 @@
+"""New faces from old: noise, mixtures and directions (paper, section 4). Arithmetic on conditioning vectors."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from face0.denial import refuse_other_embedder
+from face0.errors import UsageError
+from face0.face_bank import Face, read_bank
+from face0.normals import normals
+from face0.storage import absolute
+from schemas.face_bank import Kind
+
+_NOISE = int.from_bytes(b"noise")  # names the stream of random numbers, so that no other use of a seed shares it
+_SMALL = 1e-6  # radians between two directions, or between one and the opposite of the other, that have no arc
+
+
+def noisy(vector: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+    """A face with noise on it; a little gives variety, since a vector alone gives very consistent faces (paper).
+
+    Args:
+        vector: float [dim].
+        sigma: standard deviation of the noise, in units of the vector's root mean square; 0: as it is.
+        seed: decides the noise, the same on any machine.
+
+    Returns:
+        float32 [dim].
+    """
+    values = np.asarray(vector, np.float64)
+    scale = sigma * float(np.sqrt(np.mean(values**2)))
+    return (values + scale * normals(len(values), _NOISE, seed)).astype(np.float32)
+
+
+def linear(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    """The point so far on the way from one vector to the other: float32 [dim]; 0 is the start, 1 the end."""
+    return (np.asarray(start, np.float64) * (1 - share) + np.asarray(end, np.float64) * share).astype(np.float32)
+
+
+def spherical(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    """As ``linear``, with direction and length apart: the direction turns evenly (Shoemake 1985), the length is linear.
+
+    A straight way leads through vectors that are shorter than both ends, and so less of a face.
+
+    Raises:
+        UsageError: a vector is zero, or they point in opposite directions: then there is no one way between.
+    """
+    a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if not all(lengths):
+        raise UsageError("a vector of zeros has no direction: mix without --spherical")
+    a, b = a / lengths[0], b / lengths[1]
+    angle = float(np.arccos(np.clip(a @ b, -1, 1)))
+    if angle > np.pi - _SMALL:
+        raise UsageError("the faces are opposites, with no one way between them: mix without --spherical")
+    if angle < _SMALL:
+        direction = a * (1 - share) + b * share
+    else:
+        direction = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    return (direction * (lengths[0] * (1 - share) + lengths[1] * share)).astype(np.float32)
+
+
+class Gallery:
+    """The faces of one or several banks, to make others of.
+
+    Args:
+        uris: of the banks, all of one embedder.
+
+    Attributes:
+        dim: length of a vector.
+        embedder: what made the vectors.
+
+    Raises:
+        UsageError: a bank cannot be read, two are of different embedders, or a face id stands in two.
+    """
+
+    def __init__(self, uris: Sequence[str]) -> None:
+        banks = {absolute(uri): read_bank(uri) for uri in uris}
+        first, *others = banks
+        self.dim, self.embedder = banks[first].dim, banks[first].embedder
+        for uri in others:
+            refuse_other_embedder(uri, banks[uri].embedder, first, self.embedder)
+        self._uris = uris
+        self._faces: dict[str, tuple[str, Face]] = {}
+        for uri, bank in banks.items():
+            for face_id, face in bank.faces.items():
+                if face_id in self._faces:
+                    raise UsageError(f"{self._faces[face_id][0]} and {uri} both have a face {face_id!r}: rename one")
+                self._faces[face_id] = uri, face
+
+    def vector(self, face_id: str) -> np.ndarray:
+        """The vector of a face: float32 [dim]. Raises UsageError where there is none."""
+        if face_id not in self._faces:
+            raise UsageError(
+                f"{', '.join(self._uris)} holds no face {face_id!r}: "
+                f"it has {', '.join(map(repr, list(self._faces)[:5]))}{', ...' if len(self._faces) > 5 else ''}"
+            )
+        _, face = self._faces[face_id]
+        if face.vector is None:
+            raise UsageError(f"the face {face_id!r} has no vector ({face.note}): choose another")
+        return face.vector
+
+    def source(self, face_id: str) -> dict[str, str]:
+        """The face as a source in the provenance of another."""
+        return {"face_id": face_id, "bank": self._faces[face_id][0]}
+
+
+def mix(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) -> Iterator[Face]:
+    """So many faces on the way from one face to another, both ends among them."""
+    between = spherical if is_spherical else linear
+    for share in np.linspace(0, 1, steps).tolist():
+        yield Face(
+            face_id=f"{start}-{end}-{share:.4g}",
+            vector=between(gallery.vector(start), gallery.vector(end), share),
+            kind=Kind.MIX,
+            provenance={
+                "sources": [gallery.source(start), gallery.source(end)],
+                "share": share,
+                "way": between.__name__,
+            },
+        )
+
+
+def move(gallery: Gallery, start: str, end: str, face_id: str, strengths: Sequence[float]) -> Iterator[Face]:
+    """A face moved along the difference of two others, as of one person with a moustache and without (paper).
+
+    A strength of 1 adds the whole difference, -1 takes it off.
+    """
+    direction = gallery.vector(end).astype(np.float64) - gallery.vector(start)
+    for strength in strengths:
+        yield Face(
+            face_id=f"{face_id}-{start}-{end}-{strength:.4g}",
+            vector=(gallery.vector(face_id) + strength * direction).astype(np.float32),
+            kind=Kind.DIRECTION,
+            provenance={
+                "sources": [gallery.source(name) for name in (face_id, start, end)],
+                "from": start,
+                "to": end,
+                "strength": strength,
+            },
+        )
+
+
+def vary(gallery: Gallery, face_id: str, sigma: float, count: int, seed: int) -> Iterator[Face]:
+    """So many faces like a face, by ``noisy``, with the seeds from ``seed`` on: more of them begin alike."""
+    for each in range(seed, seed + count):
+        yield Face(
+            face_id=f"{face_id}-noise-{sigma:.4g}-{each}",
+            vector=noisy(gallery.vector(face_id), sigma, each),
+            kind=Kind.NOISE,
+            provenance={"sources": [gallery.source(face_id)], "sigma": sigma, "seed": each},
+        )

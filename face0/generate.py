@@ -1,0 +1,206 @@
+"""Generate: requests in, image files and rows of results out."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import diffusers
+import numpy as np
+import pyarrow as pa
+import torch
+import transformers
+from PIL import Image, ImageFilter
+
+from face0 import storage
+from face0.checkpoints import Checkpoints
+from face0.clip import Clip
+from face0.embedders import EmbedderConfig
+from face0.image_files import encode_image, thumbnail
+from face0.looks import Look
+from face0.pipeline import Face0Pipeline
+from face0.precision import fast_dtype
+from face0.rendering import Batch, Batches, Rendered, Renderer
+from face0.requests import Request, read_requests
+from face0.threads import ordered_map
+from face0.work import OutputFolder, TaskOutput, TaskRun, versions
+from schemas.failures import Failure, Reason, Stage
+from schemas.job import TaskStats
+from schemas.requests import RESULTS
+
+BLUR = 16  # a flagged image is blurred by the side over this, pixels
+
+
+class Unsafe(StrEnum):
+    """What becomes of the file of an image that the safety checker flags. Its row says so in any case."""
+
+    KEEP = "keep"
+    BLUR = "blur"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig:
+    """What decides, beside the requests, what is written."""
+
+    model: str  # URI of the folder
+    fingerprint: str  # of its weights
+    precision: str = "auto"  # auto: bfloat16 on a GPU that multiplies in it, else float32
+    image_format: str = "png"
+    quality: int = 92
+    unsafe: Unsafe = Unsafe.BLUR
+    embedder: EmbedderConfig | None = None
+    judge: EmbedderConfig | None = None
+    clip: str | None = None
+
+    @property
+    def needs_portraits(self) -> bool:
+        """Whether a measure compares with the bank's pictures."""
+        return self.judge is not None or self.clip is not None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row of an earlier commit that stays as it is: one row of RESULTS."""
+
+    row: pa.RecordBatch
+
+
+Outcome = Kept | Failure | dict[str, Any]
+
+
+class Generator:
+    """The worker of the generate job: holds the model and what measures its images."""
+
+    def __init__(self, config: GenerateConfig, device: str, batch: int, threads: int) -> None:
+        self.config = config
+        self._threads = threads
+        fast = fast_dtype(device) if config.precision == "auto" and device != "cpu" else torch.float32
+        for library in (diffusers, transformers):
+            library.utils.logging.disable_progress_bar()  # of loading, in the midst of the job's own
+        with storage.local_folder(config.model, without=("checkpoints", "logs")) as folder:
+            lineage = Checkpoints.lineage(folder)
+            pipe = Face0Pipeline.from_pretrained(folder, torch_dtype=fast, local_files_only=True, use_safetensors=True)
+        self._render = Renderer(pipe.to(device))
+        self._batches = Batches(self._render, batch)
+        self._look = Look(
+            device,
+            config.embedder.load(device) if config.embedder else None,
+            config.judge.load(device) if config.judge else None,
+            Clip(config.clip, device) if config.clip else None,
+        )
+        self._origin = {
+            "model": config.fingerprint,
+            "step": lineage["step"],
+            "base": lineage["base"].rsplit("/", 1)[-1],
+            "version": versions()["face0"],
+        }
+
+    def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
+        """Does one task and commits it. See ``face0.work.Worker``."""
+        requests: Sequence[Request] = read_requests(run.task.uri, run.task.row_group)
+        earlier: Mapping[str, Outcome] = {}
+        if run.retry and run.task.task_id in folder.stats_names():
+            earlier = _earlier(folder, folder.stats(run.task.task_id), set(run.retry))
+        with folder.commit(run.task) as output:
+            self._write(self._outcomes(requests, earlier, run.task.uri, folder.uri), output)
+        return folder.stats(run.task.task_id)
+
+    def _outcomes(
+        self, requests: Sequence[Request], earlier: Mapping[str, Outcome], source: str, output: str
+    ) -> Iterator[Outcome]:
+        """What becomes of each request. Files are encoded, measured and written while the next batch denoises."""
+        left = []
+        for request in requests:
+            if request.request_id in earlier:
+                yield earlier[request.request_id]
+            elif request.reason:
+                yield _failure(request, source, Stage.PLAN, Reason(request.reason), request.message or "")
+            else:
+                left.append(request)
+
+        def finish(batch: Batch) -> list[Outcome]:
+            return self._finish(batch, source, output)
+
+        for outcomes in ordered_map(finish, self._batches(left), workers=self._threads, ahead=self._threads + 1):
+            yield from outcomes
+
+    def _finish(self, batch: Batch, source: str, output: str) -> list[Outcome]:
+        done = [
+            (image.pixels, request)
+            for image, request in zip(batch.images, batch.requests, strict=True)
+            if isinstance(image, Rendered) and image.pixels is not None
+        ]
+        measured = iter(self._look([pixels for pixels, _ in done], [request for _, request in done]))
+        outcomes: list[Outcome] = []
+        for request, image in zip(batch.requests, batch.images, strict=True):
+            if isinstance(image, MemoryError):
+                message = f"{request.width} x {request.height} pixels do not fit into memory even alone: {image}"
+                outcomes.append(_failure(request, source, Stage.RENDER, Reason.OUT_OF_MEMORY, message))
+            elif image.pixels is None:
+                message = "the model's image is not made of numbers: look at its training, or give --precision fp32"
+                outcomes.append(_failure(request, source, Stage.RENDER, Reason.NOT_FINITE, message))
+            else:
+                seconds = batch.seconds / len(batch.requests)
+                outcomes.append(self._row(request, image, next(measured), seconds, output))
+        return outcomes
+
+    def _row(
+        self, request: Request, image: Rendered, measured: Mapping[str, Any], seconds: float, output: str
+    ) -> dict[str, Any]:
+        pixels = image.pixels
+        assert pixels is not None
+        name = data = None
+        if image.flagged and self.config.unsafe is not Unsafe.KEEP:
+            pixels = _blurred(pixels)
+        if not (image.flagged and self.config.unsafe is Unsafe.DROP):
+            name = f"images/{request.request_id}.{self.config.image_format}"
+            data = encode_image(pixels, self.config.image_format, self.config.quality, request, self._origin)
+            with storage.write_whole(output, name) as file:
+                file.write(data)
+        return {
+            "request_id": request.request_id,
+            **request.settings,
+            "label": request.label,
+            "image": name,
+            "image_sha256": hashlib.sha256(data).hexdigest() if data else None,
+            "thumbnail": thumbnail(pixels) if data else None,
+            "tokens_lost": image.tokens_lost,
+            "flagged": image.flagged,
+            **measured,
+            "seconds": seconds,
+        }
+
+    @staticmethod
+    def _write(outcomes: Iterable[Outcome], output: TaskOutput) -> None:
+        results = output.table("results", RESULTS)
+        for outcome in outcomes:
+            output.ledger.read += 1
+            if isinstance(outcome, Failure):
+                output.fail(outcome)
+                continue
+            row = outcome.row if isinstance(outcome, Kept) else pa.RecordBatch.from_pylist([outcome], schema=RESULTS)
+            output.ledger.written += 1
+            output.totals["images"] += row["image"][0].is_valid
+            output.totals["without a face"] += row["faces_found"][0].as_py() == 0
+            output.totals["prompts cut"] += row["tokens_lost"][0].as_py() > 0
+            results.write(row)
+
+
+def _earlier(folder: OutputFolder, stats: TaskStats, retry: set[Reason]) -> dict[str, Outcome]:
+    """What stays of an earlier commit, by request."""
+    stays: dict[str, Outcome] = {}
+    for batch in folder.read_table(stats, "results"):
+        stays |= {batch["request_id"][i].as_py(): Kept(batch.slice(i, 1)) for i in range(batch.num_rows)}
+    for batch in folder.read_table(stats, "failures"):
+        stays |= {row["key"]: Failure(**row) for row in batch.to_pylist() if row["reason"] not in retry}
+    return stays
+
+
+def _blurred(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(max(pixels.shape) / BLUR)))
+
+
+def _failure(request: Request, source: str, stage: Stage, reason: Reason, message: str) -> Failure:
+    return Failure(key=request.request_id, source=source, stage=stage, reason=reason, message=message)

@@ -1,0 +1,123 @@
+"""What is seen in generated images: faces, whose they are, and how they fit prompt and face."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from face0.clip import Clip
+from face0.crops import Margins, crop_boxes
+from face0.detector import Detector
+from face0.embedders import Embedder
+from face0.faces import FaceFilter, Faces
+from face0.images import BadImage, decode
+from face0.requests import Request
+
+SIDE = 256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find
+CLIP_SIDE = 224  # pixels of the face that CLIP sees
+
+
+class Look:
+    """Measures images. Threads may share it.
+
+    Args:
+        device: of the detector.
+        embedder: the model's own, for ``similarity`` and ``face_vector``.
+        judge: an independent one.
+        clip: for the alignments.
+    """
+
+    def __init__(self, device: str, embedder: Embedder | None, judge: Embedder | None, clip: Clip | None) -> None:
+        self._detector = Detector(FaceFilter.min_face, device)
+        self._filter = FaceFilter(max_faces=100)
+        self._embedder, self._judge, self._clip = embedder, judge, clip
+        self._portrait = lru_cache(256)(self._look_at_portrait)
+
+    def __call__(self, images: Sequence[np.ndarray], requests: Sequence[Request]) -> list[dict[str, Any]]:
+        """The columns of RESULTS from ``faces_found`` to ``face_alignment``, for each image (uint8 [H, W, 3])."""
+        seen = [enlarged(image) for image in images]
+        faces = [self._filter(found) for found in self._detector.detect(seen)]
+        largest = [found.take(np.arange(min(1, len(found)))) for found in faces]
+        own = _first(self._embedder.embed(seen, largest)) if self._embedder else [None] * len(seen)
+        judged = self._judged(seen, largest) if self._judge else [None] * len(seen)
+        rows = []
+        for i, request in enumerate(requests):
+            box = largest[i].boxes[0] * (images[i].shape[1] / seen[i].shape[1]) if len(faces[i]) else None
+            row = {
+                "faces_found": len(faces[i]),
+                "box": box,
+                "face_vector": _half(own[i]),
+                "judge_vector": _half(judged[i]),
+                "similarity": self._similarity(own[i], request),
+                "judge_similarity": self._judge_similarity(judged[i], request),
+                **self._alignments(seen[i], largest[i], request),
+            }
+            rows.append(row)
+        return rows
+
+    def _similarity(self, vector: np.ndarray | None, request: Request) -> float | None:
+        if vector is None or request.vector is None or self._embedder is None:
+            return None
+        made, asked = self._embedder.identity(np.stack([vector, request.vector]))
+        return float(made @ asked)
+
+    def _judged(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray | None]:
+        assert self._judge is not None
+        return [
+            None if vector is None else self._judge.identity(vector[None])[0]
+            for vector in _first(self._judge.embed(images, faces))
+        ]
+
+    def _judge_similarity(self, vector: np.ndarray | None, request: Request) -> float | None:
+        if vector is None or request.portrait is None:
+            return None
+        reference, _ = self._portrait(request.portrait)
+        return None if reference is None else float(vector @ reference)
+
+    def _alignments(self, image: np.ndarray, face: Faces, request: Request) -> dict[str, float | None]:
+        if self._clip is None:
+            return {"text_alignment": None, "face_alignment": None}
+        whole = self._clip.images([image])[0]
+        aligned = None
+        if len(face) and request.portrait is not None:
+            _, reference = self._portrait(request.portrait)
+            if reference is not None:
+                aligned = float(self._clip.images([_face_crop(image, face)])[0] @ reference)
+        return {"text_alignment": float(whole @ self._clip.text(request.prompt)), "face_alignment": aligned}
+
+    def _look_at_portrait(self, portrait: bytes) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The judge's and CLIP's vectors of the face in a picture of the bank; None where no face is found."""
+        try:
+            image = enlarged(decode(portrait).pixels)
+        except BadImage:
+            return None, None
+        face = FaceFilter(max_faces=1)(self._detector.detect([image])[0])
+        if not len(face):
+            return None, None
+        judged = self._judged([image], [face])[0] if self._judge else None
+        return judged, self._clip.images([_face_crop(image, face)])[0] if self._clip else None
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """An image (uint8 [H, W, 3]) whose shorter side has at least SIDE pixels."""
+    height, width = image.shape[:2]
+    scale = SIDE / min(height, width)
+    if scale <= 1:
+        return image
+    size = round(width * scale), round(height * scale)
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+
+def _face_crop(image: np.ndarray, face: Faces) -> np.ndarray:
+    """The face as the paper crops it for its embedder, uint8 [CLIP_SIDE, CLIP_SIDE, 3]."""
+    return crop_boxes(image, Margins().square(face.boxes[:1]), CLIP_SIDE)[0]
+
+
+def _first(vectors: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    return [each[0] if len(each) else None for each in vectors]
+
+
+def _half(vector: np.ndarray | None) -> np.ndarray | None:
+    return None if vector is None else vector.astype(np.float16)

@@ -1,0 +1,137 @@
+"""Manifests: which images are asked for. Made of prompts x faces x seeds, or read from Parquet, CSV or JSONL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.errors import UsageError
+from face0.guidance import Guidance
+from schemas.requests import MANIFEST
+
+# Of a column that a manifest lacks, or that is null in a row. The prompt has none.
+DEFAULTS: Mapping[str, Any] = {
+    "negative_prompt": "",
+    "face_id": "",
+    "bare": False,
+    "seed": 0,
+    "w": Guidance.w,
+    "c": Guidance.c,
+    "a": Guidance.a,
+    "guide_from": Guidance.start,
+    "guide_to": Guidance.stop,
+    "rescale": Guidance.rescale,
+    "sigma": 0.0,
+    "sampler": "ddim",
+    "steps": 50,
+    "width": 0,
+    "height": 0,
+    "label": "",
+}
+
+
+def cross(
+    prompts: Sequence[str], faces: Sequence[str], seeds: Iterable[int], settings: Mapping[str, Any] | None = None
+) -> pa.Table:
+    """The manifest of every prompt with every face and every seed.
+
+    Args:
+        prompts: at least one.
+        faces: ids of a bank; "" is no face.
+        seeds: of the noise.
+        settings: the same for all; DEFAULTS where they are silent.
+    """
+    cells = list(product(prompts, faces, seeds))
+    names = ("prompt", "face_id", "seed")
+    columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
+    same = {name: [value] * len(cells) for name, value in {**DEFAULTS, **(settings or {})}.items()}
+    return pa.table({**same, **columns}).select(MANIFEST.names).cast(MANIFEST)
+
+
+def read_manifest(uri: str) -> pa.Table:
+    """A manifest with the schema MANIFEST, whatever its format and however many of its columns are there.
+
+    Raises:
+        UsageError: it cannot be read, has no prompts or no rows, a column that is not known, or one of another type.
+    """
+    table = read_rows(uri)
+    known = ", ".join(MANIFEST.names)
+    if unknown := [name for name in table.column_names if name not in MANIFEST.names]:
+        raise UsageError(f"{uri} has columns that a manifest does not: {', '.join(unknown)}; it may have {known}")
+    if "prompt" not in table.column_names:
+        raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}; it may have {known}")
+    if not table.num_rows:
+        raise UsageError(f"{uri} has no rows: there is nothing to generate")
+    if nulls := table["prompt"].null_count:
+        raise UsageError(f"{uri} has {nulls:,} rows without a prompt: give each one, an empty text if that is meant")
+    return pa.Table.from_arrays([_column(table, field, uri) for field in MANIFEST], schema=MANIFEST)
+
+
+def read_prompts(uri: str) -> list[str]:
+    """The prompts of a file: its lines, or the column ``prompt`` of a Parquet, CSV, TSV or JSONL file. Each once.
+
+    Raises:
+        UsageError: it cannot be read, or holds none.
+    """
+    if _format(uri) == "txt":
+        prompts = _text(uri).splitlines()
+    else:
+        table = read_rows(uri)
+        names = [name for name in table.column_names if name.lower() == "prompt"]
+        if len(names) != 1:
+            raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}")
+        prompts = [str(prompt or "") for prompt in table[names[0]].to_pylist()]
+    prompts = list(dict.fromkeys(prompt.strip() for prompt in prompts if prompt.strip()))
+    if not prompts:
+        raise UsageError(f"{uri} holds no prompts: give one on each line")
+    return prompts
+
+
+def read_rows(uri: str) -> pa.Table:
+    """The rows of a Parquet, CSV, TSV or JSONL file, told by its name.
+
+    Raises:
+        UsageError: it is none of these, or cannot be read.
+    """
+    name = _format(uri)
+    try:
+        with storage.open_uri(uri) as file:
+            if name == "parquet":
+                return pq.read_table(file)
+            if name == "jsonl":
+                return pa.json.read_json(file)
+            if name in ("csv", "tsv"):
+                delimiter = "," if name == "csv" else "\t"
+                options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+                return pa.csv.read_csv(file, parse_options=options)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"cannot read {uri}: {error}") from error
+    raise UsageError(f"{uri}: give a file named .parquet, .csv, .tsv or .jsonl")
+
+
+def _column(table: pa.Table, field: pa.Field, uri: str) -> pa.ChunkedArray | pa.Array:
+    if field.name not in table.column_names:
+        return pa.array([DEFAULTS[field.name]] * table.num_rows, field.type)
+    try:
+        column = table[field.name].cast(field.type)
+    except pa.ArrowException as error:
+        raise UsageError(f"{uri}: the column {field.name} is not {field.type}: {error}") from error
+    return column.fill_null(DEFAULTS[field.name]) if column.null_count else column
+
+
+def _format(uri: str) -> str:
+    return uri.rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
+
+
+def _text(uri: str) -> str:
+    try:
+        with storage.open_uri(uri) as file:
+            text: str = file.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {uri} as UTF-8 text: {error}") from error
+    return text

@@ -1,0 +1,66 @@
+"""A model folder as planning sees it: what it was trained on and what it demands, without its weights in memory."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from face0 import storage
+from face0.checkpoints import LINEAGE
+from face0.errors import UsageError
+from face0.requests import ModelFacts
+
+PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """What an output of face0 train says of itself."""
+
+    uri: str
+    facts: ModelFacts
+    embedder: Mapping[str, str]  # of the shards it was trained on
+    step: int  # of its training
+    base: str  # from which it started, by name
+
+
+def inspect_model(uri: str) -> ModelFolder:
+    """Reads what requests must fit to, and the digest of all weights.
+
+    Raises:
+        UsageError: it is no output of face0 train.
+    """
+    with storage.local_folder(uri, without=("checkpoints", "logs")) as folder:
+        if not (folder / LINEAGE).is_file():
+            raise UsageError(f"{uri} has no {LINEAGE}: give an output folder of face0 train")
+        try:
+            lineage = json.loads((folder / LINEAGE).read_text())
+            projection = json.loads((folder / "face_projection" / "config.json").read_text())
+            unet = json.loads((folder / "unet" / "config.json").read_text())
+            vae = json.loads((folder / "vae" / "config.json").read_text())
+            shrink = 2 ** (len(vae["block_out_channels"]) - 1)
+            facts = ModelFacts(
+                fingerprint=_fingerprint(folder),
+                dim=projection["embedding_dim"],
+                multiple=shrink * 2 ** (len(unet["block_out_channels"]) - 1),
+                side=shrink * unet["sample_size"],
+            )
+            return ModelFolder(
+                uri=storage.absolute(uri),
+                facts=facts,
+                embedder=lineage["embedder"],
+                step=lineage["step"],
+                base=lineage["base"].rsplit("/", 1)[-1],
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{uri} is not whole: {error!r}; give an output folder of face0 train") from error
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(file for part in PARTS for file in (folder / part).rglob("*") if file.is_file()):
+        digest.update(str(file.relative_to(folder)).encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,209 @@
+"""From a manifest and a bank to tasks: what is new is planned, what was rendered stays, and nothing is asked for twice.
+
+``OUT/requests/<hash>.parquet`` holds requests with their vectors, a row group for each task. Requests that cannot be
+rendered have files of their own, ``problems-<hash>.parquet``: they are planned anew each time, for the next bank may
+have what they lack.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.errors import UsageError
+from face0.face_bank import FaceBank
+from face0.requests import ModelFacts, Request, as_table, make_request, problem
+from schemas.failures import Reason
+from schemas.job import TaskStats
+from schemas.requests import REQUESTS
+
+PROBLEMS = "problems-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestTask:
+    """A row group of a file of requests."""
+
+    uri: str
+    row_group: int
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestPlan:
+    """What an output folder is to hold, and what to do for it.
+
+    Attributes:
+        tasks: all that are committed or to be.
+        stale: commits to take back: problems of an earlier manifest or bank.
+        files: to write: by URI the requests of each row group.
+        abandoned: files to remove, which no task needs.
+        strays: ids of images that an earlier run may have left without a commit, and that nobody asks for now.
+    """
+
+    tasks: Sequence[RequestTask]
+    stale: Sequence[TaskStats]
+    files: Mapping[str, Sequence[Sequence[Request]]]
+    abandoned: Sequence[str]
+    strays: Collection[str]
+
+    def prepare(self, output: str) -> None:
+        """Writes the files, and removes what is left of requests that nobody asks for now."""
+        for uri, groups in self.files.items():
+            folder, _, name = uri.rpartition("/")
+            with (
+                storage.write_whole(folder, name) as file,
+                pq.ParquetWriter(file, REQUESTS, compression="zstd") as writer,
+            ):
+                for group in groups:
+                    writer.write_table(as_table(group), row_group_size=len(group))
+            storage.drop_partial(folder)
+        for request in sorted(self.strays):
+            for uri in _existing(output, f"images/{request}.*"):
+                _remove(uri)
+        for uri in self.abandoned:
+            _remove(uri)
+
+
+def join_requests(
+    manifest: pa.Table, bank: FaceBank, model: ModelFacts, portraits: bool
+) -> tuple[list[Request], list[str]]:
+    """The requests of a manifest, each once, with their vectors.
+
+    Args:
+        manifest: of the schema MANIFEST.
+        bank: where its faces are.
+        model: for which they are.
+        portraits: whether measures need the bank's pictures.
+
+    Returns:
+        Requests, some of them with a reason why they cannot be rendered; and the ids that came more than once.
+
+    Raises:
+        UsageError: the bank's vectors are not of the model's length.
+    """
+    if bank.faces and bank.dim != model.dim:
+        raise UsageError(
+            f"the bank's vectors have {bank.dim} values, the model takes {model.dim}: "
+            "make the bank with the embedder of the model's shards"
+        )
+    requests: dict[str, Request] = {}
+    repeated: dict[str, None] = {}
+    for batch in manifest.to_batches(max_chunksize=1024):
+        for row in batch.to_pylist():
+            request = _joined(row, bank, model, portraits)
+            if request.request_id in requests:
+                repeated[request.request_id] = None
+            else:
+                requests[request.request_id] = request
+    return list(requests.values()), list(repeated)
+
+
+def plan_requests(
+    output: str, requests: Sequence[Request], committed: Mapping[str, TaskStats], size: int
+) -> RequestPlan:
+    """Plans what is left of requests, around what an output folder holds already.
+
+    Args:
+        output: URI of the folder.
+        requests: each once.
+        committed: its commits, by task id.
+        size: requests of a task.
+    """
+    wanted = {request.request_id: request for request in requests if request.reason is None}
+    problems = [request for request in requests if request.reason is not None]
+    earlier = {uri: list(_groups(uri)) for uri in _existing(output, "requests/*.parquet") if PROBLEMS not in uri}
+    kept = [each for there in earlier.values() for each in there if each[0].task_id in committed]
+    done = {name for _, names in kept for name in names}
+    left = wanted.keys() - done
+    strays: set[str] = set()
+    for there in earlier.values():
+        for task, names in there:
+            if task.task_id in committed:
+                continue
+            if names <= left:
+                kept.append((task, names))
+                left -= names
+            else:
+                strays |= names - wanted.keys() - done
+    tasks = [task for task, _ in kept]
+    needed = {task.uri for task in tasks}
+    files = {}
+    new = sorted((wanted[name] for name in left), key=_order)
+    for prefix, some in (("", new), (PROBLEMS, problems)):
+        if some:
+            uri, groups = _file(output, prefix, some, size)
+            files[uri] = groups
+            tasks += [_task(uri, i) for i in range(len(groups))]
+    planned = {task.task_id for task in tasks}
+    stale = [stats for stats in committed.values() if PROBLEMS in stats.task["uri"] and stats.task_id not in planned]
+    abandoned = [uri for uri in earlier if uri not in needed and uri not in files]
+    abandoned += [uri for uri in _existing(output, f"requests/{PROBLEMS}*.parquet") if uri not in files]
+    return RequestPlan(tasks=tasks, stale=stale, files=files, abandoned=abandoned, strays=strays)
+
+
+def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits: bool) -> Request:
+    name = row["face_id"]
+    face = bank.faces.get(name)
+    request = make_request(row, face.vector if face else None, model)
+    if name and face is None:
+        some = ", ".join(repr(each) for each in list(bank.faces)[:3])
+        return _failed(
+            request, Reason.UNKNOWN_FACE, f"the bank has no face {name!r}; it has {len(bank.faces):,}: {some}, ..."
+        )
+    if face is not None and face.vector is None:
+        return _failed(
+            request, Reason.NO_VECTOR, f"face {name!r} has no vector: {face.note or 'the bank does not say why'}"
+        )
+    if found := problem(request, model):
+        return _failed(request, *found)
+    return replace(request, portrait=face.portrait if face and portraits else None)
+
+
+def _failed(request: Request, reason: Reason, message: str) -> Request:
+    # The id of a request that can be made has no face's name in it; of these the name may be what is wrong.
+    settings = {**request.settings, "face": request.face_id, "reason": str(reason)}
+    return replace(request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=message)
+
+
+def _order(request: Request) -> tuple[Any, ...]:
+    return *request.kind, request.prompt, request.negative_prompt, request.face_id, request.seed, request.request_id
+
+
+def _file(output: str, prefix: str, requests: Sequence[Request], size: int) -> tuple[str, list[Sequence[Request]]]:
+    groups = [requests[start : start + size] for start in range(0, len(requests), size)]
+    content = repr([size, *((request.request_id, request.message) for request in requests)])
+    uri = storage.join(output, "requests", f"{prefix}{_digest(content)[:16]}.parquet")
+    return uri, groups
+
+
+def _task(uri: str, row_group: int) -> RequestTask:
+    name = uri.rsplit("/", 1)[-1].removesuffix(".parquet")
+    return RequestTask(uri=uri, row_group=row_group, task_id=f"{name}-{row_group:05d}")
+
+
+def _groups(uri: str) -> Iterator[tuple[RequestTask, set[str]]]:
+    """The tasks of a file that is there, and the ids of each."""
+    with storage.open_uri(uri) as file:
+        parquet = pq.ParquetFile(file)
+        for i in range(parquet.num_row_groups):
+            yield _task(uri, i), set(parquet.read_row_group(i, columns=["request_id"])["request_id"].to_pylist())
+
+
+def _existing(output: str, pattern: str) -> list[str]:
+    fs, path = storage.filesystem(output)
+    fs.invalidate_cache()
+    return sorted(storage.full_uri(fs, found) for found in fs.glob(f"{path}/{pattern}"))
+
+
+def _remove(uri: str) -> None:
+    fs, path = storage.filesystem(uri)
+    fs.rm_file(path)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""Requests: the rows of a manifest, each with its face's vector and the id that is made of all it asks for."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.face_edits import noisy
+from face0.guidance import Guidance
+from face0.samplers import SAMPLERS
+from schemas.failures import Reason
+from schemas.requests import REQUESTS, SETTINGS
+
+MAX_SIDE = 4096  # pixels
+MAX_STEPS = 1000  # the times that the base models were trained with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One image that is asked for: see ``schemas.requests``."""
+
+    request_id: str
+    prompt: str
+    negative_prompt: str
+    face_id: str
+    bare: bool
+    seed: int
+    w: float
+    c: float
+    a: float
+    guide_from: float
+    guide_to: float
+    rescale: float
+    sigma: float
+    sampler: str
+    steps: int
+    width: int
+    height: int
+    label: str
+    vector: np.ndarray | None
+    portrait: bytes | None
+    reason: str | None = None
+    message: str | None = None
+
+    @property
+    def guidance(self) -> Guidance:
+        """How text and face steer; without slots for a face the text alone does."""
+        c, a = (1.0, 0.0) if self.bare else (self.c, self.a)
+        return Guidance(w=self.w, c=c, a=a, start=self.guide_from, stop=self.guide_to, rescale=self.rescale)
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What requests must have alike to go through the model together."""
+        return self.width, self.height, self.steps, self.sampler, *vars(self.guidance).values()
+
+    @property
+    def conditioning(self) -> np.ndarray | None:
+        """The vector with its noise, float32 [dim]."""
+        return None if self.vector is None else noisy(self.vector, self.sigma, self.seed)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The columns SETTINGS."""
+        return {field.name: getattr(self, field.name) for field in SETTINGS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What a model demands of requests."""
+
+    fingerprint: str  # of its weights
+    dim: int  # of a face's vector
+    multiple: int  # of a side, pixels
+    side: int  # for which it was made, pixels
+
+
+def make_request(row: Mapping[str, Any], vector: np.ndarray | None, model: ModelFacts) -> Request:
+    """A row of a manifest with its vector. It may be one that cannot be rendered: see ``problem``."""
+    values = {name: value for name, value in row.items() if name != "label"}
+    values["width"], values["height"] = values["width"] or model.side, values["height"] or model.side
+    return Request(
+        **values, label=row["label"], request_id=request_id(values, vector, model), vector=vector, portrait=None
+    )
+
+
+def request_id(settings: Mapping[str, Any], vector: np.ndarray | None, model: ModelFacts) -> str:
+    """128 bits in hexadecimal, of all that determines the image.
+
+    The name of the face is no part of it, its vector is.
+    """
+    what = {name: value for name, value in settings.items() if name != "face_id"}
+    what["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
+    what["model"] = model.fingerprint
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def problem(request: Request, model: ModelFacts) -> tuple[Reason, str] | None:
+    """Why a request cannot be rendered, in a sentence with the value and the remedy; None if it can."""
+    if request.vector is not None and len(request.vector) != model.dim:
+        return Reason.NO_VECTOR, (
+            f"the vector of face {request.face_id!r} has {len(request.vector)} values, the model takes {model.dim}: "
+            "make it with the embedder of the model"
+        )
+    if request.vector is not None and not np.isfinite(request.vector).all():
+        return Reason.NO_VECTOR, f"the vector of face {request.face_id!r} is not all numbers: make it again"
+    if complaint := _bad_setting(request, model):
+        return Reason.BAD_REQUEST, complaint
+    return None
+
+
+def _bad_setting(request: Request, model: ModelFacts) -> str | None:
+    for name in ("width", "height"):
+        pixels = getattr(request, name)
+        if pixels % model.multiple or not 0 < pixels <= MAX_SIDE:
+            return f"{name} {pixels}: give a multiple of {model.multiple} pixels, at most {MAX_SIDE}"
+    if request.sampler not in SAMPLERS:
+        return f"sampler {request.sampler!r}: give one of {', '.join(SAMPLERS)}"
+    if not 1 <= request.steps <= MAX_STEPS:
+        return f"steps {request.steps}: give 1 to {MAX_STEPS}"
+    if not 0 <= request.seed < 2**63:
+        return f"seed {request.seed}: give 0 or more"
+    for name in ("w", "c", "a"):
+        if not math.isfinite(getattr(request, name)):
+            return f"{name} {getattr(request, name)}: give a number"
+    for name in ("guide_from", "guide_to", "rescale"):
+        if not 0 <= getattr(request, name) <= 1:
+            return f"{name} {getattr(request, name):g}: give 0 to 1"
+    if not 0 <= request.sigma < math.inf:
+        return f"sigma {request.sigma:g}: give 0 or more"
+    if request.bare and request.face_id:
+        return f"bare, and the face {request.face_id!r}: a bare image has no slots for a face, leave face_id empty"
+    return None
+
+
+def read_requests(uri: str, row_group: int) -> list[Request]:
+    """The requests of a task."""
+    names = [field.name for field in fields(Request)]
+    with storage.open_uri(uri) as file:
+        rows = pq.ParquetFile(file).read_row_group(row_group, columns=names).to_pylist()
+    return [
+        Request(**{**row, "vector": None if row["vector"] is None else np.array(row["vector"], np.float32)})
+        for row in rows
+    ]
+
+
+def as_table(requests: Sequence[Request]) -> pa.Table:
+    """Requests as rows of REQUESTS."""
+    return pa.Table.from_pylist([vars(request) for request in requests], schema=REQUESTS)

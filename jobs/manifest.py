@@ -1,0 +1,62 @@
+"""Writes a manifest: every prompt with every face of a bank and every seed.
+
+  face0 manifest --prompts prompts.txt --faces bank.parquet --seeds 4 --guidance photo --output manifest.parquet
+
+The prompts are the lines of a text file, or the column `prompt` of a Parquet, CSV, TSV or JSONL file. A manifest may
+just as well be written by hand or by another program (Parquet, CSV, JSONL): `prompt` is its only column that must be
+there. docs/generate.md has the others.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import pyarrow.parquet as pq
+
+from face0 import storage
+from face0.face_bank import read_bank
+from face0.manifests import cross, read_prompts
+from jobs.options import at_least
+from jobs.options.settings import add_settings, settings_of
+
+TOLD = 5  # faces left out that are named
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 manifest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--prompts", required=True, metavar="FILE")
+    add("--faces", metavar="BANK", help="bank of face0 faces; without one the images have no face")
+    add("--seeds", type=at_least(1), default=1, metavar="N", help="images of each prompt and face (%(default)s)")
+    add("--first-seed", type=at_least(0), default=0, metavar="S", help="the first of the N (%(default)s)")
+    add("--output", required=True, metavar="M.parquet")
+    add("--label", default="", help="of your own, for all rows; it comes back in the results")
+    add_settings(parser)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    prompts = read_prompts(args.prompts)
+    faces = [""]
+    if args.faces:
+        bank = read_bank(args.faces)
+        faces, _ = bank.vectors()
+        without = [face for face in bank.faces.values() if face.vector is None]
+        for face in without[:TOLD]:
+            print(f"left out, for it has no vector: {face.face_id} ({face.note})", file=sys.stderr)
+        if len(without) > TOLD:
+            print(f"left out: {len(without) - TOLD:,} more", file=sys.stderr)
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    table = cross(prompts, faces, seeds, {**settings_of(args), "label": args.label})
+    folder, _, name = storage.absolute(args.output).rpartition("/")
+    with storage.write_whole(folder, name) as file:
+        pq.write_table(table, file, compression="zstd")
+    storage.drop_partial(folder)
+    faces_said = f"{len(faces):,} faces" if args.faces else "no face"
+    print(f"{args.output}: {table.num_rows:,} images of {len(prompts):,} prompts x {faces_said} x {args.seeds:,} seeds")
+    return 0

@@ -1,0 +1,39 @@
+"""The options that say which embedder, alike in all jobs that load one."""
+
+import argparse
+
+from face0.crops import Margins
+from face0.embedders import EmbedderConfig, embedder_config
+from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
+from jobs.options import at_least, numbers
+
+
+def add_embedder_details(parser: argparse.ArgumentParser) -> None:
+    """Adds what may be said of an embedder beside its ``--embedder SPEC``."""
+    add = parser.add_argument_group("embedder").add_argument
+    add("--weights", metavar="URI", help="of vggface2 or casia, if not in torch's cache")
+    add("--weights-sha256", metavar="HEX", help="digest that the weights, or the ONNX file, must have")
+    add("--margins", type=numbers(4), default=(10.0, 33.0, 10.0, 15.0), metavar="L,T,R,B",
+        help="pixels around the detected box, for Inception-ResNet (the paper's 10,33,10,15)")  # fmt: skip
+    add("--precision", choices=("auto", "fp32"), default="auto",
+        help="of Inception-ResNet: auto is bfloat16 where CPU or GPU multiply in it, over twice as fast; its vectors "
+        "have a cosine over 0.999 to those of fp32 (%(default)s)")  # fmt: skip
+    add("--onnx-size", type=at_least(1), metavar="PX", help="input side, if the model does not say")
+    add("--onnx-mean", type=numbers(3), default=IMAGENET_MEAN, metavar="R,G,B",
+        help="taken off an input in 0..1 (ImageNet's 0.485,0.456,0.406; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+    add("--onnx-std", type=numbers(3), default=IMAGENET_STD, metavar="R,G,B",
+        help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+
+
+def embedder_of(args: argparse.Namespace) -> EmbedderConfig:
+    """The embedder that the options name, its weights found and checked. Raises UsageError if they are not there."""
+    return embedder_config(
+        args.embedder,
+        weights=args.weights,
+        sha256=args.weights_sha256,
+        margins=Margins(**dict(zip(("left", "top", "right", "bottom"), args.margins, strict=True))),
+        precision=args.precision,
+        onnx_size=args.onnx_size,
+        onnx_mean=args.onnx_mean,
+        onnx_std=args.onnx_std,
+    ).resolve()

@@ -1,0 +1,77 @@
+"""The options of a job that renders: model, measures, files, running."""
+
+import argparse
+
+from face0.denial import refuse_other_embedder
+from face0.embedders import embedder_config
+from face0.errors import UsageError
+from face0.generate import GenerateConfig, Unsafe
+from face0.image_files import FORMATS
+from face0.model_folder import ModelFolder
+from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
+from jobs.options.embedder import add_embedder_details, embedder_of
+from pipelines.generation import LoadGenerator
+
+
+def add_rendering(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--model", required=True, metavar="DIR", help="output of face0 train")
+    measures = parser.add_argument_group("measures")
+    add = measures.add_argument
+    add("--embedder", metavar="SPEC", help="the one of the model's shards, to see whether an image has the face asked "
+        "for: vggface2, casia, onnx:URI, random:SEED (without it: not measured)")  # fmt: skip
+    add("--judge", metavar="SPEC", help="an independent one, onnx:URI: compares with the bank's portraits")
+    add("--clip", metavar="URI", help="folder of a CLIP model of transformers: alignment with text and face")
+    add_embedder_details(parser)
+    files = parser.add_argument_group("files")
+    add = files.add_argument
+    add("--image-format", choices=FORMATS, default="png", help="(%(default)s)")
+    add("--quality", type=between(1, 100), default=92, help="of WebP and JPEG (%(default)s)")
+    add("--unsafe", choices=[*Unsafe], default=Unsafe.BLUR, type=Unsafe,
+        help="what becomes of an image that the base's safety checker flags (%(default)s)")  # fmt: skip
+    running = parser.add_argument_group("running")
+    add = running.add_argument
+    add("--batch", type=at_least(1), default=8, metavar="N",
+        help="images at once, halved if they do not fit into memory (%(default)s)")  # fmt: skip
+    add("--model-precision", choices=("auto", "fp32"), default="auto",
+        help="auto: bfloat16 on a GPU that multiplies in it (%(default)s)")  # fmt: skip
+    add("--requests-per-task", type=at_least(1), default=64, metavar="N", help="(%(default)s)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (%(default)s)")
+    add("--threads", type=at_least(1), metavar="N", help="CPU threads of each worker process, beside the model")
+    add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
+
+
+def generate_config(args: argparse.Namespace, model: ModelFolder) -> GenerateConfig:
+    """What the options say of measures and files.
+
+    Raises:
+        UsageError: an embedder is not there, or not the model's.
+    """
+    embedder = embedder_of(args) if args.embedder else None
+    if embedder is not None:
+        refuse_other_embedder(
+            f"--embedder {args.embedder}", embedder.metadata(), f"--model {args.model}", model.embedder
+        )
+    if args.judge and not args.judge.startswith("onnx:"):
+        raise UsageError(f"--judge {args.judge}: give onnx:URI, the file of an independent face recogniser")
+    return GenerateConfig(
+        model=model.uri,
+        fingerprint=model.facts.fingerprint,
+        precision=args.model_precision,
+        image_format=args.image_format,
+        quality=args.quality,
+        unsafe=args.unsafe,
+        embedder=embedder,
+        judge=embedder_config(args.judge).resolve() if args.judge else None,
+        clip=args.clip,
+    )
+
+
+def load_generator(args: argparse.Namespace, config: GenerateConfig, processes: int) -> LoadGenerator:
+    """What loads the worker in each of so many processes of a machine."""
+    return LoadGenerator(
+        config=config,
+        device=pick_device(args.device),
+        batch=args.batch,
+        threads=threads_per_process(args.threads, processes),
+    )

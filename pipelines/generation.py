@@ -1,0 +1,88 @@
+"""Generation from a manifest to its success mark: what generate, characters and audit do alike."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from face0.devices import claim_device
+from face0.generate import GenerateConfig, Generator
+from face0.request_plan import RequestPlan, plan_requests
+from face0.requests import Request
+from face0.work import OutputFolder, TaskRun
+from pipelines.launch import Job
+from schemas.failures import Reason
+from schemas.job import Success, TaskStats
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadGenerator:
+    """Loads the worker in each process."""
+
+    config: GenerateConfig
+    device: str
+    batch: int
+    threads: int
+
+    def __call__(self) -> Generator:
+        """The worker of this process."""
+        return Generator(self.config, claim_device(self.device), self.batch, self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """A generation and where it stands. Made by ``plan``, which writes nothing.
+
+    Attributes:
+        job: the tasks as a job.
+        requests: what they come from.
+        runs: tasks that are left to do.
+        stale: commits to take back before.
+    """
+
+    job: Job
+    requests: RequestPlan
+    runs: Sequence[TaskRun]
+    stale: Sequence[TaskStats]
+
+    @classmethod
+    def plan(
+        cls,
+        output: str,
+        requests: Sequence[Request],
+        config: Mapping[str, Any],
+        size: int,
+        retry: Collection[Reason] = (),
+    ) -> "Generation":
+        """Plans what is left.
+
+        Args:
+            output: URI of the folder.
+            requests: each once.
+            config: what determines the output beside them, as JSON values.
+            size: requests of a task.
+            retry: reasons for which failed requests are tried again.
+
+        Raises:
+            UsageError: the folder holds the output of another configuration.
+        """
+        folder = OutputFolder(output)
+        planned = plan_requests(output, requests, folder.committed(), size)
+        job = Job(name="generate", config=config, planned=planned.tasks, folder=folder)
+        runs, stale = job.left(retry)
+        return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])
+
+    @property
+    def summary(self) -> str:
+        """What is there and what is left, for a person."""
+        new = sum(len(group) for groups in self.requests.files.values() for group in groups)
+        return (
+            f"{len(self.runs):,} of {len(self.job.planned):,} tasks are left, with {new:,} requests that were not "
+            f"asked for before, in {self.job.folder.uri}"
+        )
+
+    def run(self, load: LoadGenerator, options: PipelineOptions) -> Success | None:
+        """Runs what is left and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
+        self.requests.prepare(self.job.folder.uri)
+        return self.job.run(self.runs, self.stale, load, options)
