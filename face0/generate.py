@@ -18,7 +18,7 @@ from face0.checkpoints import Checkpoints
 from face0.clip import Clip
 from face0.embedders import EmbedderConfig
 from face0.image_files import encode_image, thumbnail
-from face0.looks import Look
+from face0.image_metrics import ImageMetrics
 from face0.pipeline import Face0Pipeline
 from face0.precision import fast_dtype
 from face0.rendering import Batch, Batches, Rendered, Renderer
@@ -81,10 +81,10 @@ class Generator:
             library.utils.logging.disable_progress_bar()  # of loading, in the midst of the job's own
         with storage.local_folder(config.model, without=("checkpoints", "logs")) as folder:
             lineage = Checkpoints.lineage(folder)
-            pipe = Face0Pipeline.from_pretrained(folder, torch_dtype=fast, local_files_only=True, use_safetensors=True)
+            pipe = Face0Pipeline.from_pretrained(folder, dtype=fast, local_files_only=True, use_safetensors=True)
         self._render = Renderer(pipe.to(device))
         self._batches = Batches(self._render, batch)
-        self._look = Look(
+        self._metrics = ImageMetrics(
             device,
             config.embedder.load(device) if config.embedder else None,
             config.judge.load(device) if config.judge else None,
@@ -132,7 +132,7 @@ class Generator:
             for image, request in zip(batch.images, batch.requests, strict=True)
             if isinstance(image, Rendered) and image.pixels is not None
         ]
-        measured = iter(self._look([pixels for pixels, _ in done], [request for _, request in done]))
+        measured = iter(self._metrics([pixels for pixels, _ in done], [request for _, request in done]))
         outcomes: list[Outcome] = []
         for request, image in zip(batch.requests, batch.images, strict=True):
             if isinstance(image, MemoryError):

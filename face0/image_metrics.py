@@ -19,7 +19,7 @@ SIDE = 256  # pixels to which smaller images are enlarged: a face of a small pic
 CLIP_SIDE = 224  # pixels of the face that CLIP sees
 
 
-class Look:
+class ImageMetrics:
     """Measures images. Threads may share it.
 
     Args:
