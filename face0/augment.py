@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from face0 import readers
+from face0.denial import DenyList
 from face0.detector import Detector
 from face0.embedders import EmbedderConfig
 from face0.face_rows import FaceRow, to_batch
@@ -19,6 +20,7 @@ from face0.fetch import Fetcher
 from face0.images import BadImage, TrainingImage, decode, training_image
 from face0.memory import FittingBatches
 from face0.readers.samples import Columns, Sample
+from face0.row_totals import shard_totals
 from face0.threads import ordered_map
 from face0.work import OutputFolder, TaskOutput, TaskRun, input_changed
 from schemas.face_shard import face_shard
@@ -43,6 +45,7 @@ class AugmentConfig:
     max_bytes: int = 2**26  # of an image's file
     keep_faceless: bool = False
     pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
+    deny: DenyList | None = None  # people whose pictures are not written
 
     def schema(self, dim: int) -> pa.Schema:
         """The schema of the shards."""
@@ -84,6 +87,7 @@ class Augmenter:
         torch.set_num_threads(1)
         self._detector = Detector(config.faces.min_face, device)
         self._embedder = config.embedder.load(device)
+        self._deny = config.deny.load(self._embedder.identity) if config.deny else None
         self._look = FittingBatches(self._find_and_embed, BATCH)
         self.schema = config.schema(self._embedder.dim)
 
@@ -120,7 +124,7 @@ class Augmenter:
             else:
                 batch = outcome.row if isinstance(outcome, Kept) else to_batch([outcome], self.schema)
                 output.ledger.written += 1
-                output.totals["faces"] += len(batch.column("faces")[0])
+                output.totals.update(shard_totals(batch))
                 shard.write(batch)
 
     def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
@@ -162,6 +166,8 @@ class Augmenter:
         faces, embeddings = seen
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()
+        if self._deny and len(faces) and self._deny.matches(self._embedder.identity(embeddings)).any():
+            return _failure(item.sample, Stage.FACES, Reason.DENIED, "a face is like one of the bank --deny")
         height, width = item.image.pixels.shape[:2]
         return FaceRow(
             key=item.sample.key,

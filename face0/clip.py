@@ -11,6 +11,19 @@ from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 from face0 import storage
 from face0.errors import UsageError
 
+FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json")
+
+
+def check_clip(uri: str) -> str:
+    """The absolute URI of a CLIP folder. Raises UsageError if it lacks a part, before a worker would."""
+    fs, path = storage.filesystem(uri)
+    if missing := [name for name in FILES if not fs.exists(f"{path}/{name}")]:
+        raise UsageError(
+            f"{uri} has no {', '.join(missing)}: give the folder of a CLIP model of transformers, with its tokenizer "
+            "and image processor"
+        )
+    return storage.absolute(uri)
+
 
 class Clip:
     """A CLIP model; its vectors have unit length, so that a product of two is their cosine."""

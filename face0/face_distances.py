@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face0.paired_design import BLOCK, FACE, SEED, Design
-from face0.resampling import multiplicities, permutations_within
+from face0.resampling import permutations_within, weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,8 @@ def prompt_distances(
     one_hot = np.eye(design.prompts, dtype=np.float32)
     member = one_hot[design.prompt]
     apart = design.apart.astype(np.float32)
-    cosine = np.clip(vectors @ vectors.T, -1, 1)
-    distance = apart * np.sqrt(2 - 2 * cosine)
-    cosine *= apart
+    cosine = apart * np.clip(vectors @ vectors.T, -1, 1)
+    distance = apart * _distances(vectors, vectors)
 
     def measured(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pairs = member.T @ (apart @ member)
@@ -62,24 +61,36 @@ def prompt_distances(
     )
 
 
-def energy_distance(first: np.ndarray, second: np.ndarray, permutations: int, seed: int = 0) -> tuple[float, float]:
-    """The energy distance of two independent samples [n, d] and [m, d], and its permutation p-value."""
-    together = np.concatenate([first, second])
-    squares = (together**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * together @ together.T, 0))
-    n, m = len(first), len(second)
-    if n < 2 or m < 2:
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    side = np.zeros((permutations + 1, n + m), np.float32)
-    side[0, :n] = 1
-    for row in side[1:]:
-        row[rng.permutation(n + m)[:n]] = 1
-    total, rows = distance.sum(), distance.sum(axis=1)
-    inside = np.einsum("bi,bi->b", side @ distance, side)
-    cross = side @ rows - inside
-    energy = 2 * cross / (n * m) - inside / (n * (n - 1)) - (total - inside - 2 * cross) / (m * (m - 1))
-    return float(energy[0]), float(np.mean(energy >= energy[0] - 1e-6))
+def distance_to_reference(
+    vectors: np.ndarray, design: Design, reference: np.ndarray, names: np.ndarray, resamples: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The energy distance of each prompt's faces to a reference: values [prompts] and draws [resamples, prompts].
+
+    A face made from a vector of the reference is not compared with that vector. The reference is resampled too; where
+    its vectors are those of the faces, together with them. NaN where a prompt has no two faces to compare.
+
+    Args:
+        vectors: unit vectors of the faces [n, d].
+        design: of the same rows.
+        reference: unit vectors [m, d], each a cluster of its own.
+        names: of the reference's vectors [m], the ``face`` of the design where they are the same.
+        resamples: of the cluster bootstrap.
+        seed: of the bootstrap.
+    """
+    member = np.eye(design.prompts, dtype=np.float32)[design.prompt]
+    inside, across = design.apart.astype(np.float32), (design.face[:, None] != names).astype(np.float32)
+    others = 1 - np.eye(len(names), dtype=np.float32)
+    far = [mask * _distances(*pair) for mask, pair in ((inside, (vectors, vectors)), (across, (vectors, reference)))]
+    far_others = others * _distances(reference, reference)
+
+    def measured(member: np.ndarray, times: np.ndarray) -> np.ndarray:
+        own = _ratio(*(np.einsum("np,np->p", member, table @ member) for table in (far[0], inside)))
+        to = _ratio(*(member.T @ (table @ times) for table in (far[1], across)))
+        return 2 * to - own - (times @ far_others @ times) / max(times @ others @ times, 1e-9)
+
+    drawn = zip(design.weights(resamples, seed), weights(names, resamples, seed), strict=True)
+    draws = [measured(member * mine[:, None], theirs) for mine, theirs in drawn]
+    return measured(member, np.ones(len(names), np.float32)), np.array(draws)
 
 
 def variance_shares(
@@ -115,27 +126,32 @@ def variance_shares(
         "seed": (~same_prompt & same_seed & ~same_face, (SEED, BLOCK)),
         "face_and_seed": (~same_prompt & same_seed & same_face, (FACE, SEED, BLOCK)),
     }
-    counts = {name: multiplicities(levels, resamples, seed) for name, levels in design.factors.items()}
+    counts = {name: weights(levels, resamples, seed) for name, levels in design.factors.items()}
     whole: tuple[float, np.ndarray] | None = None
     shares = {}
     for name, (pairs, shared) in kinds.items():
         if not pairs.any():
             continue
-        # Two faces of one cluster are there as often as the cluster, not as often as its square.
-        weights = np.ones((resamples, len(vectors)), np.float32)
+        # A pair of faces of one cluster weighs as much as the cluster, not as its square.
+        drawn = np.ones((resamples, len(vectors)), np.float32)
         for factor, times in counts.items():
-            weights *= np.sqrt(times) if factor in shared else times
+            drawn *= np.sqrt(times) if factor in shared else times
         mask = pairs.astype(np.float32)
         masked = half * mask
         value = float(masked.sum() / mask.sum())
-        above = np.einsum("bi,bi->b", weights @ masked, weights)
-        below = np.einsum("bi,bi->b", weights @ mask, weights)
+        above = np.einsum("bi,bi->b", drawn @ masked, drawn)
+        below = np.einsum("bi,bi->b", drawn @ mask, drawn)
         draws = np.divide(above, below, out=np.full(resamples, np.nan), where=below > 0)
         if name == "nothing":
             whole = value, draws
         elif whole is not None:
             shares[name] = (1 - value / whole[0], 1 - draws / whole[1])
     return shares
+
+
+def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Euclidean distances of unit vectors [n, d] and [m, d]: [n, m]."""
+    return np.sqrt(np.clip(2 - 2 * first @ second.T, 0, 4))
 
 
 def _within(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -154,4 +170,4 @@ def _energy(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full(len(above), np.nan, np.float64), where=below > 0.5)
+    return np.divide(above, below, out=np.full(len(above), np.nan, np.float64), where=below > 0)

@@ -23,6 +23,7 @@ from face0.pipeline import Face0Pipeline
 from face0.precision import fast_dtype
 from face0.rendering import Batch, Batches, Rendered, Renderer
 from face0.requests import Request, read_requests
+from face0.row_totals import result_totals
 from face0.threads import ordered_map
 from face0.work import OutputFolder, TaskOutput, TaskRun, versions
 from schemas.failures import Failure, Reason, Stage
@@ -99,7 +100,7 @@ class Generator:
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
         """Does one task and commits it. See ``face0.work.Worker``."""
-        requests: Sequence[Request] = read_requests(run.task.uri, run.task.row_group)
+        requests: Sequence[Request] = read_requests(storage.join(folder.uri, run.task.uri), run.task.row_group)
         earlier: Mapping[str, Outcome] = {}
         if run.retry and run.task.task_id in folder.stats_names():
             earlier = _earlier(folder, folder.stats(run.task.task_id), set(run.retry))
@@ -182,9 +183,7 @@ class Generator:
                 continue
             row = outcome.row if isinstance(outcome, Kept) else pa.RecordBatch.from_pylist([outcome], schema=RESULTS)
             output.ledger.written += 1
-            output.totals["images"] += row["image"][0].is_valid
-            output.totals["without a face"] += row["faces_found"][0].as_py() == 0
-            output.totals["prompts cut"] += row["tokens_lost"][0].as_py() > 0
+            output.totals.update(result_totals(row))
             results.write(row)
 
 

@@ -42,28 +42,25 @@ def leakage(vectors: np.ndarray, design: Design, permutations: int = 999, folds:
         white_train, white_test = whiten(vectors[train], vectors[test])
         for start in range(0, len(labels), PERMUTED_TOGETHER):
             some = slice(start, start + PERMUTED_TOGETHER)
-            told[some, test] = _nearest_mean(white_train, white_test, labels[some][:, train], design.prompts)
+            told[some, test] = nearest_mean(white_train, white_test, labels[some][:, train], design.prompts)
     correct = told == labels
     accuracy = balanced(correct, labels, design.prompts)
     return Leakage(correct=correct[0], tested=told[0] >= 0, accuracy=float(accuracy[0]), null=accuracy[1:])
 
 
-def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean over the prompts that occur of the share that is correct: float64 [b].
+def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
+    """Mean over the prompts that occur of the share of their rows that is correct: float64 [b].
 
     Args:
-        correct: of each row [b, n] or [n].
-        labels: int [b, n] or [n].
+        correct: of each row of b labellings, bool [b, n].
+        labels: int [b, n].
         prompts: their number.
-        weights: of the rows [b, n]; None: 1.
     """
-    shape = np.broadcast_shapes(correct.shape, labels.shape, () if weights is None else weights.shape)
-    weights = np.ones(shape, np.float32) if weights is None else weights
-    shares = np.full((shape[0], prompts), np.nan)
+    shares = np.full((len(labels), prompts), np.nan)
     for prompt in range(prompts):
-        mine = weights * (labels == prompt)
+        mine = labels == prompt
         total = mine.sum(axis=1)
-        np.divide((mine * correct).sum(axis=1), total, out=shares[:, prompt], where=total > 0)
+        np.divide((mine & correct).sum(axis=1), total, out=shares[:, prompt], where=total > 0)
     known = np.isfinite(shares)
     return np.where(known, shares, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
@@ -105,7 +102,7 @@ def shrinkage(centred: np.ndarray, values: np.ndarray) -> float:
     return float(min(max(noise, 0) / away, 1)) if away > 0 else 1.0
 
 
-def _nearest_mean(train: np.ndarray, test: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
+def nearest_mean(train: np.ndarray, test: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
     """The prompt with the nearest mean for each of b labellings [b, n] of the training rows: int [b, m]."""
     member = (labels[:, None] == np.arange(prompts)[:, None]).astype(np.float32)  # [b, prompts, n]
     counts = member.sum(axis=2, keepdims=True)

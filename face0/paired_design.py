@@ -1,11 +1,13 @@
 """Which images of a sweep share what: blocks to permute within, clusters to resample, folds to keep apart."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from face0.resampling import connected, multiplicities
+from face0 import resampling
+from face0.resampling import connected
 
 ENOUGH = 5  # groups that share neither seed nor vector, so that seeds and vectors need not be treated as two factors
 SEED, FACE, BLOCK = "seed", "face", "block"
@@ -18,16 +20,21 @@ class Design:
     Where seeds and vectors come in groups that share nothing (a seed of its own for each vector, say), the groups are
     the one factor that is resampled; else seeds and vectors are two crossed factors. A factor with a single level (the
     fixed face, no face) can neither be resampled nor tell one prompt from another, so it is none.
+
+    Attributes:
+        group: of another arm with the same seeds, see ``share_groups``; None: the arm's own.
     """
 
     prompt: np.ndarray  # int [n], 0 .. prompts - 1
     seed: np.ndarray  # int [n]
     face: np.ndarray  # str [n]; "" without a face
     prompts: int
+    group: np.ndarray | None = None  # int [n]
 
     def take(self, index: np.ndarray) -> "Design":
         """The design of the rows at the positions or under the mask; prompts keep their numbers."""
-        return Design(self.prompt[index], self.seed[index], self.face[index], self.prompts)
+        group = None if self.group is None else self.group[index]
+        return Design(self.prompt[index], self.seed[index], self.face[index], self.prompts, group)
 
     @cached_property
     def faces_vary(self) -> bool:
@@ -36,16 +43,13 @@ class Design:
 
     @cached_property
     def factors(self) -> dict[str, np.ndarray]:
-        """What is resampled: the level of each row [n], by the factor's name; the block factor goes by its seeds."""
-        seeds, faces = len(np.unique(self.seed)) > 1, self.faces_vary
-        if seeds and faces:
+        """What is resampled: the level of each row [n], by the factor's name."""
+        if self.group is not None:
+            return {BLOCK: self.group}
+        if self.faces_vary and len(np.unique(self.seed)) > 1:
             group = connected(self.seed, self.face)
-            if group.max() + 1 >= ENOUGH:
-                least = np.full(group.max() + 1, np.iinfo(np.int64).max)
-                np.minimum.at(least, group, self.seed)
-                return {BLOCK: least[group]}
-            return {SEED: self.seed, FACE: self.face}
-        return {FACE: self.face} if faces else {SEED: self.seed}
+            return {BLOCK: group} if group.max() + 1 >= ENOUGH else {SEED: self.seed, FACE: self.face}
+        return {FACE: self.face} if self.faces_vary else {SEED: self.seed}
 
     @cached_property
     def clusters(self) -> int:
@@ -62,12 +66,13 @@ class Design:
         """Rows that differ in their prompt only: int [n].
 
         Where every image has a vector of its own, the images of a seed: the vectors were drawn without regard to the
-        prompt, so prompts may be exchanged among them too.
+        prompt, so prompts may be exchanged among them too. Where every image has a seed of its own, all.
         """
         pairs = np.unique(np.stack([self.seed.astype(str), self.face.astype(str)]), axis=1, return_inverse=True)[1]
         if len(np.unique(pairs)) < len(pairs):
             return pairs
-        return np.unique(self.seed, return_inverse=True)[1]
+        seeds = np.unique(self.seed, return_inverse=True)[1]
+        return seeds if len(np.unique(seeds)) < len(seeds) else np.zeros_like(seeds)
 
     @cached_property
     def apart(self) -> np.ndarray:
@@ -78,11 +83,11 @@ class Design:
         return different
 
     def weights(self, resamples: int, seed: int) -> np.ndarray:
-        """How often each bootstrap resample has each row: float32 [resamples, n]."""
-        weights = np.ones((resamples, len(self.seed)), np.float32)
+        """The weight of each row in each bootstrap resample: float32 [resamples, n]."""
+        found = np.ones((resamples, len(self.seed)), np.float32)
         for levels in self.factors.values():
-            weights *= multiplicities(levels, resamples, seed)
-        return weights
+            found *= resampling.weights(levels, resamples, seed)
+        return found
 
     def folds(self, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Train and test positions such that no level of a factor is on both sides; each row is tested once.
@@ -104,3 +109,21 @@ class Design:
             if len(train):
                 found.append((train, tested))
         return found
+
+
+def share_groups(designs: Sequence[Design]) -> list[Design]:
+    """The designs of arms that are paired by their seeds, with one grouping of the seeds for all.
+
+    It is the grouping of the arms whose vectors vary; where that is coarser than single seeds, the other arms must be
+    resampled in the same groups, or differences between arms would not be paired. As they are where there are not
+    ``ENOUGH`` groups, or an arm has other seeds.
+    """
+    varying = [design for design in designs if design.faces_vary]
+    if not varying:
+        return list(designs)
+    seeds = np.concatenate([design.seed for design in varying])
+    groups = connected(seeds, np.concatenate([design.face for design in varying]))
+    known, first = np.unique(seeds, return_index=True)
+    if groups.max() + 1 < ENOUGH or not all(np.isin(design.seed, known).all() for design in designs):
+        return list(designs)
+    return [replace(design, group=groups[first][np.searchsorted(known, design.seed)]) for design in designs]

@@ -83,7 +83,7 @@ def report(results: Results, images: pa.Table, thumbnails: Sequence[Html]) -> st
     if images.num_rows:
         sections += [contact_sheet(images), _measures(images), _paper(images)]
         scripts = [*contact_sheet_data(images, bool(thumbnails)), *thumbnails, html.script("contact_sheet.js")]
-    sections += [_failures(results), _configuration(results, images)]
+    sections += [failures(results), configuration(results, images)]
     return html.page(f"Generated images: {name}", sections, scripts)
 
 
@@ -261,7 +261,8 @@ def _paper(images: pa.Table) -> Html:
     return html.section("The paper's tables", *parts, name="paper")
 
 
-def _failures(results: Results) -> Html:
+def failures(results: Results) -> Html:
+    """The section of failed requests."""
     if not results.ledger.failed:
         return html.section("Failures", html.paragraph("None."), name="failures")
     rows = results.failures(FAILURES_SHOWN).to_pylist()
@@ -275,7 +276,8 @@ def _failures(results: Results) -> Html:
     return html.section("Failures", *parts, name="failures")
 
 
-def _configuration(results: Results, images: pa.Table) -> Html:
+def configuration(results: Results, images: pa.Table) -> Html:
+    """The section of the settings of the images (SETTINGS), of the job, and of versions."""
     settings = []
     for name in (field.name for field in SETTINGS if field.name not in ("prompt", "face_id")):
         values = sorted((setting(value.as_py()) or "(empty)" for value in pc.unique(images[name])), key=_natural)

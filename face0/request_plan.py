@@ -8,6 +8,7 @@ have what they lack.
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ PROBLEMS = "problems-"
 class RequestTask:
     """A row group of a file of requests."""
 
-    uri: str
+    uri: str  # relative to the output folder, which may move
     row_group: int
     task_id: str
 
@@ -40,7 +41,7 @@ class RequestPlan:
     Attributes:
         tasks: all that are committed or to be.
         stale: commits to take back: problems of an earlier manifest or bank.
-        files: to write: by URI the requests of each row group.
+        files: to write: by name the requests of each row group.
         abandoned: files to remove, which no task needs.
         strays: ids of images that an earlier run may have left without a commit, and that nobody asks for now.
     """
@@ -53,24 +54,22 @@ class RequestPlan:
 
     def prepare(self, output: str) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
-        for uri, groups in self.files.items():
-            folder, _, name = uri.rpartition("/")
+        for name, groups in self.files.items():
             with (
-                storage.write_whole(folder, name) as file,
+                storage.write_whole(output, name) as file,
                 pq.ParquetWriter(file, REQUESTS, compression="zstd") as writer,
             ):
                 for group in groups:
                     writer.write_table(as_table(group), row_group_size=len(group))
-            storage.drop_partial(folder)
-        for request in sorted(self.strays):
-            for uri in _existing(output, f"images/{request}.*"):
-                _remove(uri)
-        for uri in self.abandoned:
-            _remove(uri)
+        storage.drop_partial(output)
+        strays = [name for request in sorted(self.strays) for name in _existing(output, f"images/{request}.*")]
+        for name in (*strays, *self.abandoned):
+            fs, path = storage.filesystem(storage.join(output, name))
+            fs.rm_file(path)
 
 
 def join_requests(
-    manifest: pa.Table, bank: FaceBank, model: ModelFacts, portraits: bool
+    manifest: pa.Table, bank: FaceBank, model: ModelFacts, portraits: bool, denied: Collection[str] = ()
 ) -> tuple[list[Request], list[str]]:
     """The requests of a manifest, each once, with their vectors.
 
@@ -79,6 +78,7 @@ def join_requests(
         bank: where its faces are.
         model: for which they are.
         portraits: whether measures need the bank's pictures.
+        denied: faces of the bank that are not to be rendered.
 
     Returns:
         Requests, some of them with a reason why they cannot be rendered; and the ids that came more than once.
@@ -96,6 +96,8 @@ def join_requests(
     for batch in manifest.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
             request = _joined(row, bank, model, portraits)
+            if request.face_id in denied:
+                request = _failed(request, Reason.DENIED, f"face {request.face_id!r} is like one of the bank --deny")
             if request.request_id in requests:
                 repeated[request.request_id] = None
             else:
@@ -116,13 +118,14 @@ def plan_requests(
     """
     wanted = {request.request_id: request for request in requests if request.reason is None}
     problems = [request for request in requests if request.reason is not None]
-    earlier = {uri: list(_groups(uri)) for uri in _existing(output, "requests/*.parquet") if PROBLEMS not in uri}
-    kept = [each for there in earlier.values() for each in there if each[0].task_id in committed]
+    there = _existing(output, "requests/*.parquet")
+    earlier = {name: list(_groups(output, name)) for name in there if PROBLEMS not in name}
+    kept = [each for groups in earlier.values() for each in groups if each[0].task_id in committed]
     done = {name for _, names in kept for name in names}
     left = wanted.keys() - done
     strays: set[str] = set()
-    for there in earlier.values():
-        for task, names in there:
+    for pairs in earlier.values():
+        for task, names in pairs:
             if task.task_id in committed:
                 continue
             if names <= left:
@@ -136,13 +139,12 @@ def plan_requests(
     new = sorted((wanted[name] for name in left), key=_order)
     for prefix, some in (("", new), (PROBLEMS, problems)):
         if some:
-            uri, groups = _file(output, prefix, some, size)
-            files[uri] = groups
-            tasks += [_task(uri, i) for i in range(len(groups))]
+            name, chunks = _file(prefix, some, size)
+            files[name] = chunks
+            tasks += [_task(name, i) for i in range(len(chunks))]
     planned = {task.task_id for task in tasks}
     stale = [stats for stats in committed.values() if PROBLEMS in stats.task["uri"] and stats.task_id not in planned]
-    abandoned = [uri for uri in earlier if uri not in needed and uri not in files]
-    abandoned += [uri for uri in _existing(output, f"requests/{PROBLEMS}*.parquet") if uri not in files]
+    abandoned = [name for name in there if name not in needed and name not in files]
     return RequestPlan(tasks=tasks, stale=stale, files=files, abandoned=abandoned, strays=strays)
 
 
@@ -174,35 +176,30 @@ def _order(request: Request) -> tuple[Any, ...]:
     return *request.kind, request.prompt, request.negative_prompt, request.face_id, request.seed, request.request_id
 
 
-def _file(output: str, prefix: str, requests: Sequence[Request], size: int) -> tuple[str, list[Sequence[Request]]]:
+def _file(prefix: str, requests: Sequence[Request], size: int) -> tuple[str, list[Sequence[Request]]]:
     groups = [requests[start : start + size] for start in range(0, len(requests), size)]
     content = repr([size, *((request.request_id, request.message) for request in requests)])
-    uri = storage.join(output, "requests", f"{prefix}{_digest(content)[:16]}.parquet")
-    return uri, groups
+    return f"requests/{prefix}{_digest(content)[:16]}.parquet", groups
 
 
-def _task(uri: str, row_group: int) -> RequestTask:
-    name = uri.rsplit("/", 1)[-1].removesuffix(".parquet")
-    return RequestTask(uri=uri, row_group=row_group, task_id=f"{name}-{row_group:05d}")
+def _task(name: str, row_group: int) -> RequestTask:
+    stem = name.removeprefix("requests/").removesuffix(".parquet")
+    return RequestTask(uri=name, row_group=row_group, task_id=f"{stem}-{row_group:05d}")
 
 
-def _groups(uri: str) -> Iterator[tuple[RequestTask, set[str]]]:
+def _groups(output: str, name: str) -> Iterator[tuple[RequestTask, set[str]]]:
     """The tasks of a file that is there, and the ids of each."""
-    with storage.open_uri(uri) as file:
+    with storage.open_uri(storage.join(output, name)) as file:
         parquet = pq.ParquetFile(file)
         for i in range(parquet.num_row_groups):
-            yield _task(uri, i), set(parquet.read_row_group(i, columns=["request_id"])["request_id"].to_pylist())
+            yield _task(name, i), set(parquet.read_row_group(i, columns=["request_id"])["request_id"].to_pylist())
 
 
 def _existing(output: str, pattern: str) -> list[str]:
+    """Names relative to the output folder."""
     fs, path = storage.filesystem(output)
     fs.invalidate_cache()
-    return sorted(storage.full_uri(fs, found) for found in fs.glob(f"{path}/{pattern}"))
-
-
-def _remove(uri: str) -> None:
-    fs, path = storage.filesystem(uri)
-    fs.rm_file(path)
+    return sorted(str(PurePosixPath(found).relative_to(path)) for found in fs.glob(f"{path}/{pattern}"))
 
 
 def _digest(text: str) -> str:

@@ -4,12 +4,66 @@ Images of one face, one seed or one prompt resemble one another, so rows are nev
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse, stats
 
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its standard error and 95 % interval; NaN where there is not enough to tell."""
+
+    value: float
+    error: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+def from_draws(value: float, draws: np.ndarray, clusters: int) -> Estimate:
+    """A value with the error and interval of its bootstrap draws [resamples]; see ``interval``."""
+    known = draws[np.isfinite(draws)]
+    error = known.std() * np.sqrt(_correction(clusters)) if len(known) > 1 and clusters > 1 else np.nan
+    return Estimate(float(value), float(error), *interval(draws, clusters))
+
+
+def from_error(value: float, error: float, freedom: int) -> Estimate:
+    """A value with Student's interval of its standard error."""
+    if freedom < 1 or not np.isfinite(error):
+        return Estimate(float(value))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom) * error)
+    return Estimate(float(value), float(error), float(value) - half, float(value) + half)
+
+
+def over_prompts(values: np.ndarray, draws: np.ndarray, clusters: int) -> Estimate:
+    """The mean over prompts, for prompts like these and vectors like these.
+
+    Two-way clustering (Cameron, Gelbach and Miller 2011): the variance over prompts, plus that over clusters, less what
+    is in both, the noise of single prompts. Not below the larger of the two.
+
+    Args:
+        values: of each prompt [prompts]; NaN where it has none.
+        draws: the same in bootstrap resamples of the clusters [resamples, prompts].
+        clusters: that were resampled.
+    """
+    known = np.isfinite(values)
+    values, draws = values[known], draws[:, known]
+    count = len(values)
+    if not count:
+        return Estimate(float("nan"))
+    if count < 2 or clusters < 2:
+        return Estimate(float(values.mean()))
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if len(draws) < 2:
+        return Estimate(float(values.mean()))
+    of_prompts = values.var(ddof=1) / count
+    of_clusters = draws.mean(axis=1).var() * _correction(clusters)
+    of_both = draws.var(axis=0).mean() * _correction(clusters) / count
+    variance = max(of_prompts + of_clusters - of_both, of_prompts, of_clusters)
+    return from_error(values.mean(), np.sqrt(variance), min(count, clusters) - 1)
 
 
 def connected(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -21,12 +75,12 @@ def connected(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return sparse.csgraph.connected_components(graph, directed=False)[1][a]
 
 
-def multiplicities(factor: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """How often each resample has the cluster of each row: float32 [resamples, n].
+def weights(factor: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """The weight of each row's cluster in each resample of the Bayesian bootstrap (Rubin 1981): float32 [resamples, n].
 
-    As many clusters as there are, drawn with replacement. Two factors with the same levels get the same draws, so that
-    arms which share their seeds are resampled together and their differences stay paired. The product of the
-    multiplicities of several factors is the pigeonhole bootstrap (Owen 2007), which errs on the wide side.
+    A cluster's weights are exponential with mean 1 and are drawn by its name, so that arms which share their seeds are
+    resampled together, also where a face is missing in one of them, and their differences stay paired. The product of
+    the weights of several factors is the pigeonhole bootstrap (Owen 2007), which errs on the wide side.
 
     Args:
         factor: the cluster of each row, by name or number [n].
@@ -34,49 +88,53 @@ def multiplicities(factor: np.ndarray, resamples: int, seed: int) -> np.ndarray:
         seed: of the draws.
     """
     levels, codes = np.unique(factor, return_inverse=True)
-    rng = np.random.default_rng([seed, zlib.crc32("\0".join(map(str, levels)).encode())])
-    counts = rng.multinomial(len(levels), np.full(len(levels), 1 / len(levels)), size=resamples)
-    return counts.astype(np.float32)[:, codes]
+    drawn = np.empty((len(levels), resamples), np.float32)
+    for level, row in zip(levels, drawn, strict=True):
+        row[:] = np.random.default_rng([seed, zlib.crc32(str(level).encode())]).exponential(size=resamples)
+    return drawn.T[:, codes]
 
 
 def interval(draws: np.ndarray, clusters: int, level: float = LEVEL) -> tuple[float, float]:
     """The expanded percentile interval (Hesterberg 2015) of bootstrap draws [resamples]: low, high.
 
     A plain percentile interval is too narrow for few clusters; its levels are moved out until it is as wide, for a
-    mean, as Student's. NaN draws (a resample that lacks what is measured) are left out. NaN twice where there are
-    fewer than two clusters or draws.
+    mean, as Student's. NaN twice where there are fewer than two clusters or draws.
     """
     draws = draws[np.isfinite(draws)]
     if clusters < 2 or len(draws) < 2:
         return float("nan"), float("nan")
-    wide = np.sqrt(clusters / (clusters - 1)) * stats.t.ppf((1 - level) / 2, clusters - 1)
+    wide = np.sqrt(_correction(clusters)) * stats.t.ppf((1 - level) / 2, clusters - 1)
     tail = stats.norm.cdf(wide)
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def jackknife_interval(
-    statistic: Callable[[np.ndarray], float], clusters: np.ndarray, groups: int = 20, level: float = LEVEL
-) -> tuple[float, float]:
-    """Student's interval from leaving out a group of clusters at a time (Efron and Stein 1981): low, high about 0.
+def jackknife(
+    statistic: Callable[[np.ndarray], np.ndarray], factors: Iterable[np.ndarray], groups: int = 20
+) -> tuple[np.ndarray, int]:
+    """Standard errors from leaving out a group of clusters at a time (Efron and Stein 1981), and degrees of freedom.
 
-    For statistics that repeated rows would spoil, as they do those of diversity.
+    For statistics that repeated rows would spoil, as they do those of diversity. The variances of several factors are
+    added, which errs on the wide side. NaN where a factor has fewer than three clusters.
 
     Args:
-        statistic: of the rows under a bool mask [n].
-        clusters: of each row [n].
+        statistic: of the rows under a bool mask [n]: float [k].
+        factors: the cluster of each row [n], for each factor.
         groups: at most; clusters are dealt to them in turn.
-        level: of the interval.
+
+    Returns:
+        float64 [k] and an int.
     """
-    _, codes = np.unique(clusters, return_inverse=True)
-    group = codes % groups
-    count = int(group.max()) + 1
-    if count < 3:
-        return float("nan"), float("nan")
-    left = np.array([statistic(group != each) for each in range(count)])
-    error = np.sqrt((count - 1) * np.mean((left - left.mean()) ** 2))
-    half = float(stats.t.ppf((1 + level) / 2, count - 1) * error)
-    return -half, half
+    variances, sizes = [], []
+    for levels in factors:
+        _, codes = np.unique(levels, return_inverse=True)
+        group = codes % groups
+        count = int(group.max()) + 1
+        left = np.array([statistic(group != each) for each in range(count)])
+        few = np.full(left.shape[1], np.nan)
+        variances.append((count - 1) * ((left - left.mean(axis=0)) ** 2).mean(axis=0) if count > 2 else few)
+        sizes.append(count)
+    return np.sqrt(np.sum(variances, axis=0)), min(sizes) - 1
 
 
 def permutations_within(blocks: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -105,10 +163,9 @@ def false_discovery(p: Sequence[float] | np.ndarray) -> np.ndarray:
     """
     p = np.asarray(p, float)
     q = np.full(len(p), np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(-p[known], kind="stable")]
-    ranks = np.arange(len(order), 0, -1)
-    q[order] = np.minimum.accumulate(np.minimum(p[order] * len(order) / ranks, 1)) if len(order) else p[order]
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known], method="bh")
     return q
 
 
@@ -161,3 +218,8 @@ def proportion_interval(hits: np.ndarray, clusters: np.ndarray, level: float = L
     centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
     return float(centre - half), float(centre + half)
+
+
+def _correction(clusters: int) -> float:
+    """What a variance of Bayesian bootstrap draws is too small by: it divides by n + 1 where n - 1 would be right."""
+    return (clusters + 1) / (clusters - 1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.resampling import interval, multiplicities
+from face0.resampling import interval, weights
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -75,7 +75,7 @@ def verify(
     drawn = np.full((0, 3), np.nan)
     if len(names) > 1 and len(within) and len(between):
         a, b, c = (np.searchsorted(names, each) for each in (within_of, between_of[:, 0], between_of[:, 1]))
-        counts = multiplicities(names, resamples, seed)
+        counts = weights(names, resamples, seed)
         drawn = np.array([curve.rates(times[a], times[b] * times[c]) for times in counts])
     auc = interval(drawn[:, 0], len(names))
     error = interval(drawn[:, 1], len(names))

@@ -185,6 +185,8 @@ class OutputFolder:
             yield output
             assert output.ledger.balanced, f"task {task.task_id} lost rows: {output.ledger}"
             data_files = output.close()
+            # Rows that were forgotten since moved the others into files of other names: see face0.removal.
+            earlier = self.stats(task.task_id).files if self._exists(f"stats/{task.task_id}.json") else []
             self._remove(f"stats/{task.task_id}.json")
         stats = TaskStats(
             task_id=task.task_id,
@@ -196,6 +198,8 @@ class OutputFolder:
             seconds=round(time.monotonic() - started, 3),
         )
         self._write_text(f"stats/{task.task_id}.json", stats.to_json())
+        for name in {file.name for file in earlier} - {file.name for file in data_files}:
+            self._remove(name)
 
     def read_table(self, stats: TaskStats, folder: str) -> Iterator[pa.RecordBatch]:
         """Streams the rows of a committed task's table."""

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from face0 import readers
 from face0.area_sums import MAX_SIDE
 from face0.augment import AugmentConfig, Augmenter
-from face0.crops import Margins
+from face0.denial import read_deny
 from face0.detector import CELL
 from face0.dry_run import survey
-from face0.embedders import embedder_config
-from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
+from face0.errors import UsageError
 from face0.faces import FaceFilter
 from face0.fetch import Fetcher
 from face0.readers.samples import Columns
 from face0.storage import absolute
 from face0.work import OutputFolder, as_json
-from jobs.options import at_least, between, failure_budget, numbers, pick_device, reason, report, threads_per_process
+from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process
+from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.launch import Job
 from pipelines.options import pipeline_options, processes_per_machine, split_options
 
@@ -66,22 +66,12 @@ def arguments() -> argparse.ArgumentParser:
         help="search images in which no face was found again, in a grey frame of this share of their side: finds "
         "faces that fill the picture; costs a second search of each image without a face (%(default)s)")  # fmt: skip
     faces.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
+    faces.add_argument("--deny", metavar="BANK",
+        help="people to leave out: an image with a face like one of this bank fails as `denied`")  # fmt: skip
+    faces.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",
+        help="cosine of identity vectors from which two faces count as one person's, see docs/privacy.md")  # fmt: skip
 
-    embedder = parser.add_argument_group("embedder")
-    embedder.add_argument("--weights", metavar="URI", help="of vggface2 or casia, if not in torch's cache")
-    embedder.add_argument(
-        "--weights-sha256", metavar="HEX", help="digest that the weights, or the ONNX file, must have"
-    )
-    embedder.add_argument("--margins", type=numbers(4), default=(10.0, 33.0, 10.0, 15.0), metavar="L,T,R,B",
-        help="pixels around the detected box, for Inception-ResNet (the paper's 10,33,10,15)")  # fmt: skip
-    embedder.add_argument("--precision", choices=("auto", "fp32"), default="auto",
-        help="of Inception-ResNet: auto is bfloat16 where CPU or GPU multiply in it, over twice as fast; its vectors "
-        "have a cosine over 0.999 to those of fp32 (%(default)s)")  # fmt: skip
-    embedder.add_argument("--onnx-size", type=at_least(1), metavar="PX", help="input side, if the model does not say")
-    embedder.add_argument("--onnx-mean", type=numbers(3), default=IMAGENET_MEAN, metavar="R,G,B",
-        help="taken off an input in 0..1 (ImageNet's 0.485,0.456,0.406; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
-    embedder.add_argument("--onnx-std", type=numbers(3), default=IMAGENET_STD, metavar="R,G,B",
-        help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+    add_embedder_details(parser)
 
     columns = parser.add_argument_group("columns, where their names do not tell")
     for name in ("image", "caption", "url", "key"):
@@ -120,17 +110,11 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(rest)
     options = pipeline_options(beam)
     columns = Columns(image=args.image_column, caption=args.caption_column, url=args.url_column, key=args.key_column)
+    if (args.deny is None) != (args.deny_threshold is None):
+        raise UsageError("--deny and --deny-threshold go together: give both, or neither")
+    embedder = embedder_of(args)
     config = AugmentConfig(
-        embedder=embedder_config(
-            args.embedder,
-            weights=args.weights,
-            sha256=args.weights_sha256,
-            margins=Margins(**dict(zip(("left", "top", "right", "bottom"), args.margins, strict=True))),
-            precision=args.precision,
-            onnx_size=args.onnx_size,
-            onnx_mean=args.onnx_mean,
-            onnx_std=args.onnx_std,
-        ).resolve(),
+        embedder=embedder,
         columns=columns,
         faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
         resolution=args.resolution,
@@ -138,6 +122,7 @@ def main(argv: Sequence[str]) -> int:
         max_bytes=args.max_bytes,
         keep_faceless=args.keep_faceless,
         pad=args.pad,
+        deny=read_deny(args.deny, args.deny_threshold, embedder.metadata()) if args.deny else None,
     )
     load = LoadAugmenter(
         config=config,

@@ -25,7 +25,7 @@ from face0.request_plan import join_requests
 from face0.storage import absolute, join
 from face0.work import as_json
 from jobs.options import reason, report
-from jobs.options.rendering import add_rendering, generate_config, load_generator
+from jobs.options.rendering import add_rendering, denied_faces, generate_config, load_generator
 from pipelines.generation import Generation
 from pipelines.options import pipeline_options, processes_per_machine, split_options
 
@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     config = generate_config(args, model)
     bank = read_bank(args.faces) if args.faces else FaceBank(faces={}, dim=model.facts.dim, embedder=model.embedder)
     refuse_other_embedder(f"--faces {args.faces}", bank.embedder, f"--model {args.model}", model.embedder)
-    requests, repeated = join_requests(manifest, bank, model.facts, config.needs_portraits)
+    denied = denied_faces(args, bank, config)
+    requests, repeated = join_requests(manifest, bank, model.facts, config.needs_portraits, denied)
     if repeated:
         print(
             f"{manifest.num_rows - len(requests):,} rows ask for an image twice; each is rendered once", file=sys.stderr

@@ -28,6 +28,8 @@ JOBS = {
     "faces": "jobs.faces",
     "manifest": "jobs.manifest",
     "generate": "jobs.generate",
+    "trace": "jobs.trace",
+    "forget": "jobs.forget",
     "evaluate": "jobs.evaluate",
     "demo": "jobs.demo",
 }

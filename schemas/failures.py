@@ -28,8 +28,16 @@ class Reason(StrEnum):
     ZERO_SIZE = "zero_size"  # width or height is 0
     BOMB = "bomb"  # a small file that would decode to more than --max-pixels
     TOO_LARGE = "too_large"  # honestly larger than --max-pixels, or than --max-bytes
+    # The request of an image
+    UNKNOWN_FACE = "unknown_face"  # its face_id is not in the bank
+    NO_VECTOR = "no_vector"  # the bank has no vector for it, or one of another length than the model's
+    BAD_REQUEST = "bad_request"  # a setting that cannot be: size, steps, sampler, guidance
     # The models
+    NOT_FINITE = "not_finite"  # the model's image is not made of numbers
     OUT_OF_MEMORY = "out_of_memory"  # does not fit into the memory of the machine or GPU even alone
+    # People who are not to be there
+    DENIED = "denied"  # a face is like one of the bank --deny
+    FORGOTTEN = "forgotten"  # removed by face0 forget
 
 
 class Stage(StrEnum):
@@ -39,6 +47,8 @@ class Stage(StrEnum):
     FETCH = "fetch"
     DECODE = "decode"
     FACES = "faces"
+    PLAN = "plan"
+    RENDER = "render"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -220,9 +220,7 @@ def test_alike_requests_go_together_and_batches_shrink_until_they_fit() -> None:
     batches = Batches(render, 8)
     mixed = [request(i, width=64 if i % 2 else 128) for i in range(10)] + [request(10, width=512)]
     done = {
-        each.seed: image
-        for batch in batches(mixed)
-        for each, image in zip(batch.requests, batch.images, strict=True)
+        each.seed: image for batch in batches(mixed) for each, image in zip(batch.requests, batch.images, strict=True)
     }
     assert sorted(done) == list(range(11))
     assert [seed for seed, image in done.items() if isinstance(image, MemoryError)] == [10]

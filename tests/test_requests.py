@@ -181,7 +181,7 @@ class Plans:
         for task in left[:commit]:
             with self.folder.commit(task):
                 pass
-        return [[request.seed for request in read_requests(task.uri, task.row_group)] for task in left]
+        return [[request.seed for request in read_requests(f"{self.root}/{task.uri}", task.row_group)] for task in left]
 
     def files(self) -> list[str]:
         fs_root = Path(self.root)

@@ -2,9 +2,11 @@
 
 import argparse
 
-from face0.denial import refuse_other_embedder
+from face0.clip import check_clip
+from face0.denial import read_deny, refuse_other_embedder
 from face0.embedders import embedder_config
 from face0.errors import UsageError
+from face0.face_bank import FaceBank
 from face0.generate import GenerateConfig, Unsafe
 from face0.image_files import FORMATS
 from face0.model_folder import ModelFolder
@@ -23,6 +25,10 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
     add("--judge", metavar="SPEC", help="an independent one, onnx:URI: compares with the bank's portraits")
     add("--clip", metavar="URI", help="folder of a CLIP model of transformers: alignment with text and face")
     add_embedder_details(parser)
+    people = parser.add_argument_group("people")
+    people.add_argument("--deny", metavar="BANK", help="whose faces are not to be rendered; takes --embedder")
+    people.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",
+        help="cosine of identity vectors from which two faces count as one person's, see docs/privacy.md")  # fmt: skip
     files = parser.add_argument_group("files")
     add = files.add_argument
     add("--image-format", choices=FORMATS, default="png", help="(%(default)s)")
@@ -63,8 +69,27 @@ def generate_config(args: argparse.Namespace, model: ModelFolder) -> GenerateCon
         unsafe=args.unsafe,
         embedder=embedder,
         judge=embedder_config(args.judge).resolve() if args.judge else None,
-        clip=args.clip,
+        clip=check_clip(args.clip) if args.clip else None,
     )
+
+
+def denied_faces(args: argparse.Namespace, bank: FaceBank, config: GenerateConfig) -> set[str]:
+    """The faces of a bank that are like one of ``--deny``.
+
+    Raises:
+        UsageError: the options do not go together, or the banks do not.
+    """
+    if (args.deny is None) != (args.deny_threshold is None):
+        raise UsageError("--deny and --deny-threshold go together: give both, or neither")
+    if not args.deny:
+        return set()
+    if config.embedder is None:
+        raise UsageError("--deny needs --embedder, the one of the model's shards, to tell whose faces are alike")
+    listed = read_deny(args.deny, args.deny_threshold, config.embedder.metadata())
+    embedder = config.embedder.load(pick_device(args.device))
+    names, vectors = bank.vectors()
+    matches = listed.load(embedder.identity).matches(embedder.identity(vectors))
+    return {name for name, match in zip(names, matches, strict=True) if match}
 
 
 def load_generator(args: argparse.Namespace, config: GenerateConfig, processes: int) -> LoadGenerator:

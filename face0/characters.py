@@ -1,0 +1,319 @@
+"""Characters: is it the same face in every scene? Verdicts, from the results of a sweep faces x scenes x seeds.
+
+A character is a face of the bank, a scene a prompt. Two images of a character are compared where they share neither
+scene nor seed (as far as there are several of each), and so are images of two characters: the same seed or scene would
+make any two images alike.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from face0.audit_arms import CONDITIONING, JUDGE
+from face0.errors import UsageError
+from face0.face_pictures import face_pictures
+from face0.image_pairs import Pairs, comparable_pairs
+from face0.measure_rows import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
+from face0.resampling import Estimate, from_draws, proportion_interval, weights
+from face0.result_vectors import result_vectors
+from face0.verification import Spread, Verification, auc_and_equal_error, spread, verify
+
+REQUEST_COLUMNS = ["request_id", "prompt", "face_id", "seed"]
+RESULT_COLUMNS = [
+    "request_id",
+    "width",
+    "height",
+    "thumbnail",
+    "faces_found",
+    "box",
+    "face_vector",
+    "judge_vector",
+    "similarity",
+    "judge_similarity",
+    "text_alignment",
+]
+PICTURE = "picture"  # in place of an encoder: the pixels of the faces
+RESAMPLES = 999
+PER_IMAGE = ("similarity", "judge_similarity", "text_alignment")  # columns that are averaged
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RealPairs:
+    """Similarities of labelled photographs, by one encoder: what there is at best, and between strangers.
+
+    Attributes:
+        name: of the photographs.
+        encoder: ``judge`` or ``conditioning``.
+        same: cosines of two photographs of one person [g], the ceiling.
+        different: cosines of photographs of two people [m], the impostor floor.
+    """
+
+    name: str
+    encoder: str
+    same: np.ndarray
+    different: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealComparison:
+    """What a comparison of photographs comes to."""
+
+    name: str
+    encoder: str
+    auc: float
+    equal_error: float
+    threshold: float
+    same: Spread
+    different: Spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One character, or one scene. What could not be had is not in ``measures``.
+
+    ``within``: mean similarity of its images to the same character's, see ``image_pairs``; ``between``: to those of
+    others; ``auc``: the probability that the first is larger; each with the encoder before it, or ``picture``.
+    Besides, the means of PER_IMAGE.
+    """
+
+    name: str
+    requested: int
+    generated: int
+    found: int  # images with a face
+    found_low: float  # 95 % interval of the share of the generated images that have one
+    found_high: float
+    measures: dict[str, float]
+
+    @property
+    def found_share(self) -> float:
+        """Of the generated images, 0..1; NaN without any."""
+        return self.found / self.generated if self.generated else float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Characters:
+    """All figures.
+
+    Attributes:
+        encoders: that saw the faces, the one to go by first.
+        verifications: over all characters, by encoder and by PICTURE.
+        real: the same of photographs, where they were given.
+        characters: a verdict on each, the worst first: by the first encoder's ``auc``, then by the faces found.
+        scenes: a verdict on each, the worst first.
+        measures: means over characters with intervals, and each character's and scene's figures.
+        notes: what could not be measured, or must be known of what was, a sentence each.
+    """
+
+    encoders: Sequence[str]
+    verifications: dict[str, Verification]
+    real: Sequence[RealComparison]
+    characters: Sequence[Verdict]
+    scenes: Sequence[Verdict]
+    measures: Sequence[Measure]
+    notes: Sequence[str]
+
+    def table(self) -> pa.Table:
+        """The measures, of the schema MEASURES: ``group`` is the character, ``prompt`` the scene."""
+        return measures_table(self.measures)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        overall = as_records(row for row in self.measures if row.group is None and row.prompt is None)
+        return json_numbers({**asdict(self), "measures": overall})
+
+
+def characters(
+    results: pa.Table,
+    requests: pa.Table,
+    *,
+    identity: Callable[[np.ndarray], np.ndarray] | None = None,
+    real: Sequence[RealPairs] = (),
+    seed: int = 0,
+) -> Characters:
+    """Computes the verdicts.
+
+    Args:
+        results: RESULT_COLUMNS of what was generated.
+        requests: REQUEST_COLUMNS of all that was asked for.
+        identity: of the conditioning embedder, from conditioning to identity vectors; None: they are as they are.
+        real: photographs to compare with.
+        seed: of all that is drawn.
+
+    Raises:
+        UsageError: fewer than two characters, no face at all, or results of other requests.
+    """
+    requests = requests.filter(pc.not_equal(requests["face_id"], ""))
+    names, scenes = (pc.unique(requests[column]).to_pylist() for column in ("face_id", "prompt"))
+    if len(names) < 2:
+        raise UsageError(f"{len(names)} characters: give at least two faces, or nothing can be told apart")
+    place = pc.index_in(results["request_id"], value_set=requests["request_id"].combine_chunks())
+    if place.null_count:
+        raise UsageError(
+            f"{place.null_count:,} results are of no request with a face: give the manifest of these renders"
+        )
+    asked = requests.take(place)
+    who = _codes(asked["face_id"], names)
+    where = _codes(asked["prompt"], scenes)
+    found = pc.greater(results["faces_found"], 0).to_numpy()
+    vectors = {
+        JUDGE: result_vectors(results["judge_vector"]),
+        CONDITIONING: result_vectors(results["face_vector"], identity),
+    }
+    seen = {name: each for name, each in vectors.items() if each is not None}
+    if not seen:
+        raise UsageError(
+            "no result has a face_vector or a judge_vector: render with --embedder or --judge, and check that faces "
+            "were found"
+        )
+    sides = {**seen, PICTURE: face_pictures(results)}
+    drawn = np.random.default_rng(seed)
+    pairs = {name: comparable_pairs(each, who, where, asked["seed"].to_numpy(), drawn) for name, each in sides.items()}
+    pairs = {name: each for name, each in pairs.items() if len(each.within) and len(each.between)}
+    per_image = {name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE}
+    per_image = {name: values for name, values in per_image.items() if np.isfinite(values).any()}
+
+    def verdicts(codes: np.ndarray, requested: pa.ChunkedArray, titles: list[str]) -> list[Verdict]:
+        counts = np.bincount(_codes(requested, titles), minlength=len(titles))
+        return [
+            _verdict(title, int(counts[code]), codes == code, found, pairs, per_image)
+            for code, title in enumerate(titles)
+        ]
+
+    first = next((name for name in pairs if name != PICTURE), "")
+    of_characters = verdicts(who, requests["face_id"], names)
+    of_scenes = verdicts(where, requests["prompt"], scenes)
+    return Characters(
+        encoders=list(seen),
+        verifications={
+            name: verify(each.within_similarity, each.between_similarity, who[each.within[:, 0]], who[each.between])
+            for name, each in pairs.items()
+        },
+        real=[_real(each) for each in real],
+        characters=sorted(of_characters, key=lambda each: _badness(each, first)),
+        scenes=sorted(of_scenes, key=lambda each: _badness(each, first)),
+        measures=[*_overall(of_characters, seed), *_single(of_characters, "group"), *_single(of_scenes, "prompt")],
+        notes=_notes(seen, pairs, per_image, found),
+    )
+
+
+def _codes(column: pa.ChunkedArray, names: list[str]) -> np.ndarray:
+    return np.asarray(pc.index_in(column, value_set=pa.array(names)).to_numpy(), int)
+
+
+def _verdict(
+    name: str,
+    requested: int,
+    mine: np.ndarray,
+    found: np.ndarray,
+    pairs: dict[str, Pairs],
+    per_image: dict[str, np.ndarray],
+) -> Verdict:
+    """Of the images under a mask [n]."""
+    figures: dict[str, float] = {}
+    for encoder, each in pairs.items():
+        within = each.within_similarity[mine[each.within].any(axis=1)]
+        between = each.between_similarity[mine[each.between].any(axis=1)]
+        figures[f"{encoder}_within"], figures[f"{encoder}_between"] = _mean(within), _mean(between)
+        figures[f"{encoder}_auc"] = auc_and_equal_error(within, between)[0]
+    figures |= {column: _mean(values[mine]) for column, values in per_image.items()}
+    low, high = proportion_interval(found[mine], np.arange(mine.sum())) if mine.any() else (np.nan, np.nan)
+    return Verdict(
+        name=name,
+        requested=requested,
+        generated=int(mine.sum()),
+        found=int(found[mine].sum()),
+        found_low=low,
+        found_high=high,
+        measures={key: value for key, value in figures.items() if np.isfinite(value)},
+    )
+
+
+def _badness(verdict: Verdict, encoder: str) -> tuple[float, float, str]:
+    """Sorts the worst first; what could not be told at all is worst."""
+    share = verdict.found_share
+    return verdict.measures.get(f"{encoder}_auc", -1.0), share if np.isfinite(share) else -1.0, verdict.name
+
+
+def _overall(of_characters: Sequence[Verdict], seed: int) -> list[Measure]:
+    """Means over characters, each weighing the same, with bootstrap intervals over characters."""
+    rows = []
+    for name in sorted({name for each in of_characters for name in each.measures} | {"face_found"}):
+        values = np.array([_figure(each, name) for each in of_characters])
+        known = np.isfinite(values)
+        drawn = weights(np.flatnonzero(known), RESAMPLES, seed).astype(float)
+        draws = drawn @ values[known] / drawn.sum(axis=1)
+        estimate = from_draws(values[known].mean(), draws, int(known.sum())) if known.any() else Estimate(np.nan)
+        images = sum(each.generated for each in of_characters)
+        rows.append(_row(name, estimate, images, over=CHARACTERS))
+    return rows
+
+
+def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
+    """Each verdict's figures; only the share of faces found has an interval."""
+    rows = []
+    for each in verdicts:
+        found = Estimate(each.found_share, float("nan"), each.found_low, each.found_high)
+        rows.append(_row("face_found", found, each.generated, **{field: each.name}))
+        for name, value in each.measures.items():
+            rows.append(_row(name, Estimate(value), each.generated, **{field: each.name}))
+    return rows
+
+
+def _row(name: str, estimate: Estimate, images: int, **fields: Any) -> Measure:
+    encoder, _, measure = name.partition("_")
+    if encoder not in (JUDGE, CONDITIONING, PICTURE) or name in PER_IMAGE:
+        encoder, measure = "", name
+    null_value = 0.5 if measure == "auc" else None
+    return measured(estimate, measure=measure, encoder=encoder, arm="", null_value=null_value, images=images, **fields)
+
+
+def _figure(verdict: Verdict, name: str) -> float:
+    return verdict.found_share if name == "face_found" else verdict.measures.get(name, float("nan"))
+
+
+def _real(pairs: RealPairs) -> RealComparison:
+    auc, equal_error, threshold = auc_and_equal_error(pairs.same, pairs.different)
+    return RealComparison(
+        name=pairs.name,
+        encoder=pairs.encoder,
+        auc=auc,
+        equal_error=equal_error,
+        threshold=threshold,
+        same=spread(pairs.same),
+        different=spread(pairs.different),
+    )
+
+
+def _notes(
+    seen: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], found: np.ndarray
+) -> list[str]:
+    notes = []
+    if JUDGE not in seen:
+        notes.append(
+            "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
+            "method; render with --judge."
+        )
+    for name, each in pairs.items():
+        if not each.scenes_apart or not each.seeds_apart:
+            alike = " and ".join(
+                word for word, apart in (("scene", each.scenes_apart), ("seed", each.seeds_apart)) if not apart
+            )
+            notes.append(f"{name}: images of one {alike} had to be compared, which makes them alike for that alone.")
+        if each.drawn:
+            notes.append(f"{name}: of the pairs between characters {len(each.between):,} were drawn at random.")
+    none = [name for name in (*seen, PICTURE) if name not in pairs]
+    notes += [f"{name}: no two images of one character, or of two, to compare." for name in none]
+    if "text_alignment" not in per_image:
+        notes.append("No text alignment: the images were not measured by CLIP.")
+    if missing := int((~found).sum()):
+        notes.append(f"{missing:,} of {len(found):,} images have no face that was found; similarities are of the rest.")
+    return notes
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,94 @@
+"""What the pages about a sweep share: its images in strips, its ledger, its requests, and files written together."""
+
+import base64
+import json
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from face0 import html, storage
+from face0.errors import UsageError
+from face0.html import Html
+from face0.results import Results
+
+PAGE, SUMMARY, TABLE = "report.html", "summary.json", "measures.parquet"
+
+
+def read_asked(renders: Results, columns: list[str]) -> pa.Table:
+    """All requests of an output of generate, rendered or not.
+
+    Args:
+        renders: the output folder.
+        columns: of REQUESTS.
+
+    Raises:
+        UsageError: the folder has none.
+    """
+    fs, path = storage.filesystem(storage.join(renders.uri, "requests"))
+    files = sorted(fs.glob(f"{path}/*.parquet"))
+    if not files:
+        raise UsageError(f"{renders.uri} has no requests/: give the whole --output of face0 generate")
+    tables = []
+    for file in files:
+        with fs.open(file, "rb") as opened:
+            tables.append(pq.read_table(opened, columns=columns).replace_schema_metadata())
+    return pa.concat_tables(tables)
+
+
+def thumbnails(renders: Results, wanted: Collection[str]) -> dict[str, bytes]:
+    """The thumbnails of some requests, those that have one, by request id."""
+    ids = set(wanted)
+    return {
+        request: picture
+        for batch in renders.batches(["request_id", "thumbnail"])
+        for request, picture in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        if picture is not None and request in ids
+    }
+
+
+def strip(pictures: Iterable[tuple[bytes, str]]) -> Html:
+    """Thumbnails side by side, each with a text that says what it is."""
+    images = "".join(
+        f'<img src="data:image/jpeg;base64,{base64.b64encode(data).decode()}" alt="{html.escape(text)}" '
+        f'title="{html.escape(text)}" loading="lazy">'
+        for data, text in pictures
+    )
+    return Html(f'<div class="strip">{images}</div>')
+
+
+def bullets(texts: Iterable[str]) -> Html:
+    """Sentences as a list."""
+    return Html("<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in texts) + "</ul>\n")
+
+
+def ledger(output: str, renders: Results) -> Html:
+    """The section that says where every request went, with a link to the images where they lie below the page."""
+    counts = renders.ledger
+    made = counts.read - counts.failed
+    parts: list[Any] = [
+        html.paragraph(f"requested {counts.read:,} = generated {made:,} + failed {counts.failed:,}"),
+    ]
+    if not renders.finished:
+        parts.append(html.paragraph("Not finished: this is what was rendered so far.", kind="warning"))
+    root, below = PurePosixPath(storage.absolute(output)), PurePosixPath(storage.absolute(renders.uri))
+    if below.is_relative_to(root):
+        link = Html(f'<a href="{html.escape(below.relative_to(root))}/{PAGE}">all images</a>')
+        parts.append(html.paragraph("Look at ", link, "."))
+    else:
+        parts.append(html.paragraph(f"All images: {below}/{PAGE}"))
+    return html.section("Ledger", *parts, name="ledger")
+
+
+def write_files(output: str, page: str, summary: dict[str, Any], table: pa.Table) -> str:
+    """Writes the page, the summary and the table, each whole; returns the URI of the page."""
+    with storage.write_whole(output, TABLE) as file:
+        pq.write_table(table, file, compression="zstd")
+    with storage.write_whole(output, SUMMARY) as file:
+        file.write(json.dumps(summary, indent=1, allow_nan=False).encode())
+    with storage.write_whole(output, PAGE) as file:
+        file.write(page.encode())
+    storage.drop_partial(output)
+    return storage.join(output, PAGE)

@@ -1,0 +1,22 @@
+"""What rows add to the totals of their task: counted as they are written, and taken off as they are removed."""
+
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def shard_totals(rows: pa.RecordBatch) -> Counter[str]:
+    """Of rows of a face shard: their faces."""
+    return Counter(faces=pc.sum(pc.list_value_length(rows.column("faces"))).as_py() or 0)
+
+
+def result_totals(rows: pa.RecordBatch) -> Counter[str]:
+    """Of rows of results: those with an image file, those without a face, those whose prompt was cut."""
+    return Counter(
+        {
+            "images": rows.num_rows - rows.column("image").null_count,
+            "without a face": pc.sum(pc.equal(rows.column("faces_found"), 0)).as_py() or 0,
+            "prompts cut": pc.sum(pc.greater(rows.column("tokens_lost"), 0)).as_py() or 0,
+        }
+    )

@@ -1,0 +1,106 @@
+"""Finds people in shards, banks and generated images, and with --apply takes them out.
+
+  face0 forget --faces anna.parquet --threshold 0.5 --in shards --in people.parquet --in renders
+  face0 forget --photos anna/ --embedder vggface2 --threshold 0.5 --in shards --in renders --apply
+
+Without --apply it changes nothing: look at the list first. A threshold that is too low takes strangers, one that is
+too high leaves photographs: docs/privacy.md has figures. Name all places together, so that what was made of the
+people in one is found in another; while this runs, no other job may write there. Run the same command again to go on
+after an interruption.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from face0.augment import AugmentConfig
+from face0.errors import UsageError
+from face0.face_bank import FaceBank, read_bank
+from face0.faces import FaceFilter
+from face0.forgetting import Findings, Place, forget, look_for
+from face0.people import People, identity_of, people_of
+from face0.photographs import FaceReader, from_photographs, people
+from face0.provenance import recognised
+from jobs.options import at_least, between, pick_device, threads_per_process
+from jobs.options.embedder import add_embedder_details, embedder_of
+
+SHOWN = 20  # names of a place that are printed
+NOUNS = {"shards": "rows", "bank": "faces", "renders": "requests"}
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 forget", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    whom = parser.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--photos", metavar="DIR", help="photographs of the people, or a folder of them for each")
+    whom.add_argument("--faces", metavar="BANK", help="bank of their faces")
+    add("--threshold", type=between(0, 1, float), required=True, metavar="T",
+        help="cosine of identity vectors from which a face counts as one of theirs")  # fmt: skip
+    add("--in", dest="places", action="append", required=True, metavar="URI",
+        help="output of face0 augment or generate, or a bank; may be repeated")  # fmt: skip
+    add("--apply", action="store_true", help="remove what is found")
+    add("--json", metavar="FILE", help="write the whole list there")
+    add(
+        "--embedder", metavar="SPEC", help="for --photos, the one of the places: vggface2, casia, onnx:URI, random:SEED"
+    )
+    add("--device", default="auto", help="for --photos: auto, cpu or cuda (%(default)s)")
+    add("--threads", type=at_least(1), metavar="N", help="for --photos: CPU threads")
+    add_embedder_details(parser)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    holdings = recognised(args.places)
+    findings = look_for(_of_photographs(args) if args.photos else _of_bank(args), holdings)
+    print(as_text(findings))
+    if args.json:  # before anything goes: what was removed cannot be listed again
+        Path(args.json).write_text(json.dumps({**findings.as_json(), "applied": args.apply}, indent=2) + "\n")
+    if args.apply:
+        forget(findings)
+        print("removed")
+    else:
+        print("nothing was changed; --apply removes what is listed")
+    return 0
+
+
+def as_text(findings: Findings) -> str:
+    """What was found where, for a person."""
+    lines = []
+    for place in findings.places:
+        lines.append(f"{place.uri}: {len(place.found):,} of {place.size:,} {NOUNS[place.kind]}{_remarks(place)}")
+        lines += [f"  {found.name}  {found.why}" for found in place.found[:SHOWN]]
+        if len(place.found) > SHOWN:
+            lines.append(f"  and {len(place.found) - SHOWN:,} more: --json FILE lists them all")
+    return "\n".join(lines)
+
+
+def _remarks(place: Place) -> str:
+    leftovers = f"; {len(place.leftovers):,} files that an earlier removal has left" if place.leftovers else ""
+    return leftovers + ("" if place.finished else "; not finished: what its job still does may bring more")
+
+
+def _of_bank(args: argparse.Namespace) -> People:
+    bank = read_bank(args.faces)
+    return people_of(args.faces, bank, args.threshold, identity_of(bank.embedder, args.weights))
+
+
+def _of_photographs(args: argparse.Namespace) -> People:
+    if not args.embedder:
+        raise UsageError("--photos needs --embedder: name the one that made the vectors in the places")
+    device = pick_device(args.device)
+    config = embedder_of(args)
+    embedder = config.load(device)
+    read = FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, device)
+    faces = from_photographs(people(args.photos), read, threads_per_process(args.threads, 1))
+    bank = FaceBank(
+        faces={face.face_id: face for face in faces},
+        dim=embedder.dim,
+        embedder={name: str(value) for name, value in config.metadata().items()},
+    )
+    return people_of(args.photos, bank, args.threshold, embedder.identity)

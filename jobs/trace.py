@@ -1,0 +1,39 @@
+"""Tells what something was made from, and what was made of it.
+
+  face0 trace anna.jpg --in shards --in people.parquet --in renders     a photograph: its rows, faces and images
+  face0 trace 3f9a0c... --in shards --in people.parquet --in renders    an image: its face, and the photographs of that
+
+ID is a photograph's file name, its key in the shards or its SHA-256; a face_id; or the request_id or the file name of
+an image. Places are outputs of face0 augment and face0 generate, and banks.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from face0.provenance import recognised
+from face0.tracing import trace
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = argparse.ArgumentParser(
+        "face0 trace", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("id", metavar="ID", help="of a photograph, a face or an image")
+    add("--in", dest="places", action="append", required=True, metavar="URI",
+        help="output of face0 augment or generate, or a bank; may be repeated")  # fmt: skip
+    add("--json", metavar="FILE", help="write the answer there too")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the job; returns its exit code."""
+    args = arguments().parse_args(argv)
+    answer = trace(args.id, recognised(args.places))
+    print(answer.as_text())
+    if args.json:
+        Path(args.json).write_text(json.dumps(answer.as_json(), indent=2) + "\n")
+    return 0
