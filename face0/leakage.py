@@ -7,7 +7,7 @@ import numpy as np
 from face0.paired_design import Design
 from face0.resampling import permutations_within
 
-PERMUTED_TOGETHER = 100  # permutations
+HELD = 20_000_000  # numbers held at a time: permutations x prompts x faces
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,9 @@ def leakage(vectors: np.ndarray, design: Design, permutations: int = 999, folds:
     told = np.full(labels.shape, -1, np.int16)
     for train, test in design.folds(folds, seed):
         white_train, white_test = whiten(vectors[train], vectors[test])
-        for start in range(0, len(labels), PERMUTED_TOGETHER):
-            some = slice(start, start + PERMUTED_TOGETHER)
+        together = max(1, HELD // (design.prompts * len(train)))
+        for start in range(0, len(labels), together):
+            some = slice(start, start + together)
             told[some, test] = nearest_mean(white_train, white_test, labels[some][:, train], design.prompts)
     correct = told == labels
     accuracy = balanced(correct, labels, design.prompts)

@@ -70,7 +70,7 @@ class RequestPlan:
 
 def join_requests(
     manifest: pa.Table, bank: FaceBank, model: ModelFacts, portraits: bool, denied: Collection[str] = ()
-) -> tuple[list[Request], list[str]]:
+) -> tuple[list[Request], int]:
     """The requests of a manifest, each once, with their vectors.
 
     Args:
@@ -81,7 +81,8 @@ def join_requests(
         denied: faces of the bank that are not to be rendered.
 
     Returns:
-        Requests, some of them with a reason why they cannot be rendered; and the ids that came more than once.
+        Requests, some of them with a reason why they cannot be rendered; and how many rows ask for an image that
+        another one asks for too.
 
     Raises:
         UsageError: the bank's vectors are not of the model's length.
@@ -92,17 +93,13 @@ def join_requests(
             "make the bank with the embedder of the model's shards"
         )
     requests: dict[str, Request] = {}
-    repeated: dict[str, None] = {}
     for batch in manifest.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
             request = _joined(row, bank, model, portraits)
             if request.face_id in denied:
                 request = _failed(request, Reason.DENIED, f"face {request.face_id!r} is like one of the bank --deny")
-            if request.request_id in requests:
-                repeated[request.request_id] = None
-            else:
-                requests[request.request_id] = request
-    return list(requests.values()), list(repeated)
+            requests.setdefault(request.request_id, request)
+    return list(requests.values()), manifest.num_rows - len(requests)
 
 
 def plan_requests(

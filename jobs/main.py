@@ -3,8 +3,13 @@
   face0 augment 'photos/*.tar' --embedder vggface2 --output shards    find and embed faces
   face0 init --preset small --fit-vae shards --output base             make a small base model
   face0 train --shards shards --base base --output model --steps 2000  train U-Net and projection
+  face0 faces from-photos people --embedder vggface2 --output bank     faces as vectors
   face0 manifest --prompts FILE --faces bank --output manifest         what to render: prompts x faces x seeds
   face0 generate manifest --faces bank --model model --output renders  images, measures, a report
+  face0 characters --model model --faces bank --scenes FILE ...        is it the same person in every scene?
+  face0 audit --model model --space space --prompts FILE ...           what do the words alone do to the faces?
+  face0 trace ID --in URI                                              where a face came from, and went
+  face0 forget --photos DIR --threshold T --in URI                     removes a person
   face0 evaluate conditioning --model model --shards shards            does the face matter?
   face0 evaluate paper renders                                         the paper's tables
   face0 demo                                                           see it work on a few pictures
@@ -28,12 +33,16 @@ JOBS = {
     "faces": "jobs.faces",
     "manifest": "jobs.manifest",
     "generate": "jobs.generate",
+    "characters": "jobs.characters",
+    "audit": "jobs.audit",
     "trace": "jobs.trace",
     "forget": "jobs.forget",
     "evaluate": "jobs.evaluate",
     "demo": "jobs.demo",
 }
-RESUMES = dict.fromkeys(("augment", "train", "generate"), "; the same command goes on where it stood")
+RESUMES = dict.fromkeys(
+    ("augment", "train", "generate", "characters", "audit"), "; the same command goes on where it stood"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

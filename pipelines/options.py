@@ -1,7 +1,7 @@
 """Beam's options on a command line that also has options of its own."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import (
@@ -38,7 +38,7 @@ def split_options(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     return {name: value for name, value in vars(known).items() if value != parser.get_default(name)}, rest
 
 
-def pipeline_options(beam: dict[str, Any]) -> PipelineOptions:
+def pipeline_options(beam: Mapping[str, Any]) -> PipelineOptions:
     """The options of a pipeline; the runner is FnApiRunner (in this process) unless one is named.
 
     Raises:

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from renders import row
+import pyarrow.parquet as pq
+from renders import commit, row
 
 from face0.audit_arms import JUDGE, REQUEST_COLUMNS, RESULT_COLUMNS, Arm
 from face0.face_bank import Face, FaceBank
 from face0.paired_design import Design
 from schemas.face_bank import Kind
-from schemas.requests import RESULTS
+from schemas.failures import Failure, Reason, Stage
+from schemas.requests import REQUESTS, RESULTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,3 +123,15 @@ def bank_of(design: Design, faces: np.ndarray, spread: float, rng: np.random.Gen
     means += spread * means.std(axis=0) * rng.normal(size=means.shape)
     vectors = [Face(face_id=str(name), vector=mean, kind=Kind.RANDOM) for name, mean in zip(names, means, strict=True)]
     return FaceBank(faces={face.face_id: face for face in vectors}, dim=means.shape[1], embedder={})
+
+
+def rendered(uri: str, images: list[dict[str, object]]) -> str:
+    """A local output of generate with its requests, the first of which failed; returns its path."""
+    lost, *made = images
+    name = str(lost["request_id"])
+    failure = Failure(key=name, source="m", stage=Stage.FACES, reason=Reason.OUT_OF_MEMORY, message="too large")
+    folder = Path(commit(uri, made, [failure]))
+    (folder / "requests").mkdir()
+    asked = [{name: each.get(name) for name in REQUESTS.names} for each in images]
+    pq.write_table(pa.Table.from_pylist(asked, schema=REQUESTS), folder / "requests" / "all.parquet")
+    return str(folder)

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from audit_simulation import World, bank_of, crossed, paired, rows, sweep, without_vector
+from audit_simulation import World, bank_of, crossed, paired, rendered, rows, sweep, without_vector
 from PIL import Image
-from renders import commit
 
 from face0.audit import Audit, Reference, audit
 from face0.audit_measures import Effort, one_per_seed
@@ -22,9 +20,7 @@ from face0.label_probe import Labels
 from face0.measure_rows import Measure
 from face0.paired_design import Design
 from face0.results import open_results
-from schemas.failures import Failure, Reason, Stage
 from schemas.measures import MEASURES
-from schemas.requests import REQUESTS
 
 PROMPTS, VECTORS = 6, 20
 EFFORT = Effort(resamples=99, permutations=99)
@@ -279,25 +275,12 @@ def thumbnail(grey: int) -> bytes:
     return file.getvalue()
 
 
-def committed(uri: str, images: list[dict[str, Any]]) -> str:
-    """An output of generate, the first request of which failed."""
-    lost, *made = images
-    lost = Failure(
-        key=lost["request_id"], source="m", stage=Stage.FACES, reason=Reason.OUT_OF_MEMORY, message="too large"
-    )
-    renders = Path(commit(uri, made, [lost]))
-    (renders / "requests").mkdir()
-    asked = [{name: each.get(name) for name in REQUESTS.names} for each in images]
-    pq.write_table(pa.Table.from_pylist(asked, schema=REQUESTS), renders / "requests" / "all.parquet")
-    return str(renders)
-
-
 def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     evil = "<script>alert(1)</script>"
     images = [*arm("base", World(words=1), PLAIN), *arm("random", World(), RANDOM, text_alignment=0.2)]
     images = [{**each, "prompt": each["prompt"] + evil, "thumbnail": thumbnail(99)} for each in images]
     output = tmp_path / "out"
-    renders = open_results(committed(str(output / "renders"), images))
+    renders = open_results(rendered(str(output / "renders"), images))
     found = write_audit(str(output), renders, effort=EFFORT)
     assert sorted(path.name for path in output.iterdir()) == [
         "measures.parquet",

@@ -2,16 +2,21 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from audit_simulation import rendered
 from PIL import Image
 from renders import row
 
 from face0.characters import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, characters
+from face0.characters_report import write_characters
 from face0.errors import UsageError
+from face0.results import open_results
 from schemas.requests import RESULTS
 
 PEOPLE, SCENES, SEEDS = 6, 4, 2
@@ -144,3 +149,31 @@ def test_what_cannot_be_judged_is_refused_with_the_remedy():
         verdicts([each for each in rows if each["face_id"] == "p0"])
     with pytest.raises(UsageError, match="--judge"):
         verdicts(sweep(face_vector=None, judge_vector=None))
+
+
+def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
+    evil = "<script>alert(1)</script>"
+    rows = [{**each, "face_id": each["face_id"] + evil, "prompt": each["prompt"] + evil} for each in sweep()]
+    output = tmp_path / "out"
+    renders = open_results(rendered(str(output / "renders"), rows))
+    rng = np.random.default_rng(5)
+    real = RealPairs(name="album", encoder="judge", same=rng.normal(0.7, 0.1, 50), different=rng.normal(0, 0.1, 50))
+    found = write_characters(str(output), renders, real=[real])
+    assert sorted(path.name for path in output.iterdir()) == [
+        "measures.parquet",
+        "renders",
+        "report.html",
+        "summary.json",
+    ]
+    page = (output / "report.html").read_text()
+    assert evil not in page
+    for told in (
+        "requested 48 = generated 47 + failed 1",
+        "too large",
+        'href="renders/report.html"',
+        "album: one person",
+    ):
+        assert told in page
+    assert page.count("data:image/jpeg;base64,") == PEOPLE * SCENES * SEEDS - 1
+    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.as_json()))
+    assert pq.read_table(output / "measures.parquet").equals(found.table())

@@ -178,6 +178,20 @@ def test_draws_have_mean_covariance_and_shares_of_the_corpus(three):
     assert (np.abs(shares(drawn) - shares(vectors)) < SE * error).all()
 
 
+def test_mean_and_covariance_are_those_of_all_faces_not_of_the_sample():
+    vectors = clusters(4000).astype(np.float16)
+    space = fit(corpus(vectors, sample=200), ["shards"], EMBEDDER, dims=4, most_gaussians=4, seed=0)
+    assert (space.record.faces, space.record.sample) == (4000, 200)
+    mixture = {name: values.astype(np.float64) for name, values in space.parameters.items()}
+    weights, means, factors, axes = (mixture[name] for name in ("weights", "means", "factors", "axes"))
+    inner = np.eye(6)  # along the last two components a face is normal
+    covariances = factors @ factors.transpose(0, 2, 1) + means[:, :, None] * means[:, None]
+    inner[:4, :4] = np.einsum("k,kij->ij", weights, covariances)
+    assert np.allclose(weights @ means, 0, atol=1e-5)
+    assert np.allclose(mixture["mean"], vectors.mean(axis=0, dtype=np.float64), atol=1e-5)
+    assert np.allclose(axes @ inner @ axes.T, np.cov(vectors.T.astype(np.float64)), rtol=1e-3, atol=1e-3)
+
+
 def test_draws_have_the_covariance_along_components_that_the_mixture_leaves_out():
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(4000, 6)) * [9, 5, 3, 2, 1, 0.5] + 20).astype(np.float16)

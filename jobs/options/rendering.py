@@ -1,6 +1,12 @@
-"""The options of a job that renders: model, measures, files, running."""
+"""What jobs that render share: their options, and the way from a manifest and a bank to images."""
 
 import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from face0.clip import check_clip
 from face0.denial import read_deny, refuse_other_embedder
@@ -9,10 +15,16 @@ from face0.errors import UsageError
 from face0.face_bank import FaceBank
 from face0.generate import GenerateConfig, Unsafe
 from face0.image_files import FORMATS
-from face0.model_folder import ModelFolder
+from face0.model_folder import ModelFolder, inspect_model
+from face0.report import write_report
+from face0.request_plan import join_requests
+from face0.work import as_json
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
-from pipelines.generation import LoadGenerator
+from pipelines.generation import Generation, LoadGenerator
+from pipelines.options import pipeline_options, processes_per_machine
+from schemas.failures import Reason
+from schemas.job import Success
 
 
 def add_rendering(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +59,7 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
     add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
 
 
-def generate_config(args: argparse.Namespace, model: ModelFolder) -> GenerateConfig:
+def _config(args: argparse.Namespace, model: ModelFolder) -> GenerateConfig:
     """What the options say of measures and files.
 
     Raises:
@@ -73,7 +85,7 @@ def generate_config(args: argparse.Namespace, model: ModelFolder) -> GenerateCon
     )
 
 
-def denied_faces(args: argparse.Namespace, bank: FaceBank, config: GenerateConfig) -> set[str]:
+def _denied(args: argparse.Namespace, bank: FaceBank, config: GenerateConfig) -> set[str]:
     """The faces of a bank that are like one of ``--deny``.
 
     Raises:
@@ -92,11 +104,68 @@ def denied_faces(args: argparse.Namespace, bank: FaceBank, config: GenerateConfi
     return {name for name, match in zip(names, matches, strict=True) if match}
 
 
-def load_generator(args: argparse.Namespace, config: GenerateConfig, processes: int) -> LoadGenerator:
-    """What loads the worker in each of so many processes of a machine."""
-    return LoadGenerator(
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """A generation with what runs it. Made by ``plan_rendering``, which writes nothing."""
+
+    generation: Generation
+    load: LoadGenerator
+    repeated: int  # rows of the manifest that ask for an image again
+    beam: Mapping[str, Any]  # options of the pipeline
+
+    def run(self) -> Success | None:
+        """Renders what is left and writes the contact sheet; says what a person must know. None: tasks are missing."""
+        if self.repeated:
+            print(f"{self.repeated:,} rows ask for an image twice; each is rendered once", file=sys.stderr)
+        output = self.generation.job.folder.uri
+        success = self.generation.run(self.load, pipeline_options(self.beam))
+        if success is not None and success.ledger.written:
+            write_report(output)
+        if success is not None and (cut := success.totals.get("prompts cut")):
+            print(
+                f"{cut:,} images have prompts that are too long before the face's slots: see tokens_lost in results/",
+                file=sys.stderr,
+            )
+        return success
+
+
+def plan_rendering(
+    args: argparse.Namespace,
+    manifest: pa.Table,
+    bank: FaceBank | None,
+    output: str,
+    beam: Mapping[str, Any],
+    retry: Sequence[Reason] = (),
+) -> Rendering:
+    """Plans the images of a manifest.
+
+    Args:
+        args: of a parser with ``add_rendering``.
+        manifest: of the schema MANIFEST.
+        bank: of its faces; None: it has none.
+        output: URI of the folder.
+        beam: options of the pipeline that will run it.
+        retry: reasons for which failed requests are tried again.
+
+    Raises:
+        UsageError: model, bank and embedder do not go together, or the folder holds something else.
+    """
+    model = inspect_model(args.model)
+    config = _config(args, model)
+    bank = bank or FaceBank(faces={}, dim=model.facts.dim, embedder=model.embedder)
+    refuse_other_embedder("the faces", bank.embedder, f"--model {args.model}", model.embedder)
+    denied = _denied(args, bank, config)
+    requests, repeated = join_requests(manifest, bank, model.facts, config.needs_portraits, denied)
+    recorded = {
+        **as_json(config),
+        "model": {"base": model.base, "step": model.step},  # by its fingerprint: the folder may have moved
+        "embedder": dict(model.embedder) if config.embedder else None,
+    }
+    load = LoadGenerator(
         config=config,
         device=pick_device(args.device),
         batch=args.batch,
-        threads=threads_per_process(args.threads, processes),
+        threads=threads_per_process(args.threads, processes_per_machine(pipeline_options(beam))),
     )
+    generation = Generation.plan(output, requests, recorded, args.requests_per_task, retry)
+    return Rendering(generation=generation, load=load, repeated=repeated, beam=beam)

@@ -1,0 +1,49 @@
+"""Pairs of real photographs: how alike one person's are to an encoder, and strangers'."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from face0.characters import RealPairs
+from face0.errors import UsageError
+from face0.photographs import FaceReader
+from face0.threads import ordered_map
+
+MOST = 1_000_000  # pairs of strangers that are kept
+
+
+def real_pairs(
+    photographs: Mapping[str, Sequence[str]],
+    read: FaceReader,
+    identity: Callable[[np.ndarray], np.ndarray],
+    encoder: str,
+    name: str,
+    threads: int,
+) -> RealPairs:
+    """The ceiling and the floor that characters are compared with.
+
+    Args:
+        photographs: by person, as ``face0.photographs.people`` finds them.
+        read: finds and embeds the largest face of each.
+        identity: from its vectors to identity vectors.
+        encoder: ``judge`` or ``conditioning``.
+        name: of the photographs, as the report names them.
+        threads: that read photographs.
+
+    Raises:
+        UsageError: there are no two photographs of a person with a face, or no two people.
+    """
+    uris = [uri for several in photographs.values() for uri in several]
+    owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
+    seen = list(ordered_map(read, uris, workers=threads, ahead=2 * threads))
+    usable = [i for i, each in enumerate(seen) if each.vector is not None]
+    vectors = [each.vector for each in seen if each.vector is not None]
+    if not vectors:
+        raise UsageError(f"no face was found in any photograph of {name}")
+    unit, owners = identity(np.stack(vectors)), owners[usable]
+    one, other = np.triu_indices(len(unit), k=1)
+    cosines, same = np.einsum("ij,ij->i", unit[one], unit[other]), owners[one] == owners[other]
+    if not same.any() or same.all():
+        raise UsageError(f"{name} needs a folder for each of several people, and two photographs of some of them")
+    different = cosines[~same]
+    return RealPairs(name=name, encoder=encoder, same=cosines[same], different=different[:: -(-len(different) // MOST)])
