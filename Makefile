@@ -8,7 +8,7 @@ DATA ?= ../shared/data
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
-	@echo "make demo       augment a few pictures, offline; look at demo-output/contact_sheet.png"
+	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
 	@echo "make check      ruff and mypy"
 	@echo "make bench      speed against facenet-pytorch, on the photographs in DATA=$(DATA)"

@@ -85,14 +85,14 @@ def write(folder: Path, number: int, dim: int) -> None:
     OutputFolder(str(folder)).succeed(f"shard-{shard:02d}" for shard in range(SHARDS))
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory in GiB of a process."""
+def measured(command: list[str]) -> tuple[float, float, float]:
+    """Seconds, seconds of all cores, and peak memory in GiB of a process."""
     begin = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - begin, usage.ru_maxrss / 2**20
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 
 
 def main() -> None:
@@ -105,13 +105,13 @@ def main() -> None:
         folders = [Path(root, f"part-{number}") for number in range(FOLDERS)]
         for number, folder in enumerate(folders):
             write(folder, number, args.dim)
-        print(f"{'faces':>12}{'seconds':>10}{'peak GiB':>10}{'Gaussians':>11}")
+        print(f"{'faces':>12}{'seconds':>10}{'CPU s':>8}{'peak GiB':>10}{'Gaussians':>11}")
         for count, gaussians in ((1, "1"), (2, "1"), (4, "1"), (4, "32")):
             space = f"{root}/space-{count}-{gaussians}"
             fit = [sys.executable, "-m", "jobs.main", "faces", "fit", *map(str, folders[:count]), "--output", space]
-            seconds, memory = measured([*fit, "--gaussians", gaussians])
+            seconds, cpu, memory = measured([*fit, "--gaussians", gaussians])
             record = FaceSpace.load(space).record
-            print(f"{record.faces:>12,}{seconds:>10.1f}{memory:>10.2f}{record.gaussians:>11}", flush=True)
+            print(f"{record.faces:>12,}{seconds:>10.1f}{cpu:>8.1f}{memory:>10.2f}{record.gaussians:>11}", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from face0.result_vectors import unit
 BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference
-MOST = 4000  # faces of an arm whose distances to one another are held at a time: 16 million
+MOST = 2000  # faces of an arm that are compared with one another: the time goes with the square
 SIGNIFICANT = 0.05  # q of a prompt that is called different
 ROUGH = 10  # clusters that an interval rests on
 FEWEST = 4  # faces of a prompt whose diversity is measured

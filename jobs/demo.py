@@ -1,24 +1,37 @@
-"""Runs augment, offline, on a few pictures that come with the installed packages, and shows the result.
+"""Walks the whole loop, offline, on a few pictures that come with the installed packages.
 
   face0 demo --output demo-output
 
-Three photographs of people, two pictures without a face, and four rows that are broken, made on the spot. The contact
-sheet at the end shows what was found.
+Photographs (and four rows that are broken) become shards, a tiny base model is trained on them for some steps, faces
+are put into a bank, images are rendered, and two reports are written. Each command is printed as it would be typed in
+the folder. The model is tiny and starts from random weights, as the embedder does: the images are coloured noise.
 """
 
 import argparse
-import io
 import shutil
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator, Sequence
-from importlib.resources import files
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from face0.contact_sheet import contact_sheet
+from face0.demo_data import PHOTOGRAPHS, SCENES, write_people, write_tar
+
+# What is typed in the demo's folder; the embedder's weights are random, as the model's are.
+COMMANDS = """
+augment photos.tar --embedder random:0 --max-failures 100% --output shards
+init --preset tiny --output base
+train --shards shards --base base --output model --steps 20 --batch 8 --resolution 64 --holdout 4 --holdout-similarity 1
+faces from-photos people --embedder random:0 --output bank.parquet
+faces fit shards --output space
+manifest --prompts scenes.txt --faces bank.parquet --seeds 2 --steps 8 --output manifest.parquet
+generate manifest.parquet --faces bank.parquet --model model --embedder random:0 --output renders
+characters --faces bank.parquet --scenes scenes.txt --model model --embedder random:0 --steps 8 --output characters
+audit --space space --prompts scenes.txt --random 4 --model model --embedder random:0 --steps 8 --output audit
+"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -28,61 +41,36 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="(%(default)s)")
     output = parser.parse_args(argv).output
+    started = time.monotonic()
     # The demo always starts anew; its own folders only.
-    shutil.rmtree(output / "shards", ignore_errors=True)
+    for name in ("shards", "people", "base", "model", "space", "renders", "characters", "audit"):
+        shutil.rmtree(output / name, ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
-    write_tar(output / "photos.tar", pictures())
-    command = ["augment", str(output / "photos.tar"), "--embedder", "random:0", "--max-failures", "100%",
-               "--output", str(output / "shards")]  # fmt: skip
-    print(f"$ face0 {' '.join(command)}", flush=True)
-    code = subprocess.run([sys.executable, "-m", "jobs.main", *command], check=False).returncode
-    if code == 0:
-        show(output)
-    return code
-
-
-def pictures() -> Iterator[tuple[str, bytes, str]]:
-    """The demo's data set: (file name, bytes, caption)."""
-    photographs = {
-        "astronaut": ("skimage", "data/astronaut.png", "a photo of an astronaut in front of a flag and a shuttle"),
-        "admiral": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "a portrait of a naval officer"),
-        "camera": ("skimage", "data/camera.png", "a man with a camera on a lawn, from afar"),
-        "coffee": ("skimage", "data/coffee.png", "a cup of coffee on a table"),
-        "chelsea": ("skimage", "data/chelsea.png", "a photo of a cat"),
-    }
-    found = {}
-    for name, (package, path, caption) in photographs.items():
-        found[name] = files(package).joinpath(path).read_bytes()
-        yield f"{name}{Path(path).suffix}", found[name], caption
-    yield (
-        "cut_off.png",
-        found["astronaut"][: len(found["astronaut"]) // 2],
-        "a photo that was not downloaded to its end",
-    )
-    yield "error_page.jpg", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "a page that says it is an image"
-    yield "nothing.jpg", b"", "an empty file"
-    yield "wordless.jpg", found["admiral"], ""
-
-
-def write_tar(path: Path, pictures: Iterator[tuple[str, bytes, str]]) -> None:
-    """Writes pictures and their captions as a webdataset tar."""
-    with tarfile.open(path, "w") as tar:
-        for name, image, caption in pictures:
-            for member, data in ((name, image), (f"{Path(name).stem}.txt", caption.encode())):
-                info = tarfile.TarInfo(member)
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
+    write_tar(output / "photos.tar")
+    write_people(output / "people")
+    (output / "scenes.txt").write_text("\n".join(SCENES) + "\n")
+    for command in COMMANDS.strip().splitlines():
+        print(f"\n$ face0 {command}", flush=True)
+        run = subprocess.run([sys.executable, "-m", "jobs.main", *command.split()], cwd=output, check=False)
+        if run.returncode:
+            print(f"the demo ends here: exit code {run.returncode}", file=sys.stderr)
+            return run.returncode
+    show(output)
+    print(f"{time.monotonic() - started:.0f} seconds")
+    return 0
 
 
 def show(output: Path) -> None:
-    """Prints the failures, draws the shard, and says where things are."""
+    """Draws the shard, and says where things are."""
     (shard,) = (output / "shards" / "shards").glob("*.parquet")
-    (failures,) = (output / "shards" / "failures").glob("*.parquet")
-    for row in pq.read_table(failures).to_pylist():
-        print(f"failed  {row['key']}: {row['reason']} ({row['message']})")
     sheet = output / "contact_sheet.png"
-    contact_sheet(pq.read_table(shard).to_pylist()).save(sheet)
-    print(f"faces   {shard}\nsheet   {sheet}")
+    contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
+    print(f"\nfaces found   {sheet}")
+    for name in ("renders", "characters", "audit"):
+        print(f"{name:<13} {output / name / 'report.html'}")
+    print(
+        "A tiny model of random weights draws no faces: these pages show what there is to see, not what it looks like."
+    )
 
 
 if __name__ == "__main__":

@@ -432,7 +432,10 @@ def test_bad_options_exit_with_2(photos, tmp_path, capsys, options, said):
 def test_the_command_without_a_job_says_which_there_are(capsys):
     assert main([]) == 2
     assert main(["agument"]) == 2
-    assert "no job 'agument': give one of augment, init, train, evaluate, demo" in capsys.readouterr().err
+    assert (
+        "no job 'agument': give one of augment, init, train, faces, manifest, generate, characters"
+        in capsys.readouterr().err
+    )
     assert main(["--help"]) == 0
     assert "face0 augment" in capsys.readouterr().out
 
