@@ -141,7 +141,7 @@ def audit(
         given = None if bank is None else _inputs(bank, identity)
         rows += _against_vectors(arms, given, reference, identity, effort, notes)
         if labels is not None:
-            rows += _groups(arms, labels, identity, effort)
+            rows += _groups(arms, labels, identity, effort, notes)
     elif labels is not None or reference is not None:
         notes.append("No group shares and no reference: they need the conditioning embedder, render with --embedder.")
     rows += _contrasts(arms, means, effort)
@@ -264,14 +264,19 @@ def _reference(
 
 
 def _groups(
-    arms: Arms, labels: Labels, identity: Callable[[np.ndarray], np.ndarray], effort: Effort
+    arms: Arms, labels: Labels, identity: Callable[[np.ndarray], np.ndarray], effort: Effort, notes: list[str]
 ) -> Iterator[Measure]:
-    vectors = unit(identity(np.asarray(labels.vectors, np.float32)))
-    probe = Probe(vectors, np.array(labels.groups))
+    probe = Probe(unit(identity(np.asarray(labels.vectors, np.float32))), np.array(labels.groups))
     for arm in arms.arms:
         yield from measures.found_by_group(arm, labels)
         if CONDITIONING in arm.faces:
-            yield from measures.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort)
+            shares = list(measures.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort))
+            yield from shares
+            if any(row.measure == "group_share" and row.value is None for row in shares):
+                notes.append(
+                    f"{arm.title}: some shares of {labels.name} cannot be told. The probe calls more or fewer faces so "
+                    "than any mixture of labelled faces would give: it errs otherwise on these."
+                )
     yield measured(
         probe.cross_validated(effort.resamples, effort.seed),
         measure="probe_accuracy",

@@ -432,16 +432,16 @@ def group_measures(
                 "prompt": prompt,
                 "group": f"{labels.name}: {group}",
             }
-            value = values[place, code]
+            estimate = _share(from_draws(values[place, code], draws[:, place, code], design.clusters))
             yield measured(
-                from_draws(value, draws[:, place, code], design.clusters),
+                estimate,
                 measure="group_share",
                 null_value=target[code],
                 reference=labels.target_name,
                 images=images,
                 **fields,
             )
-            least = value * rate[place]
+            least = estimate.value * rate[place]
             yield measured(
                 Estimate(float("nan"), float("nan"), least, least + 1 - rate[place]),
                 measure="group_share_whatever_is_missing",
@@ -449,6 +449,14 @@ def group_measures(
                 images=images,
                 **fields,
             )
+
+
+def _share(estimate: Estimate) -> Estimate:
+    """Within 0..1; NaN where the whole interval is outside, since no share of the groups could look like that."""
+    if estimate.low > 1 or estimate.high < 0:
+        return Estimate(float("nan"))
+    value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate.value, estimate.low, estimate.high))
+    return Estimate(value, estimate.error, low, high)
 
 
 def found_by_group(arm: Arm, labels: Labels) -> Iterator[Measure]:

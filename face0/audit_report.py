@@ -193,7 +193,7 @@ def _leakage(found: Audit, encoder: str) -> Html:
     if not rows:
         return html.section("Leakage", html.paragraph("Not to be had: too few prompts, seeds or faces."))
     parts = [
-        html.paragraph(f"{NAMES['leakage'][1].capitalize()}. The dashed line is chance.", kind="note"),
+        html.paragraph(f"{_sentence(NAMES['leakage'][1])} The dashed line is chance.", kind="note"),
         *_plot(rows, _arm, low=0.0, high=1.0, reference=rows[0].null_value),
         html.table(
             ["arm", "leakage", "95 % interval", "chance", "p", "smallest effect to be seen", "images"],
@@ -236,7 +236,10 @@ def _by_prompt(found: Audit, encoder: str) -> Html:
         different = [row for row in rows if row.q is not None and row.q <= SIGNIFICANT]
         told = f"{len(different):,} of {len(rows):,} prompts differ from the others (false discoveries at most 5 %)."
         parts.append(Html(f"<h3>{html.escape(arm)}</h3>\n"))
-        parts += [html.paragraph(told), *_plot(rows[:SHOWN_PROMPTS], lambda row: row.prompt or "", reference=0.0)]
+        parts += [
+            html.paragraph(told),
+            *_plot(rows[:SHOWN_PROMPTS], lambda row: row.prompt or "", reference=0.0, digits=3),
+        ]
     parts += _contrasts(found, "energy_distance", encoder)
     return html.section("Which prompts have faces of their own?", *parts, name="prompts")
 
@@ -245,7 +248,7 @@ def _causes(found: Audit, encoder: str) -> Html:
     shares = found.find("variance_share", encoder=encoder)
     groups = {"words": "words", "face": "vector", "seed": "seed", "face_and_seed": "vector and seed"}
     parts: list[Any] = [
-        html.paragraph(f"{NAMES['variance_share'][1].capitalize()}.", kind="note"),
+        html.paragraph(_sentence(NAMES["variance_share"][1]), kind="note"),
         *_plot(shares, lambda row: f"{_arm(row)}: {groups[row.group or 'words']}", reference=0.0),
     ]
     follows = [
@@ -256,10 +259,10 @@ def _causes(found: Audit, encoder: str) -> Html:
     ]
     parts.append(Html("<h3>Does the face follow the vector at all?</h3>\n"))
     if follows:
-        parts += _plot(
-            follows, lambda row: f"{_arm(row)}: {NAMES[row.measure][0]} ({row.encoder})", high=1.0, reference=0.5
-        )
-        parts += [html.paragraph(f"{NAMES[name][0]}: {NAMES[name][1]}.", kind="note") for name in _present(follows)]
+        parts += _plot(follows, lambda row: f"{_arm(row)}: {NAMES[row.measure][0]}", high=1.0, reference=0.5)
+        parts += [
+            html.paragraph(_sentence(f"{NAMES[name][0]}: {NAMES[name][1]}"), kind="note") for name in _present(follows)
+        ]
         if any(row.low is None or row.low <= 0.5 for row in follows):
             parts.append(
                 html.paragraph(
@@ -282,7 +285,7 @@ def _diversity(found: Audit, encoder: str) -> Html:
         if rows:
             sample = f", {rows[0].reference}" if rows[0].reference else ""
             parts.append(Html(f"<h3>{html.escape(NAMES[name][0].capitalize() + sample)}</h3>\n"))
-            parts += [html.paragraph(f"{NAMES[name][1].capitalize()}.", kind="note"), *_plot(rows, _arm)]
+            parts += [html.paragraph(_sentence(NAMES[name][1]), kind="note"), *_plot(rows, _arm)]
     parts += _contrasts(found, "similarity", encoder)
     return html.section("How diverse are the faces of a prompt?", *parts, name="diversity")
 
@@ -299,7 +302,7 @@ def _reference(found: Audit) -> Html:
         rows = found.find(name, prompt=None, against=None)
         compared = f"Compared with {rows[0].reference}." if rows else ""
         parts.append(Html(f"<h3>{NAMES[name][0].capitalize()}</h3>\n"))
-        parts += [html.paragraph(f"{NAMES[name][1]}. {compared}", kind="note"), *_plot(rows, _arm)]
+        parts += [html.paragraph(f"{_sentence(NAMES[name][1])} {compared}", kind="note"), *_plot(rows, _arm)]
     return html.section("Against the reference", *parts, name="reference")
 
 
@@ -318,7 +321,9 @@ def _groups(found: Audit) -> Iterator[Html]:
     columns = ["arm", "group", "share", "95 % interval", "whatever is missing", f"reference: {rows[0].reference}"]
     yield html.section(
         "Groups",
-        html.paragraph(f"{known}by chance {_number(accuracy.null_value)}. {NAMES['group_share'][1].capitalize()}."),
+        html.paragraph(
+            f"{known}by chance {_number(accuracy.null_value)}. Its errors are corrected for, and in the intervals."
+        ),
         html.table(columns, lines, text=(0, 1)),
         *([Html("<h3>Images with a face, by the group of the vector</h3>\n")] if by_vector else []),
         *_plot(by_vector, lambda row: f"{_arm(row)}: {row.group}", low=0.0, high=1.0),
@@ -434,8 +439,12 @@ def _present(rows: Sequence[Measure]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{value:z.3f}"
 
 
 def _interval(row: Measure) -> str:
-    return "" if row.low is None or row.high is None else f"{row.low:.3f} to {row.high:.3f}"
+    return "" if row.low is None or row.high is None else f"{row.low:z.3f} to {row.high:z.3f}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -208,8 +208,8 @@ def _spread_plot(spreads: Sequence[tuple[str, Spread]]) -> list[Html]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or np.isnan(value) else f"{value:.3f}"
+    return "" if value is None or np.isnan(value) else f"{value:z.3f}"
 
 
 def _interval(low: float, high: float) -> str:
-    return "" if np.isnan(low) or np.isnan(high) else f"{low:.3f} to {high:.3f}"
+    return "" if np.isnan(low) or np.isnan(high) else f"{low:z.3f} to {high:z.3f}"

@@ -91,7 +91,7 @@ class Probe:
         """Shares of the groups corrected for the confusions: [sets, groups] and draws [resamples, sets, groups].
 
         Adjusted counts (Forman 2008): the shares told are the true shares times the confusions, which is solved for the
-        true ones; what falls below 0 is cut off. The draws resample the images and the labelled faces, so that the
+        true ones; they may fall outside 0..1. The draws resample the images and the labelled faces, so that the
         interval holds the error of both. It takes for granted that the probe errs on generated faces as it does on
         labelled ones.
 
@@ -124,5 +124,4 @@ def _observed(member: np.ndarray, one_hot: np.ndarray) -> np.ndarray:
 def _adjusted(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     if np.linalg.cond(confusion) > 1e6:  # it cannot tell the groups at all
         return np.full(observed.shape, np.nan)
-    shares = np.clip(np.linalg.solve(confusion.T, observed.T).T, 0, None)
-    return shares / shares.sum(axis=1, keepdims=True)
+    return np.linalg.solve(confusion.T, observed.T).T

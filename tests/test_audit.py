@@ -211,6 +211,18 @@ def test_groups_are_corrected_for_the_errors_of_the_probe():
     assert asked.low < 0.88 < asked.high
 
 
+def test_shares_that_no_mixture_of_labelled_faces_could_give_are_not_told():
+    """All faces lie far on one side, where the probe never errs, though it does on labelled faces."""
+    rng = np.random.default_rng(0)
+    side = np.arange(200) % 2
+    vectors = np.eye(17)[0] + 0.03 * rng.normal(size=(200, 17)) + 0.03 * np.outer(side, np.eye(17)[1])
+    labels = Labels(name="side", face_ids=[f"x{i}" for i in range(200)], groups=side.astype(str), vectors=vectors)
+    faces = np.tile((np.eye(17)[0] + np.eye(17)[1]) / np.sqrt(2), (120, 1)) + 0.01 * rng.normal(size=(120, 17))
+    found = audit(*sweep(rows(RANDOM, faces, "random")), labels=labels, effort=EFFORT)
+    assert only(found, "group_share", encoder="conditioning", arm="random", group="side: 1").value is None
+    assert any("random: some shares of side cannot be told" in note for note in found.notes)
+
+
 def test_one_face_of_each_prompt_and_seed_keeps_vectors_with_their_seeds():
     design = crossed(4, 3, 7)
     chosen = design.take(one_per_seed(design))

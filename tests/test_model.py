@@ -16,6 +16,14 @@ def test_the_projection_has_the_papers_size() -> None:
     assert sum(p.numel() for p in FaceProjection().parameters()) == 9_446_400
 
 
+def test_a_new_projections_tokens_are_about_as_various_as_the_texts() -> None:
+    """Those leave a layer norm, with unit variance. With torch's own initialisation they would hardly differ."""
+    torch.manual_seed(0)
+    net = FaceProjection(embedding_dim=512, context_dim=768)
+    tokens = net(torch.randn(256, 1, 512), torch.ones(256, 1, dtype=torch.bool))
+    assert 0.4 < tokens.std(dim=0).mean() < 1.5
+
+
 def test_slots_without_a_face_are_zeros_and_the_others_share_the_net() -> None:
     net = FaceProjection(embedding_dim=8, context_dim=16, tokens=3, slots=3, width=8)
     faces = torch.randn(2, 3, 8)
