@@ -29,10 +29,10 @@ demo: setup
 	$(BIN)/face0 demo --output demo-output
 
 test: setup
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
 test-long: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
 
 check: setup
 	$(BIN)/ruff check .
