@@ -13,16 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from face0 import audit_measures as measures
-from face0.audit_arms import CONDITIONING, Arm, Arms, Cell, read_arms, totals
+from face0.audit_arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
 from face0.audit_measures import ByPrompt, Effort
-from face0.errors import UsageError
 from face0.face_bank import FaceBank
 from face0.face_clusters import cluster_centres
 from face0.label_probe import Labels, Probe
 from face0.measure_rows import Measure, as_records, measured, measures_table
 from face0.result_vectors import unit
 
-BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference
 MOST = 2000  # faces of an arm that are compared with one another: the time goes with the square
@@ -114,15 +112,12 @@ def audit(
         effort: how much is drawn.
 
     Raises:
-        UsageError: there is no face at all, a label is missing, results are of other requests, or labels are too few.
+        UsageError: a label is missing, results are of other requests, or labels are too few.
     """
     arms, effort, identity = read_arms(results, requests, identity), effort or Effort(), identity or _as_it_is
-    if not arms.encoders:
-        raise UsageError(
-            "no result has a face_vector or a judge_vector: render with --embedder or --judge, and check that faces "
-            "were found"
-        )
     notes = list(_notes(arms, effort))
+    if not arms.encoders:
+        notes.append(NO_VECTORS)
     rows: list[Measure] = []
     means: dict[tuple[str, str], dict[str, ByPrompt]] = {}  # by measure and encoder, then by the title of the arm
     for arm in arms.arms:

@@ -111,7 +111,7 @@ def write_audit(
 
 def report(output: str, renders: Results, found: Audit) -> str:
     """The page about an audit that will lie in the folder ``output``."""
-    primary = found.encoders[0]
+    primary = next(iter(found.encoders), "")
     images = renders.table([field.name for field in (*SETTINGS, LABEL)])
     sections = [
         _overview(found, primary),
@@ -142,7 +142,7 @@ def _overview(found: Audit, primary: str) -> Html:
         ("prompts", f"{prompts:,}"),
         ("arms", f"{len(totals):,}"),
         ("without a face", f"{without:,} ({100 * without / max(generated, 1):.0f} %)"),
-        ("encoder to go by", primary),
+        ("encoder to go by", primary or "none"),
     ]
     parts: list[Any] = [html.tiles(tiles)]
     parts += [html.paragraph(_told(row)) for row in found.find("leakage", encoder=primary, prompt=None, against=None)]

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0.audit_arms import CONDITIONING, JUDGE
+from face0.audit_arms import CONDITIONING, JUDGE, NO_VECTORS
 from face0.errors import UsageError
 from face0.face_pictures import face_pictures
 from face0.image_pairs import Pairs, comparable_pairs
@@ -144,7 +144,7 @@ def characters(
         seed: of all that is drawn.
 
     Raises:
-        UsageError: fewer than two characters, no face at all, or results of other requests.
+        UsageError: fewer than two characters, or results of other requests.
     """
     requests = requests.filter(pc.not_equal(requests["face_id"], ""))
     names, scenes = (pc.unique(requests[column]).to_pylist() for column in ("face_id", "prompt"))
@@ -164,11 +164,6 @@ def characters(
         CONDITIONING: result_vectors(results["face_vector"], identity),
     }
     seen = {name: each for name, each in vectors.items() if each is not None}
-    if not seen:
-        raise UsageError(
-            "no result has a face_vector or a judge_vector: render with --embedder or --judge, and check that faces "
-            "were found"
-        )
     sides = {**seen, PICTURE: face_pictures(results)}
     drawn = np.random.default_rng(seed)
     pairs = {name: comparable_pairs(each, who, where, asked["seed"].to_numpy(), drawn) for name, each in sides.items()}
@@ -291,8 +286,8 @@ def _real(pairs: RealPairs) -> RealComparison:
 def _notes(
     seen: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], found: np.ndarray
 ) -> list[str]:
-    notes = []
-    if JUDGE not in seen:
+    notes = [] if seen else [NO_VECTORS]
+    if seen and JUDGE not in seen:
         notes.append(
             "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
             "method; render with --judge."

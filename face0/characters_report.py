@@ -63,7 +63,7 @@ def write_characters(
 
 def report(output: str, renders: Results, found: Characters) -> str:
     """The page about characters that will lie in the folder ``output``."""
-    primary = next((name for name in found.verifications if name != PICTURE), found.encoders[0])
+    primary = next((name for name in (*found.verifications, *found.encoders) if name != PICTURE), "")
     images = renders.table([field.name for field in (*SETTINGS, LABEL)])
     sections = [
         _overview(found),
@@ -95,6 +95,9 @@ def _overview(found: Characters) -> Html:
 
 def _same_person(found: Characters) -> Html:
     """Similarity within characters against between, by encoder, with the photographs below."""
+    if not found.verifications.keys() - {PICTURE}:
+        nothing = html.paragraph("Not to be had: no two images of a character, and of two, with a face.")
+        return html.section("Is it the same person?", nothing, name="same")
     note = (
         "AUC: the probability that two images of one character are more alike than images of two; 0.5 by chance. "
         "Equal-error rate: the share of errors at the threshold where both kinds are as frequent. Intervals are over "
@@ -155,8 +158,8 @@ def _verdicts(title: str, kind: str, verdicts: Sequence[Verdict], encoder: str, 
         for each in verdicts
     ]
     plot = [html.bar_plot(auc[:PLOTTED], high=1.0)] if auc else []
-    note = html.paragraph(f"AUC by the {encoder} encoder; 0.5 is chance.", kind="note")
-    return html.section(title, note, *plot, html.table(columns, lines), name=name)
+    notes = [html.paragraph(f"AUC by the {encoder} encoder; 0.5 is chance.", kind="note")] if auc else []
+    return html.section(title, *notes, *plot, html.table(columns, lines), name=name)
 
 
 def _pictures(found: Characters, renders: Results) -> Html:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from face0.audit_arms import BASE, FIXED, RANDOM, ZERO
 from face0.errors import UsageError
 from face0.manifests import cross
 
-BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"  # arms of an audit, as labels of its manifest
 SLOT = "{x}"  # where a template takes a word
 
 

@@ -15,6 +15,7 @@ configuration
 import argparse
 from collections.abc import Sequence
 
+from face0.audit import Reference
 from face0.audit_measures import Effort
 from face0.audit_report import write_audit
 from face0.face_bank import read_bank, write_bank
@@ -82,6 +83,7 @@ def main(argv: Sequence[str]) -> int:
         output,
         open_results(join(output, "renders")),
         bank=bank,
+        reference=Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
         identity=config.embedder.load(pick_device(args.device)).identity if config.embedder else None,
         labels=labels,
         effort=Effort(resamples=args.resamples, permutations=args.permutations),

@@ -13,6 +13,7 @@ from audit_simulation import World, bank_of, crossed, paired, rendered, rows, sw
 from PIL import Image
 
 from face0.audit import Audit, Reference, audit
+from face0.audit_arms import NO_VECTORS
 from face0.audit_measures import Effort, one_per_seed
 from face0.audit_report import write_audit
 from face0.errors import UsageError
@@ -260,8 +261,6 @@ def test_what_cannot_be_audited_is_refused_with_the_remedy():
     images = arm("random", World(), RANDOM)
     with pytest.raises(UsageError, match="names the arm of each in its label"):
         audit(*sweep([{**each, "label": ""} for each in images]))
-    with pytest.raises(UsageError, match="--judge"):
-        audit(*sweep(without_face(images, [True] * 120)))
     results, requests = sweep(images)
     with pytest.raises(UsageError, match="20 results are of no request"):
         audit(results, requests.slice(20))
@@ -279,6 +278,15 @@ def test_few_vectors_and_few_prompts_still_make_an_audit():
     assert only(found, "similarity", arm="base").value is None
     assert not found.find("leakage", arm="base")
     json.dumps(found.as_json(), allow_nan=False)
+
+
+def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
+    images = without_face([*arm("base", World(), PLAIN), *arm("random", World(), RANDOM)], [True] * 240)
+    found = write_audit(str(tmp_path), open_results(rendered(str(tmp_path / "renders"), images)), effort=EFFORT)
+    assert only(found, "face_found", encoder="", arm="random").value == 0
+    assert NO_VECTORS in found.notes
+    assert {cell.no_face for cell in found.totals} == {119, 120}
+    assert NO_VECTORS in (tmp_path / "report.html").read_text()
 
 
 def thumbnail(grey: int) -> bytes:

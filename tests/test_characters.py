@@ -13,6 +13,7 @@ from audit_simulation import rendered
 from PIL import Image
 from renders import row
 
+from face0.audit_arms import NO_VECTORS
 from face0.characters import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, characters
 from face0.characters_report import write_characters
 from face0.errors import UsageError
@@ -147,8 +148,15 @@ def test_what_cannot_be_judged_is_refused_with_the_remedy():
     rows = sweep()
     with pytest.raises(UsageError, match="at least two faces"):
         verdicts([each for each in rows if each["face_id"] == "p0"])
-    with pytest.raises(UsageError, match="--judge"):
-        verdicts(sweep(face_vector=None, judge_vector=None))
+
+
+def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
+    rows = sweep(face_vector=None, judge_vector=None, faces_found=0)
+    found = write_characters(str(tmp_path), open_results(rendered(str(tmp_path / "renders"), rows)))
+    assert [each.found for each in found.characters] == [0] * PEOPLE
+    assert NO_VECTORS in found.notes
+    assert not found.verifications
+    assert NO_VECTORS in (tmp_path / "report.html").read_text()
 
 
 def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
