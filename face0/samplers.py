@@ -3,27 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerDiscreteScheduler,
-    SchedulerMixin,
-    UniPCMultistepScheduler,
-)
-
 from face0.errors import UsageError
 
 # None adds noise of its own on the way: an image follows from its first noise alone.
-SAMPLERS: Mapping[str, type[SchedulerMixin]] = {
-    "ddim": DDIMScheduler,  # the paper's
-    "dpm++": DPMSolverMultistepScheduler,
-    "euler": EulerDiscreteScheduler,
-    "unipc": UniPCMultistepScheduler,
+SAMPLERS: Mapping[str, str] = {
+    "ddim": "DDIMScheduler",  # the paper's
+    "dpm++": "DPMSolverMultistepScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "unipc": "UniPCMultistepScheduler",
 }
 
 
-def make_scheduler(sampler: str, config: Mapping[str, Any]) -> SchedulerMixin:
-    """A sampler that holds no state of another call.
+def make_scheduler(sampler: str, config: Mapping[str, Any]) -> Any:
+    """A sampler, of diffusers' ``SchedulerMixin``, that holds no state of another call.
 
     Args:
         sampler: one of SAMPLERS.
@@ -34,4 +26,6 @@ def make_scheduler(sampler: str, config: Mapping[str, Any]) -> SchedulerMixin:
     """
     if sampler not in SAMPLERS:
         raise UsageError(f"no sampler {sampler!r}: give one of {', '.join(SAMPLERS)}")
-    return SAMPLERS[sampler].from_config(config)
+    import diffusers  # here, for it takes seconds, and a job that writes a manifest needs the names only
+
+    return getattr(diffusers, SAMPLERS[sampler]).from_config(config)

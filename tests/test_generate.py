@@ -255,6 +255,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_papers_tables_come_from_the_results(tmp_path, model, bank, clip, capsys) -> None:
+    manifest = manifest_of(tmp_path / "m.parquet", prompts=2, seeds=3)
+    assert generate(manifest, bank, model, tmp_path / "out", "--clip", str(clip)) == 0
+    found = rows(open_results(str(tmp_path / "out")))
+    assert all(-1 <= row["text_alignment"] <= 1 for row in found)
+    capsys.readouterr()
+    assert main(["evaluate", "paper", str(tmp_path / "out"), "--json", str(tmp_path / "paper.json")]) == 0
+    assert "best of 3" in capsys.readouterr().out
+    assert json.loads((tmp_path / "paper.json").read_text())
+
+
 def ask(prompt: str, portrait: bytes | None, vector: np.ndarray | None = None) -> Request:
     (row,) = cross([prompt], ["anna"], [0]).to_pylist()
     return Request(**row, request_id="0", vector=vector, portrait=portrait)

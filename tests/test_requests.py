@@ -88,6 +88,13 @@ def test_what_cannot_be_rendered_says_why(settings: dict[str, object], reason: R
     assert said in (request.message or "")
 
 
+def test_a_denied_face_is_not_rendered() -> None:
+    manifest = cross(["a cat"], ["anna", "berta", ""], [0])
+    requests, _ = join_requests(manifest, BANK, MODEL, portraits=False, denied={"anna"})
+    assert [request.reason for request in requests] == [Reason.DENIED, None, None]
+    assert requests[0].vector is None
+
+
 def test_a_bank_of_another_length_is_refused() -> None:
     with pytest.raises(UsageError, match="8 values, the model takes 16"):
         join_requests(cross(["a"], ["anna"], [0]), BANK, replace(MODEL, dim=16), portraits=False)
