@@ -76,7 +76,8 @@ class Generator:
 
     def __init__(self, config: GenerateConfig, device: str, batch: int, threads: int) -> None:
         self.config = config
-        self._threads = threads
+        # On a CPU the model has the cores already, and threads beside it are in its way: each costs more than it saves.
+        self._threads = 0 if device == "cpu" else threads
         fast = fast_dtype(device) if config.precision == "auto" and device != "cpu" else torch.float32
         for library in (diffusers, transformers):
             library.utils.logging.disable_progress_bar()  # of loading, in the midst of the job's own
@@ -111,7 +112,7 @@ class Generator:
     def _outcomes(
         self, requests: Sequence[Request], earlier: Mapping[str, Outcome], source: str, output: str
     ) -> Iterator[Outcome]:
-        """What becomes of each request. Files are encoded, measured and written while the next batch denoises."""
+        """What becomes of each request. Beside a GPU, images are measured and written while the next batch denoises."""
         left = []
         for request in requests:
             if request.request_id in earlier:
@@ -124,7 +125,10 @@ class Generator:
         def finish(batch: Batch) -> list[Outcome]:
             return self._finish(batch, source, output)
 
-        for outcomes in ordered_map(finish, self._batches(left), workers=self._threads, ahead=self._threads + 1):
+        batches = self._batches(left)
+        threads = self._threads
+        done = ordered_map(finish, batches, workers=threads, ahead=threads + 1) if threads else map(finish, batches)
+        for outcomes in done:
             yield from outcomes
 
     def _finish(self, batch: Batch, source: str, output: str) -> list[Outcome]:
