@@ -174,12 +174,22 @@ def test_another_configuration_is_refused(model: Path, shards: Path, base: Path,
     assert "drop_face: 0.1, now 0.5" in capsys.readouterr().err
 
 
-def test_accumulation_is_the_same_training(model: Path, shards: Path, base: Path, tmp_path: Path) -> None:
-    assert train(shards, base, tmp_path, 8, "--accumulate", "2", "--gradient-checkpointing", "--cache-latents") == 0
-    one, other = state(tmp_path, 8), state(model, 8)
-    for name in one:
-        # Where gradients are near 0, Adam's steps go by the sign of their rounding: single weights may differ by some.
-        assert (one[name] - other[name]).abs().float().mean() < 5e-5, name
+def test_accumulation_is_the_same_training(shards: Path, base: Path, tmp_path: Path) -> None:
+    # Where gradients are near 0, Adam's steps go by the sign of their rounding: they had better be small.
+    rate = ("--learning-rate", "1e-4")
+    parts = ("--accumulate", "2", "--gradient-checkpointing", "--cache-latents")
+    assert train(shards, base, tmp_path / "parts", 8, *rate, *parts) == 0
+    assert train(shards, base, tmp_path / "whole", 8, *rate) == 0
+    assert train(shards, base, tmp_path / "half", 8, *rate, "--batch", "4") == 0
+    in_parts, whole, half = (weights(tmp_path / name) for name in ("parts", "whole", "half"))
+    assert (in_parts - whole).abs().mean() < 0.05 * (half - whole).abs().mean()
+
+
+def weights(output: Path) -> torch.Tensor:
+    """All weights after 8 steps, in one row."""
+    return torch.cat(
+        [value.flatten() for name, value in sorted(state(output, 8).items()) if name.startswith("weight.")]
+    )
 
 
 def test_cached_latents_are_the_same_training(model: Path, shards: Path, base: Path, tmp_path: Path) -> None:
