@@ -76,8 +76,8 @@ class Generator:
 
     def __init__(self, config: GenerateConfig, device: str, batch: int, threads: int) -> None:
         self.config = config
-        # On a CPU the model has the cores already, and threads beside it are in its way: each costs more than it saves.
-        self._threads = 0 if device == "cpu" else threads
+        # On a CPU the threads are the model's: others beside it would be in its way, and cost more than they save.
+        self._on_cpu, self._threads = device == "cpu", threads
         fast = fast_dtype(device) if config.precision == "auto" and device != "cpu" else torch.float32
         for library in (diffusers, transformers):
             library.utils.logging.disable_progress_bar()  # of loading, in the midst of the job's own
@@ -101,6 +101,8 @@ class Generator:
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
         """Does one task and commits it. See ``face0.work.Worker``."""
+        if self._on_cpu:
+            torch.set_num_threads(self._threads)  # of this thread, which Beam chose
         requests: Sequence[Request] = read_requests(storage.join(folder.uri, run.task.uri), run.task.row_group)
         earlier: Mapping[str, Outcome] = {}
         if run.retry and run.task.task_id in folder.stats_names():
@@ -126,8 +128,9 @@ class Generator:
             return self._finish(batch, source, output)
 
         batches = self._batches(left)
-        threads = self._threads
-        done = ordered_map(finish, batches, workers=threads, ahead=threads + 1) if threads else map(finish, batches)
+        done: Iterator[list[Outcome]] = map(finish, batches)
+        if not self._on_cpu:
+            done = ordered_map(finish, batches, workers=self._threads, ahead=self._threads + 1)
         for outcomes in done:
             yield from outcomes
 

@@ -55,7 +55,12 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         help="auto: bfloat16 on a GPU that multiplies in it (%(default)s)")  # fmt: skip
     add("--requests-per-task", type=at_least(1), default=64, metavar="N", help="(%(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (%(default)s)")
-    add("--threads", type=at_least(1), metavar="N", help="of each worker process, beside a GPU")
+    add(
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="of each worker process: the model's on a CPU, else those that measure and write beside it",
+    )
     add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
 
 
