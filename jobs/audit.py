@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     space, faces = FaceSpace.load(args.space), join(output, "faces.parquet")
     write_bank(faces, space.faces(args.draw_seed, args.random + 1, args.space), space.record.dim, space.record.embedder)
     bank = read_bank(faces)
-    *random, fixed = bank.faces
+    fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
     manifest = audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
     rendering = plan_rendering(args, manifest, bank, join(output, "renders"), beam)
     success = rendering.run()
