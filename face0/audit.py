@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from face0 import audit_measures as measures
 from face0.audit_arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
-from face0.audit_measures import ByPrompt, Effort
+from face0.audit_measures import groups, presence, readout, spread
+from face0.audit_measures.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows
 from face0.face_bank import FaceBank
 from face0.face_clusters import cluster_centres
 from face0.label_probe import Labels, Probe
@@ -121,10 +121,10 @@ def audit(
     rows: list[Measure] = []
     means: dict[tuple[str, str], dict[str, ByPrompt]] = {}  # by measure and encoder, then by the title of the arm
     for arm in arms.arms:
-        found, *others = measures.image_measures(arm, effort)
-        rows += measures.found_rows(arm, found, arms.prompts, effort)
+        found, *others = presence.image_measures(arm, effort)
+        rows += presence.found_rows(arm, found, arms.prompts, effort)
         for by_prompt in others:
-            rows += measures.rows(by_prompt, arm, arms.prompts)
+            rows += prompt_rows(by_prompt, arm, arms.prompts)
         for by_prompt in (found, *others):
             means.setdefault((by_prompt.measure, ""), {})[arm.title] = by_prompt
     for encoder in arms.encoders:
@@ -186,13 +186,13 @@ def _thinned(arm: Arm, encoder: str, notes: list[str]) -> Arm:
 
 def _by_encoder(arm: Arm, encoder: str, prompts: list[str], effort: Effort, rows: list[Measure]) -> Iterator[ByPrompt]:
     """What needs no vector that was asked for; the rows are added to ``rows``."""
-    distances, listed = measures.distance_measures(arm, encoder, prompts, effort)
+    distances, listed = spread.distance_measures(arm, encoder, prompts, effort)
     rows += listed
     yield from distances
-    rows += measures.leakage_measures(arm, encoder, prompts, effort)
-    rows += measures.variance_measures(arm, encoder, effort)
-    for by_prompt in measures.follows_vector_means(arm, encoder, effort):
-        rows += measures.rows(by_prompt, arm, prompts)
+    rows += readout.leakage_measures(arm, encoder, prompts, effort)
+    rows += spread.variance_measures(arm, encoder, effort)
+    for by_prompt in readout.follows_vector_means(arm, encoder, effort):
+        rows += prompt_rows(by_prompt, arm, prompts)
 
 
 def _diversity(arms: Arms, encoder: str, effort: Effort, notes: list[str]) -> Iterator[Measure]:
@@ -205,7 +205,7 @@ def _diversity(arms: Arms, encoder: str, effort: Effort, notes: list[str]) -> It
         return
     size = int(enough.min() // 2)
     for arm in seen:
-        yield from measures.diversity_measures(arm, encoder, size, arms.prompts, effort)
+        yield from spread.diversity_measures(arm, encoder, size, arms.prompts, effort)
 
 
 def _inputs(bank: FaceBank, identity: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -225,8 +225,8 @@ def _against_vectors(
     seen = [arm for arm in arms.arms if CONDITIONING in arm.faces]
     if given is not None:
         for arm in seen:
-            for by_prompt in measures.follows_input_means(arm, CONDITIONING, *given, effort):
-                yield from measures.rows(by_prompt, arm, arms.prompts)
+            for by_prompt in readout.follows_input_means(arm, CONDITIONING, *given, effort):
+                yield from prompt_rows(by_prompt, arm, arms.prompts)
     name, names, vectors = _reference(seen, given, reference, identity)
     clusters = min(CLUSTERS, len(names) // PER_CLUSTER)
     if clusters < 2:
@@ -236,9 +236,9 @@ def _against_vectors(
     centres = cluster_centres(vectors, clusters, effort.seed)
     for arm in seen:
         some = _thinned(arm, CONDITIONING, [])  # which _by_encoder has noted
-        by_prompt = measures.reference_distance(some, CONDITIONING, vectors, names, name, effort)
-        yield from measures.rows(by_prompt, arm, arms.prompts)
-        yield from measures.cluster_measures(arm, CONDITIONING, centres, vectors, name, arms.prompts)
+        by_prompt = spread.reference_distance(some, CONDITIONING, vectors, names, name, effort)
+        yield from prompt_rows(by_prompt, arm, arms.prompts)
+        yield from spread.cluster_measures(arm, CONDITIONING, centres, vectors, name, arms.prompts)
 
 
 def _reference(
@@ -263,9 +263,9 @@ def _groups(
 ) -> Iterator[Measure]:
     probe = Probe(unit(identity(np.asarray(labels.vectors, np.float32))), np.array(labels.groups))
     for arm in arms.arms:
-        yield from measures.found_by_group(arm, labels)
+        yield from presence.found_by_group(arm, labels)
         if CONDITIONING in arm.faces:
-            shares = list(measures.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort))
+            shares = list(groups.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort))
             yield from shares
             if any(row.measure == "group_share" and row.value is None for row in shares):
                 notes.append(
@@ -291,10 +291,10 @@ def _contrasts(arms: Arms, means: dict[tuple[str, str], dict[str, ByPrompt]], ef
             for by_arm in means.values():
                 if arm.title in by_arm and against.title in by_arm:
                     one, other = by_arm[arm.title], by_arm[against.title]
-                    yield measures.contrast(one, other, arm, against, measures.exchange_p(one, other, effort))
+                    yield contrast(one, other, arm, against, exchange_p(one, other, effort))
             for encoder in arms.encoders:
                 if encoder in arm.faces and encoder in against.faces:
-                    yield from measures.leakage_contrast(arm, against, encoder, effort)
+                    yield from readout.leakage_contrast(arm, against, encoder, effort)
 
 
 def _opponents(arm: Arm, arms: Sequence[Arm]) -> Iterator[Arm]:

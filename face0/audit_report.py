@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from face0 import html
 from face0.audit import SIGNIFICANT, Audit, Reference, audit
 from face0.audit_arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
-from face0.audit_measures import Effort
+from face0.audit_measures.by_prompt import Effort
 from face0.face_bank import FaceBank
 from face0.html import Html
 from face0.label_probe import Labels

@@ -38,13 +38,13 @@ class Preset:
     unet: tuple[int, ...]  # channels by level
     vae: tuple[int, ...]  # channels by level; each but the last halves the side
     groups: int  # of the group norms
-    heads: int  # channels of an attention head
+    heads: int  # of the U-Net's attention, at each level
     latents: int  # side for which the U-Net is made
 
 
 PRESETS = {
-    "tiny": Preset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=8, latents=16),
-    "small": Preset(context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=32, latents=16),
+    "tiny": Preset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=2, latents=16),
+    "small": Preset(context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=4, latents=16),
 }
 
 
@@ -74,7 +74,7 @@ def base_model(preset: Preset, seed: int, prediction_type: str = "epsilon") -> S
             up_block_types=("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
             layers_per_block=1,
             cross_attention_dim=preset.context,
-            attention_head_dim=preset.heads,
+            attention_head_dim=preset.heads,  # the number of heads, whatever its name says
             norm_num_groups=preset.groups,
         )
         vae = AutoencoderKL(

@@ -44,6 +44,7 @@ class RequestPlan:
         files: to write: by name the requests of each row group.
         abandoned: files to remove, which no task needs.
         strays: ids of images that an earlier run may have left without a commit, and that nobody asks for now.
+        unasked: committed images or failures of earlier manifests, which stay, and that nobody asks for now.
     """
 
     tasks: Sequence[RequestTask]
@@ -51,6 +52,7 @@ class RequestPlan:
     files: Mapping[str, Sequence[Sequence[Request]]]
     abandoned: Sequence[str]
     strays: Collection[str]
+    unasked: int
 
     def prepare(self, output: str) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
@@ -142,7 +144,14 @@ def plan_requests(
     planned = {task.task_id for task in tasks}
     stale = [stats for stats in committed.values() if PROBLEMS in stats.task["uri"] and stats.task_id not in planned]
     abandoned = [name for name in there if name not in needed and name not in files]
-    return RequestPlan(tasks=tasks, stale=stale, files=files, abandoned=abandoned, strays=strays)
+    return RequestPlan(
+        tasks=tasks,
+        stale=stale,
+        files=files,
+        abandoned=abandoned,
+        strays=strays,
+        unasked=len(done - wanted.keys()),
+    )
 
 
 def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits: bool) -> Request:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -137,7 +136,7 @@ class Trainer:
         for part in (pipe.vae, pipe.text_encoder):
             part.requires_grad_(False).eval().to(device)
         pipe.vae.to(memory_format=torch.channels_last)
-        prepare_unet(pipe.unet, config, running, device)
+        prepare_unet(pipe.unet, config, running)
         pipe.unet.to(device).to(memory_format=torch.channels_last)
         pipe.face_projection.to(device).train()
         self.encoder = Encoder(pipe, device, running.cache_latents)
@@ -289,15 +288,12 @@ class Swapped:
             value.copy_(kept)
 
 
-def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running, device: torch.device) -> None:
+def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running) -> None:
     """Makes the U-Net, or a LoRA of it, ready to be trained."""
     unet.train()
     if config.lora:
         unet.requires_grad_(False)
         unet.add_adapter(LoraConfig(r=config.lora, lora_alpha=config.lora, target_modules=LORA_LAYERS))
-    if device.type == "cpu":
-        # torch's fused attention takes five times as long backwards on a CPU as the plain products.
-        unet.set_attn_processor(AttnProcessor())
     if running.gradient_checkpointing:
         unet.enable_gradient_checkpointing()
 

@@ -16,18 +16,16 @@ import argparse
 from collections.abc import Sequence
 
 from face0.audit import Reference
-from face0.audit_measures import Effort
+from face0.audit_measures.by_prompt import Effort
 from face0.audit_report import write_audit
-from face0.face_bank import read_bank, write_bank
 from face0.face_space import FaceSpace
 from face0.label_files import read_labels
 from face0.manifests import read_prompts
-from face0.results import open_results
 from face0.storage import absolute, join
 from face0.sweeps import audit_manifest, filled, occupations
-from jobs.options import at_least, numbers, pick_device, report
-from jobs.options.rendering import add_rendering, plan_rendering
-from jobs.options.settings import add_settings, settings_of
+from jobs.options import at_least, numbers
+from jobs.options.settings import settings_of
+from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep
 from pipelines.options import split_options
 
 
@@ -43,17 +41,14 @@ def arguments() -> argparse.ArgumentParser:
     add("--words", metavar="FILE", help="of the template, one on each line (50 occupations)")
     add("--space", required=True, metavar="SPACE", help="output of face0 faces fit, from which faces are drawn")
     add("--random", type=at_least(2), required=True, metavar="N", help="faces drawn for each prompt")
-    add("--draw-seed", type=int, default=0, metavar="S", help="of them (%(default)s)")
     add("--seeds", type=at_least(1), default=1, metavar="K", help="images of each prompt and face (%(default)s)")
     add("--grid", type=numbers(2), action="append", default=[], metavar="C,A",
         help="guidance of the arms with a face, in place of --guidance; may be repeated")  # fmt: skip
-    add("--labels", metavar="FILE", help="Parquet or CSV with face_id and group of faces of --label-faces")
-    add("--label-faces", metavar="BANK", help="labelled faces, which a probe learns the groups from")
+    add("--groups", metavar="FILE", help="Parquet or CSV with face_id and group of faces of --group-faces")
+    add("--group-faces", metavar="BANK", help="labelled faces, which a probe learns the groups from")
     add("--resamples", type=at_least(99), default=Effort.resamples, metavar="N", help="of the bootstrap (%(default)s)")
     add("--permutations", type=at_least(99), default=Effort.permutations, metavar="N", help="of tests (%(default)s)")
-    add("--output", required=True, metavar="URI", help="folder for renders and report")
-    add_settings(parser)
-    add_rendering(parser)
+    add_sweep(parser)
     return parser
 
 
@@ -62,34 +57,28 @@ def main(argv: Sequence[str]) -> int:
     beam, rest = split_options(argv)
     parser = arguments()
     args = parser.parse_args(rest)
-    if not args.embedder and not args.judge:
-        parser.error("give --embedder or --judge, or both: without one no face can be measured")
-    if (args.labels is None) != (args.label_faces is None):
-        parser.error("--labels and --label-faces go together")
-    output = absolute(args.output)
-    labels = read_labels(args.labels, args.label_faces) if args.labels else None
-    space, faces = FaceSpace.load(args.space), join(output, "faces.parquet")
-    write_bank(faces, space.faces(args.draw_seed, args.random + 1, args.space), space.record.dim, space.record.embedder)
-    bank = read_bank(faces)
+    check_sweep(parser, args)
+    if (args.groups is None) != (args.group_faces is None):
+        parser.error("--groups and --group-faces go together")
+    labels = read_labels(args.groups, args.group_faces) if args.groups else None
+    space = FaceSpace.load(args.space)
+    bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
     manifest = audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
-    rendering = plan_rendering(args, manifest, bank, join(output, "renders"), beam)
-    success = rendering.run()
-    code = report(join(args.output, "renders"), success, args.max_failures, lambda ledger: ledger.of_requests)
-    if success is None:
-        return code
-    config = rendering.load.config
+    sweep = run_sweep(args, manifest, bank, beam)
+    if sweep.renders is None:
+        return sweep.exit_code
     write_audit(
-        output,
-        open_results(join(output, "renders")),
+        absolute(args.output),
+        sweep.renders,
         bank=bank,
         reference=Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
-        identity=config.embedder.load(pick_device(args.device)).identity if config.embedder else None,
+        identity=sweep.identity,
         labels=labels,
         effort=Effort(resamples=args.resamples, permutations=args.permutations),
     )
     print(f"look at {join(args.output, 'report.html')}")
-    return code
+    return sweep.exit_code
 
 
 def _prompts(args: argparse.Namespace) -> list[str]:

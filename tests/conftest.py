@@ -13,6 +13,8 @@ from moto.server import ThreadedMotoServer
 from face0.augment import AugmentConfig, Augmenter
 from face0.embedders import embedder_config
 from face0.fetch import Fetcher
+from jobs.main import main
+from tests.pictures import augment, captioned, people, write_tar
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -59,3 +61,21 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "root")
     base = request.getfixturevalue("bucket") if request.param == "s3" else "memory:/"
     return f"{base}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Face shards of 24 small photographs of two people."""
+    folder = tmp_path_factory.mktemp("shards")
+    for i in range(2):
+        write_tar(folder / f"{i}.tar", captioned(people(12, first=12 * i)))
+    assert augment([folder / "0.tar", folder / "1.tar"], folder / "out") == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="session")
+def space(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The face space of the shards."""
+    folder = tmp_path_factory.mktemp("space")
+    assert main(["faces", "fit", str(shards), "--output", str(folder / "space"), "--runner", "FnApiRunner"]) == 0
+    return folder / "space"

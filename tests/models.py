@@ -1,7 +1,9 @@
 """Models for tests: of the layout that face0 train writes, with random weights."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -18,20 +20,22 @@ DIM = 8
 EMBEDDER = {"name": "made up", "dim": str(DIM)}
 
 
-def tiny_pipeline(seed: int = 0) -> Face0Pipeline:
-    """A pipeline for faces of DIM values and images of 64 px."""
+def tiny_pipeline(seed: int = 0, dim: int = DIM) -> Face0Pipeline:
+    """A pipeline for faces of so many values and images of 64 px."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        projection = FaceProjection(embedding_dim=DIM, context_dim=PRESETS["tiny"].context, width=16)
+        projection = FaceProjection(embedding_dim=dim, context_dim=PRESETS["tiny"].context, width=16)
     pipe = Face0Pipeline.from_base(base_model(PRESETS["tiny"], seed), projection)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def write_model(folder: Path, pipe: Face0Pipeline | None = None) -> Path:
+def write_model(
+    folder: Path, pipe: Face0Pipeline | None = None, embedder: Mapping[str, str] = MappingProxyType(EMBEDDER)
+) -> Path:
     """A model folder."""
     (pipe or tiny_pipeline()).save_pretrained(folder)
-    lineage = {"step": 1, "base": "somewhere/tiny", "embedder": EMBEDDER, "versions": versions()}
+    lineage = {"step": 1, "base": "somewhere/tiny", "embedder": dict(embedder), "versions": versions()}
     (folder / LINEAGE).write_text(json.dumps(lineage))
     return folder
 

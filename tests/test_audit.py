@@ -14,7 +14,8 @@ from PIL import Image
 
 from face0.audit import Audit, Reference, audit
 from face0.audit_arms import NO_VECTORS
-from face0.audit_measures import Effort, one_per_seed
+from face0.audit_measures.by_prompt import Effort
+from face0.audit_measures.readout import one_per_seed
 from face0.audit_report import write_audit
 from face0.errors import UsageError
 from face0.label_probe import Labels

@@ -8,14 +8,10 @@ import pytest
 from audit_simulation import World, arm_of, crossed, paired, without_vector
 
 from face0.audit_arms import Arm
-from face0.audit_measures import (
-    Effort,
-    distance_measures,
-    image_measures,
-    leakage_measures,
-    rows,
-    variance_measures,
-)
+from face0.audit_measures.by_prompt import Effort, prompt_rows
+from face0.audit_measures.presence import image_measures
+from face0.audit_measures.readout import leakage_measures
+from face0.audit_measures.spread import distance_measures, variance_measures
 from face0.leakage import nearest_mean, whiten
 from face0.measure_rows import Measure
 from face0.paired_design import Design
@@ -158,7 +154,7 @@ def test_intervals_hold_the_mean_over_prompts_and_vectors(design: Design, simula
             text += rng.normal(size=codes.max() + 1)[codes] if codes.max() else 0
         arm = arm_of(design, np.ones((len(text), 2), np.float32), text)
         effort = Effort(resamples=199, seed=number)
-        found.append([row for each in image_measures(arm, effort) for row in rows(each, arm, PROMPTS)])
+        found.append([row for each in image_measures(arm, effort) for row in prompt_rows(each, arm, PROMPTS)])
     covered = overall(found, "text_alignment").covered(0.0)
     assert covered >= least(0.92, simulations)
     # Two crossed factors err on the wide side; one must not, where there are enough simulations to tell.

@@ -13,7 +13,7 @@ from face0.face_bank import FaceBank, read_bank
 from face0.face_edits import noisy
 from jobs.main import main
 from schemas.face_bank import Kind
-from tests.pictures import augment, captioned, original, people, picture, rows, write_tar
+from tests.pictures import augment, captioned, original, picture, rows, write_tar
 from tests.renders import commit, row
 
 
@@ -43,22 +43,6 @@ def bank(photographs, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bank") / "bank.parquet"
     from_photos(photographs, path)
     return path
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("shards")
-    for i in range(2):
-        write_tar(folder / f"{i}.tar", captioned(people(12, first=12 * i)))
-    assert augment([folder / "0.tar", folder / "1.tar"], folder / "out") == 0
-    return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def space(shards, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("space")
-    assert faces("fit", shards, "--output", folder / "space", "--runner", "FnApiRunner") == 0
-    return folder / "space"
 
 
 # --- Photographs

@@ -1,0 +1,218 @@
+"""A measure of each prompt of an arm, in bootstrap resamples too, and the rows that it becomes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from face0.audit_arms import Arm
+from face0.measure_rows import PROMPTS_AND_VECTORS, VECTORS, Measure, measured
+from face0.paired_design import FACE, Design
+from face0.resampling import (
+    Estimate,
+    from_draws,
+    from_error,
+    jackknife,
+    over_prompts,
+    smallest_difference,
+)
+
+SHARES = ("leakage", "follows_input", "follows_vector")  # 0..1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is drawn.
+
+    Attributes:
+        resamples: of the bootstrap.
+        permutations: of each test; p-values are no smaller than 1 / (permutations + 1).
+        seed: of all that is drawn.
+    """
+
+    resamples: int = 999
+    permutations: int = 999
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ByPrompt:
+    """A measure of each prompt of an arm, in bootstrap resamples too, so that arms can be subtracted."""
+
+    measure: str
+    encoder: str
+    values: np.ndarray  # [prompts], NaN where there is nothing to measure
+    draws: np.ndarray  # [resamples, prompts]
+    clusters: int
+    images: np.ndarray  # that count, of each prompt [prompts]
+    null_value: float | None = None
+    reference: str = ""
+    # Whether the mean is about these prompts only, as it is where prompts are compared with one another
+    listed_only: bool = False
+    floor: float = 0.0  # a standard error that the mean's is not below
+    # The mean of each cluster that arms may share, by name; empty where clusters have no value of their own
+    by_cluster: Mapping[str, float] = field(default_factory=dict)
+
+    def mean(self) -> Estimate:
+        """Over the prompts."""
+        if not self.listed_only:
+            return over_prompts(self.values, self.draws, self.clusters)
+        known = np.isfinite(self.values)
+        if not known.any():
+            return Estimate(float("nan"))
+        estimate = from_draws(self.values[known].mean(), self.draws[:, known].mean(axis=1), self.clusters)
+        return from_error(estimate.value, max(estimate.error, self.floor), self.clusters - 1)
+
+    def less(self, other: "ByPrompt") -> "ByPrompt":
+        """The difference to the same measure of another arm, prompt by prompt."""
+        return ByPrompt(
+            measure=self.measure,
+            encoder=self.encoder,
+            values=self.values - other.values,
+            draws=self.draws - other.draws,
+            clusters=min(self.clusters, other.clusters),
+            images=np.minimum(self.images, other.images),
+            null_value=0.0,
+            listed_only=self.listed_only,
+            floor=float(np.hypot(self.floor, other.floor)),
+        )
+
+
+def row_means(
+    measure: str, encoder: str, values: np.ndarray, design: Design, effort: Effort, null_value: float | None = None
+) -> ByPrompt:
+    """Means over the images of each prompt of something that each image has, or NaN [n]."""
+    known = np.isfinite(values)
+    member = np.eye(design.prompts)[design.prompt] * known[:, None]
+    filled = np.where(known, values, 0)[:, None] * member
+    drawn = design.weights(effort.resamples, effort.seed)
+    return ByPrompt(
+        measure=measure,
+        encoder=encoder,
+        values=ratio(filled.sum(axis=0), member.sum(axis=0)),
+        draws=ratio(drawn @ filled, drawn @ member),
+        clusters=design.take(known).clusters,
+        images=member.sum(axis=0),
+        null_value=null_value,
+        by_cluster=_cluster_means(values, design),
+    )
+
+
+def prompt_rows(by_prompt: ByPrompt, arm: Arm, prompts: list[str]) -> Iterator[Measure]:
+    """A row for each prompt, and one for all."""
+    fields = _fields(by_prompt, arm)
+    for code in np.flatnonzero(by_prompt.images > 0):
+        estimate = from_draws(by_prompt.values[code], by_prompt.draws[:, code], by_prompt.clusters)
+        yield measured(estimate, prompt=prompts[code], images=by_prompt.images[code].item(), **fields)
+    mean = by_prompt.mean()
+    if by_prompt.measure in SHARES:
+        mean = replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))
+    yield measured(mean, images=int(by_prompt.images.sum()), over=_over(by_prompt), **fields)
+
+
+def contrast(one: ByPrompt, other: ByPrompt, arm: Arm, against: Arm, p: float | None) -> Measure:
+    """The difference of two arms over all prompts, with the smallest one that could have been seen."""
+    difference = one.less(other)
+    estimate = difference.mean()
+    return measured(
+        estimate,
+        against=against.title,
+        images=int(difference.images.sum()),
+        over=_over(difference),
+        smallest_effect=smallest_difference(estimate.error, difference.clusters),
+        p=p,
+        **_fields(difference, arm),
+    )
+
+
+def exchange_p(one: ByPrompt, other: ByPrompt, effort: Effort) -> float | None:
+    """Two-sided p of a difference of two arms, which are exchanged cluster by cluster: what is due to chance alone?
+
+    scipy's permutation_test of paired samples. None where fewer than two clusters are in both.
+    """
+    shared = sorted(one.by_cluster.keys() & other.by_cluster.keys())
+    if len(shared) < 2:
+        return None
+    first, second = (np.array([each.by_cluster[name] for name in shared]) for each in (one, other))
+    if np.array_equal(first, second):
+        return 1.0
+    test = stats.permutation_test(
+        (first, second),
+        lambda a, b, axis: (a - b).mean(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=effort.permutations,
+        rng=np.random.default_rng(effort.seed),
+    )
+    return float(test.pvalue)
+
+
+def jackknifed(
+    statistic: Any,
+    measures: tuple[str, ...],
+    arm: Arm,
+    encoder: str,
+    design: Design,
+    prompts: list[str],
+    reference: str,
+) -> Iterator[Measure]:
+    """Rows of a statistic [measures x (prompts, then their mean)] with jackknife intervals."""
+    values = statistic(np.ones(len(design.prompt), bool))
+    with np.errstate(invalid="ignore"):
+        errors, freedom = jackknife(statistic, design.factors.values())
+    counts = np.bincount(design.prompt, minlength=design.prompts)
+    shape = len(measures), design.prompts + 1
+    table = zip(measures, values.reshape(shape), errors.reshape(shape), strict=True)
+    for measure, of_prompts, their_errors in table:
+        for place, prompt in enumerate([*prompts, None]):
+            images = int(counts.sum() if prompt is None else counts[place])
+            if images:
+                yield measured(
+                    from_error(of_prompts[place], their_errors[place], freedom),
+                    measure=measure,
+                    encoder=encoder,
+                    arm=arm.name,
+                    settings=arm.settings,
+                    prompt=prompt,
+                    images=images,
+                    reference=reference,
+                )
+
+
+def means_of_rows(table: np.ndarray) -> np.ndarray:
+    """Over the prompts that are known, of [measures, prompts]."""
+    known = np.isfinite(table)
+    return ratio(np.where(known, table, 0).sum(axis=1), known.sum(axis=1))
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """One by the other, NaN where the other is 0."""
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def _fields(by_prompt: ByPrompt, arm: Arm) -> dict[str, Any]:
+    return {
+        "measure": by_prompt.measure,
+        "encoder": by_prompt.encoder,
+        "arm": arm.name,
+        "settings": arm.settings,
+        "null_value": by_prompt.null_value,
+        "reference": by_prompt.reference,
+    }
+
+
+def _over(by_prompt: ByPrompt) -> str:
+    return VECTORS if by_prompt.listed_only else PROMPTS_AND_VECTORS
+
+
+def _cluster_means(values: np.ndarray, design: Design) -> dict[str, float]:
+    """The mean of each cluster: its seed or group, since other arms have no vectors to share."""
+    factors = design.factors
+    levels = next(each for name, each in factors.items() if name != FACE) if set(factors) != {FACE} else design.seed
+    names, codes = np.unique(levels, return_inverse=True)
+    known = np.isfinite(values)
+    sums = np.bincount(codes[known], weights=values[known], minlength=len(names))
+    counts = np.bincount(codes[known], minlength=len(names))
+    return {str(name): sums[i] / counts[i] for i, name in enumerate(names) if counts[i]}

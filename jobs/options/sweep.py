@@ -1,0 +1,89 @@
+"""What jobs that render and measure a sweep share: its faces, its images, and the encoder to measure them with."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from face0.errors import UsageError
+from face0.face_bank import FaceBank, write_bank
+from face0.face_space import FaceSpace
+from face0.generate import GenerateConfig
+from face0.results import Results, open_results
+from face0.storage import absolute, join
+from jobs.options import pick_device, report
+from jobs.options.rendering import add_rendering, plan_rendering
+from jobs.options.settings import add_settings
+
+
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add = parser.add_argument
+    add("--draw-seed", type=int, default=0, metavar="S", help="of --random (%(default)s)")
+    add("--output", required=True, metavar="URI", help="folder for renders and report")
+    add_settings(parser)
+    add_rendering(parser)
+
+
+def check_sweep(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends with exit code 2 if nothing could measure the faces."""
+    if not args.embedder and not args.judge:
+        parser.error("give --embedder or --judge, or both: without one nothing can tell whose face it is")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A sweep that ran.
+
+    Attributes:
+        renders: its images; None: tasks are missing.
+        exit_code: of the job.
+        config: of the measures.
+        device: of torch.
+        threads: of this process.
+        identity: from the model's face vectors [n, dim] to identity vectors [n, d]; None without --embedder.
+    """
+
+    renders: Results | None
+    exit_code: int
+    config: GenerateConfig
+    device: str
+    threads: int
+    identity: Callable[[np.ndarray], np.ndarray] | None
+
+
+def drawn(args: argparse.Namespace, space: FaceSpace, count: int) -> FaceBank:
+    """So many faces of ``--space``, by ``--draw-seed``."""
+    faces = {face.face_id: face for face in space.faces(args.draw_seed, count, args.space)}
+    return FaceBank(faces=faces, dim=space.record.dim, embedder=space.record.embedder)
+
+
+def run_sweep(args: argparse.Namespace, manifest: pa.Table, bank: FaceBank, beam: Mapping[str, Any]) -> Sweep:
+    """Renders a sweep into ``OUT/renders``, or what is left of it; faces that were drawn lie in ``OUT/faces.parquet``.
+
+    Raises:
+        UsageError: the folder holds images that this sweep does not ask for, which would be measured with it; or see
+            ``plan_rendering``.
+    """
+    renders = join(absolute(args.output), "renders")
+    rendering = plan_rendering(args, manifest, bank, renders, beam)
+    if others := rendering.generation.requests.unasked:
+        raise UsageError(
+            f"{renders} holds {others:,} images that are not of this sweep, for its prompts, faces, seeds or settings "
+            "were others: give another --output (a sweep may only grow)"
+        )
+    if args.random:
+        write_bank(join(args.output, "faces.parquet"), bank.faces.values(), bank.dim, bank.embedder)
+    success = rendering.run()
+    config, device = rendering.load.config, pick_device(args.device)
+    return Sweep(
+        renders=open_results(renders) if success is not None else None,
+        exit_code=report(join(args.output, "renders"), success, args.max_failures, lambda ledger: ledger.of_requests),
+        config=config,
+        device=device,
+        threads=rendering.load.threads,
+        identity=config.embedder.load(device).identity if config.embedder else None,
+    )
