@@ -41,7 +41,7 @@ def inspect_model(uri: str) -> ModelFolder:
             vae = json.loads((folder / "vae" / "config.json").read_text())
             shrink = 2 ** (len(vae["block_out_channels"]) - 1)
             facts = ModelFacts(
-                fingerprint=_fingerprint(folder),
+                fingerprint=fingerprint(folder),
                 dim=projection["embedding_dim"],
                 multiple=shrink * 2 ** (len(unet["block_out_channels"]) - 1),
                 side=shrink * unet["sample_size"],
@@ -57,7 +57,8 @@ def inspect_model(uri: str) -> ModelFolder:
             raise UsageError(f"{uri} is not whole: {error!r}; give an output folder of face0 train") from error
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path) -> str:
+    """The digest of all that determines an image, of a local model or base folder."""
     digest = hashlib.sha256()
     for file in sorted(file for part in PARTS for file in (folder / part).rglob("*") if file.is_file()):
         digest.update(str(file.relative_to(folder)).encode())

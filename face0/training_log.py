@@ -1,22 +1,32 @@
-"""Where the figures and pictures of a training go: the terminal, and TensorBoard files beside a local model."""
+"""Where the figures and pictures of a training go: the terminal, TensorBoard files beside a local model, and wandb."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from face0 import storage
+from face0.errors import UsageError
 
 
 class TrainingLog:
-    """Lines on the terminal; ``logs/`` and ``samples/`` in a model folder, if that is local.
+    """Lines on the terminal; ``logs/`` and ``samples/`` beside a local model; a run of wandb if asked for.
 
-    Steps from ``first`` on that a run which was killed has logged are forgotten.
+    Args:
+        output: URI of the model folder.
+        steps: of the whole training.
+        first: step from which on TensorBoard forgets what a run which was killed has logged.
+        project: of wandb, whose own environment variables say the rest; None: not there.
+
+    Raises:
+        UsageError: wandb is not installed.
     """
 
-    def __init__(self, output: str, steps: int, first: int) -> None:
+    def __init__(self, output: str, steps: int, first: int, project: str | None = None) -> None:
         fs, path = storage.filesystem(output)
         self._steps = steps
         self._folder = Path(path) if isinstance(fs, LocalFileSystem) else None
@@ -25,6 +35,7 @@ class TrainingLog:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
             self._writer = SummaryWriter(str(self._folder / "logs"), purge_step=first)
+        self._wandb = _wandb(project, output) if project else None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a step, by name."""
@@ -33,6 +44,8 @@ class TrainingLog:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
             self._writer.flush()
+        if self._wandb:
+            self._wandb.log(dict(values), step=step)
 
     def picture(self, step: int, grid: np.ndarray) -> None:
         """A sample grid, uint8 [H, W, 3]."""
@@ -41,3 +54,16 @@ class TrainingLog:
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(grid).save(path)
             self._writer.add_image("samples", grid, step, dataformats="HWC")
+        if self._wandb:
+            self._wandb.log({"samples": self._wandb.Image(grid)}, step=step)
+
+
+def _wandb(project: str, output: str) -> Any:
+    """The module, with a run begun. One run for each output, which goes on when the training does."""
+    try:
+        import wandb
+    except ImportError as error:
+        raise UsageError(f"--wandb {project}: the package wandb is not installed; pip install wandb") from error
+    name = hashlib.sha256(storage.absolute(output).encode()).hexdigest()[:16]
+    wandb.init(project=project, id=name, resume="allow", config={"output": storage.absolute(output)})
+    return wandb

@@ -267,6 +267,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
     A cosine schedule depends on the number of steps, so there they may not.
     """
-    old, new = ({**facts["config"], "base": facts["base"], "shards": facts["fingerprint"]} for facts in (before, now))
+    old, new = (
+        {**facts["config"], "base": facts.get("base_fingerprint"), "shards": facts["fingerprint"]}
+        for facts in (before, now)
+    )
     names = old.keys() | new.keys() if new["schedule"] == "cosine" else (old.keys() | new.keys()) - {"steps"}
     return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]

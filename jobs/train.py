@@ -26,6 +26,7 @@ from face0 import storage
 from face0.base_models import load_base
 from face0.checkpoints import Checkpoints
 from face0.errors import TrainingError, UsageError
+from face0.model_folder import fingerprint
 from face0.pipeline import Face0Pipeline
 from face0.precision import fast_dtype
 from face0.projection import FaceProjection
@@ -93,6 +94,7 @@ def arguments() -> argparse.ArgumentParser:
     running.add_argument("--gradient-checkpointing", action="store_true", help="less memory, more time")
     running.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
     running.add_argument("--cache-latents", action="store_true", help="keep every image's latents in memory")
+    running.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases too; needs the package wandb")
     running.add_argument("--log-every", type=at_least(0), default=LOOP.log, metavar="N", help="(%(default)s)")
     running.add_argument("--evaluate-every", type=at_least(0), default=LOOP.evaluate, metavar="N", help="(%(default)s)")
     running.add_argument("--save-every", type=at_least(0), default=LOOP.save, metavar="N", help="(%(default)s)")
@@ -128,7 +130,7 @@ def main(argv: Sequence[str]) -> int:
     if rank == 0:
         print(shards.summary)
     try:
-        trainer = _trainer(args, config, shards, device, world)
+        trainer, facts["base_fingerprint"] = _trainer(args, config, shards, device, world)
         _resume(trainer, args.output, checkpoints, {**facts, "config": asdict(config)}, rank)
         if trainer.step >= config.steps:
             print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
@@ -138,7 +140,7 @@ def main(argv: Sequence[str]) -> int:
             shards,
             checkpoints,
             Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep),
-            TrainingLog(args.output, config.steps, trainer.step + 1) if rank == 0 else None,
+            TrainingLog(args.output, config.steps, trainer.step + 1, args.wandb) if rank == 0 else None,
             facts,
             args.threads,
             rank,
@@ -171,13 +173,14 @@ def _processes(device: str) -> tuple[int, int, torch.device]:
 
 def _trainer(
     args: argparse.Namespace, config: TrainConfig, shards: FaceShards, device: torch.device, world: int
-) -> Trainer:
+) -> tuple[Trainer, str]:
+    """The model at its start, and the fingerprint of its base."""
     if config.tokens * config.slots > 76:
         raise UsageError(
             f"--tokens {config.tokens} x --slots {config.slots}: at most 76 of the 77 positions are faces'"
         )
     with storage.local_folder(args.base, without=("checkpoints", "logs")) as folder:
-        base = load_base(folder)
+        base, base_fingerprint = load_base(folder), fingerprint(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         projection = FaceProjection(
@@ -195,7 +198,7 @@ def _trainer(
             compile=args.compile,
             cache_latents=args.cache_latents,
         )
-        return Trainer(pipe, config, running, device, world)
+        return Trainer(pipe, config, running, device, world), base_fingerprint
 
 
 def _resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mapping[str, Any], rank: int) -> None:

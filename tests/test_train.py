@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,6 +173,22 @@ def test_a_model_that_was_half_published_is_mended(model: Path, shards: Path, ba
 def test_another_configuration_is_refused(model: Path, shards: Path, base: Path, capsys) -> None:
     assert train(shards, base, model, 12, "--drop-face", "0.5") == 2
     assert "drop_face: 0.1, now 0.5" in capsys.readouterr().err
+
+
+def test_a_base_is_known_by_its_weights_not_its_place(shards: Path, base: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    assert train(shards, tmp_path / "base", tmp_path / "model", 1) == 0
+    assert train(shards, base, tmp_path / "model", 2) == 0
+    shutil.rmtree(tmp_path / "base")
+    assert main(["init", "--preset", "tiny", "--seed", "1", "--output", str(tmp_path / "base")]) == 0
+    assert train(shards, tmp_path / "base", tmp_path / "model", 3) == 2
+    assert "another configuration (base: " in capsys.readouterr().err
+
+
+def test_wandb_that_is_not_installed_is_told(shards: Path, base: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert train(shards, base, tmp_path / "model", 1, "--wandb", "faces") == 2
+    assert "pip install wandb" in capsys.readouterr().err
 
 
 def test_accumulation_is_the_same_training(shards: Path, base: Path, tmp_path: Path) -> None:
