@@ -1,13 +1,23 @@
-"""Progress of a job, read from the stats files as they appear: the same on every runner."""
+"""Progress of long work: of a job by its stats files as they appear, the same on every runner; and of a loop."""
 
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO, TypeVar
+
+from tqdm import tqdm
 
 from face0.work import OutputFolder, TaskRun
 from schemas.job import Ledger
+
+T = TypeVar("T")
+
+
+def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
+    """The items, with a line on how many of them are done: in place on a terminal, else now and then."""
+    live = sys.stderr.isatty()
+    yield from tqdm(items, total=total, unit=unit, mininterval=0.5 if live else 30, leave=live)
 
 
 class Progress:

@@ -7,6 +7,7 @@ import numpy as np
 from face0.characters import RealPairs
 from face0.errors import UsageError
 from face0.photographs import FaceReader
+from face0.progress import counted
 from face0.threads import ordered_map
 
 MOST = 1_000_000  # pairs of strangers that are kept
@@ -35,7 +36,7 @@ def real_pairs(
     """
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
-    seen = list(ordered_map(read, uris, workers=threads, ahead=2 * threads))
+    seen = list(counted(ordered_map(read, uris, workers=threads, ahead=2 * threads), len(uris), " photographs"))
     usable = [i for i, each in enumerate(seen) if each.vector is not None]
     vectors = [each.vector for each in seen if each.vector is not None]
     if not vectors:

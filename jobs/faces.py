@@ -31,6 +31,7 @@ from face0.face_edits import Gallery, mix, move, vary
 from face0.face_space import FEW, FaceSpace, fit
 from face0.faces import FaceFilter
 from face0.photographs import FaceReader, from_photographs, people
+from face0.progress import counted
 from face0.results import open_results
 from face0.shard_files import opened
 from jobs.options import at_least, between, pick_device, threads_per_process
@@ -154,7 +155,7 @@ def _from_photos(args: argparse.Namespace) -> int:
     faces = FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=COUNTED)
     read = FaceReader(embedder, faces, args.resolution, device)
     found = from_photographs(photographs, read, threads_per_process(args.threads, 1))
-    return _write(args.output, found, embedder.dim, config.metadata())
+    return _write(args.output, counted(found, len(photographs), " faces"), embedder.dim, config.metadata())
 
 
 def _from_shards(args: argparse.Namespace) -> int:
@@ -219,12 +220,12 @@ def _sample(args: argparse.Namespace) -> int:
     space = FaceSpace.load(args.space)
     redrawn: list[int] = []
 
-    def counted() -> Iterator[Face]:
+    def drawn() -> Iterator[Face]:
         for face in space.faces(args.seed, args.n, args.space):
             redrawn.append(int(face.provenance["redrawn"]))
             yield face
 
-    code = _write(args.output, counted(), space.record.dim, space.record.embedder)
+    code = _write(args.output, drawn(), space.record.dim, space.record.embedder)
     print(f"{sum(redrawn):,} draws came too near to a face of the corpus, and were drawn again")
     return code
 
