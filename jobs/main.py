@@ -19,6 +19,7 @@ Every subcommand explains itself: face0 augment --help
 
 import importlib
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ JOBS = {
     "evaluate": "jobs.evaluate",
     "demo": "jobs.demo",
 }
+BEAMS_PLACE = re.compile(r" \[while running '.*'\]$")  # what Beam adds to an error of a worker
 RESUMES = dict.fromkeys(
     ("augment", "train", "generate", "characters", "audit"), "; the same command goes on where it stood"
 )
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return importlib.import_module(JOBS[name]).main(rest)
     except UsageError as error:
-        print(f"face0 {name}: {error}", file=sys.stderr)
+        print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}", file=sys.stderr)
         return 2
     except Exception:
         traceback.print_exc()
