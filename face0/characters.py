@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from face0.audit_arms import CONDITIONING, JUDGE, NO_VECTORS
 from face0.errors import UsageError
 from face0.face_pictures import face_pictures
+from face0.head_pose import result_directions
 from face0.image_pairs import Pairs, comparable_pairs
 from face0.measure_rows import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.resampling import Estimate, from_draws, proportion_interval, weights
@@ -30,13 +31,16 @@ RESULT_COLUMNS = [
     "thumbnail",
     "faces_found",
     "box",
+    "landmarks",
     "face_vector",
     "judge_vector",
     "similarity",
     "judge_similarity",
     "text_alignment",
 ]
-PICTURE = "picture"  # in place of an encoder: the pixels of the faces
+# In place of encoders: the pixels of the faces, and which way the heads are turned. Both tell a face that is copied
+PICTURE, POSE = "picture", "pose"
+COPIES = (PICTURE, POSE)
 RESAMPLES = 999
 PER_IMAGE = ("similarity", "judge_similarity", "text_alignment")  # columns that are averaged
 
@@ -76,7 +80,7 @@ class Verdict:
     """One character, or one scene. What could not be had is not in ``measures``.
 
     ``within``: mean similarity of its images to the same character's, see ``image_pairs``; ``between``: to those of
-    others; ``auc``: the probability that the first is larger; each with the encoder before it, or ``picture``.
+    others; ``auc``: the probability that the first is larger; each with the encoder, ``picture`` or ``pose`` before it.
     Besides, the means of PER_IMAGE.
     """
 
@@ -100,7 +104,7 @@ class Characters:
 
     Attributes:
         encoders: that saw the faces, the one to go by first.
-        verifications: over all characters, by encoder and by PICTURE.
+        verifications: over all characters, by encoder and by COPIES.
         real: the same of photographs, where they were given.
         characters: a verdict on each, the worst first: by the first encoder's ``auc``, then by the faces found.
         scenes: a verdict on each, the worst first.
@@ -164,7 +168,7 @@ def characters(
         CONDITIONING: result_vectors(results["face_vector"], identity),
     }
     seen = {name: each for name, each in vectors.items() if each is not None}
-    sides = {**seen, PICTURE: face_pictures(results)}
+    sides = {**seen, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
     drawn = np.random.default_rng(seed)
     pairs = {name: comparable_pairs(each, who, where, asked["seed"].to_numpy(), drawn) for name, each in sides.items()}
     pairs = {name: each for name, each in pairs.items() if len(each.within) and len(each.between)}
@@ -178,7 +182,7 @@ def characters(
             for code, title in enumerate(titles)
         ]
 
-    first = next((name for name in pairs if name != PICTURE), "")
+    first = next((name for name in pairs if name not in COPIES), "")
     of_characters = verdicts(who, requests["face_id"], names)
     of_scenes = verdicts(where, requests["prompt"], scenes)
     return Characters(
@@ -260,7 +264,7 @@ def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
 
 def _row(name: str, estimate: Estimate, images: int, **fields: Any) -> Measure:
     encoder, _, measure = name.partition("_")
-    if encoder not in (JUDGE, CONDITIONING, PICTURE) or name in PER_IMAGE:
+    if encoder not in (JUDGE, CONDITIONING, *COPIES) or name in PER_IMAGE:
         encoder, measure = "", name
     null_value = 0.5 if measure == "auc" else None
     return measured(estimate, measure=measure, encoder=encoder, arm="", null_value=null_value, images=images, **fields)
@@ -300,7 +304,7 @@ def _notes(
             notes.append(f"{name}: images of one {alike} had to be compared, which makes them alike for that alone.")
         if each.drawn:
             notes.append(f"{name}: of the pairs between characters {len(each.between):,} were drawn at random.")
-    none = [name for name in (*seen, PICTURE) if name not in pairs]
+    none = [name for name in (*seen, *COPIES) if name not in pairs]
     notes += [f"{name}: no two images of one character, or of two, to compare." for name in none]
     if "text_alignment" not in per_image:
         notes.append("No text alignment: the images were not measured by CLIP.")

@@ -7,7 +7,9 @@ import numpy as np
 
 from face0 import html
 from face0.characters import (
+    COPIES,
     PICTURE,
+    POSE,
     REQUEST_COLUMNS,
     RESULT_COLUMNS,
     Characters,
@@ -15,6 +17,7 @@ from face0.characters import (
     Verdict,
     characters,
 )
+from face0.head_pose import degrees
 from face0.html import Html
 from face0.report import configuration, failures
 from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files
@@ -29,8 +32,8 @@ SHOWN_IMAGES = 12  # of a character
 CANNOT = (
     "Encoders see identity in photographs. How well they see it in drawings and paintings nobody has measured here.",
     "An independent encoder is still an encoder: what both it and the conditioning one overlook is not found.",
-    "The head's pose is not measured: results hold no landmarks. A face that is copied shows in the pictures' "
-    "correlation only where pose, light and expression stay too.",
+    "Which way a head is turned is told from five landmarks, by some degrees: small turns are not seen, and poses are "
+    "compared with one another, not with the photograph of a face.",
     "Similarity to the vector that was asked for is by the encoder that conditions. It may be high without a person "
     "seeing the likeness.",
     "Photographs of one person differ more than images of one scene do, so a ceiling of photographs can be passed.",
@@ -63,7 +66,7 @@ def write_characters(
 
 def report(output: str, renders: Results, found: Characters) -> str:
     """The page about characters that will lie in the folder ``output``."""
-    primary = next((name for name in (*found.verifications, *found.encoders) if name != PICTURE), "")
+    primary = next((name for name in (*found.verifications, *found.encoders) if name not in COPIES), "")
     images = renders.table([field.name for field in (*SETTINGS, LABEL)])
     sections = [
         _overview(found),
@@ -88,14 +91,14 @@ def _overview(found: Characters) -> Html:
         ("images", f"{generated:,}"),
         ("with a face", f"{seen:,} ({100 * seen / max(generated, 1):.0f} %)"),
     ]
-    tiles += [(f"AUC, {name}", _number(each.auc)) for name, each in found.verifications.items() if name != PICTURE]
+    tiles += [(f"AUC, {name}", _number(each.auc)) for name, each in found.verifications.items() if name not in COPIES]
     notes = [html.paragraph(note, kind="note") for note in found.notes]
     return html.section("Overview", html.tiles(tiles), *notes, name="overview")
 
 
 def _same_person(found: Characters) -> Html:
     """Similarity within characters against between, by encoder, with the photographs below."""
-    if not found.verifications.keys() - {PICTURE}:
+    if not found.verifications.keys() - set(COPIES):
         nothing = html.paragraph("Not to be had: no two images of a character, and of two, with a face.")
         return html.section("Is it the same person?", nothing, name="same")
     note = (
@@ -104,7 +107,7 @@ def _same_person(found: Characters) -> Html:
         "characters."
     )
     parts: list[Any] = [html.paragraph(note, kind="note")]
-    generated = {name: each for name, each in found.verifications.items() if name != PICTURE}
+    generated = {name: each for name, each in found.verifications.items() if name not in COPIES}
     lines = [
         [
             *(name, _number(each.auc), _interval(each.auc_low, each.auc_high), _number(each.equal_error)),
@@ -181,24 +184,40 @@ def _pictures(found: Characters, renders: Results) -> Html:
 
 
 def _copies(found: Characters) -> Html:
-    """Whether the same picture of a face comes back, scene after scene."""
-    picture: Verification | None = found.verifications.get(PICTURE)
-    if picture is None:
-        return html.section(
-            "Is the face pasted?", html.paragraph("Not to be had: faces in the thumbnails are too small.")
-        )
-    spreads = [("one character", picture.within), ("two characters", picture.between)]
-    return html.section(
-        "Is the face pasted?",
-        html.paragraph(
-            "Correlation of the pixels of two faces, cut from the thumbnails, grey. Whatever keeps pose, light and "
-            "expression is near 1. A character whose faces correlate far more than those of two characters do is the "
-            "same picture in every scene, rather than the same person.",
-            kind="note",
-        ),
-        *_spread_plot(spreads),
-        name="copies",
-    )
+    """Whether the same picture of a face, or the same pose, comes back scene after scene."""
+    parts: list[Html] = []
+    if picture := found.verifications.get(PICTURE):
+        parts += [
+            html.paragraph(
+                "Correlation of the pixels of two faces, cut from the thumbnails, grey. Whatever keeps pose, light and "
+                "expression is near 1. A character whose faces correlate far more than those of two characters do is "
+                "the same picture in every scene, rather than the same person.",
+                kind="note",
+            ),
+            *_spread_plot([("one character", picture.within), ("two characters", picture.between)]),
+        ]
+    if pose := found.verifications.get(POSE):
+        parts += [
+            Html("<h3>Pose</h3>\n"),
+            html.table(["heads of", "pairs", "angle between them, median", "middle 90 %"], _angles(pose)),
+            html.paragraph(
+                f"AUC {_number(pose.auc)} ({_interval(pose.auc_low, pose.auc_high)}): the probability that two heads "
+                "of one character are turned more alike than those of two. 0.5: heads turn as the scenes have it; near 1: "
+                "each character keeps one pose.",
+                kind="note",
+            ),
+        ]
+    nothing = html.paragraph("Not to be had: no faces, or too small ones in the thumbnails.")
+    return html.section("Is the face pasted?", *(parts or [nothing]), name="copies")
+
+
+def _angles(pose: Verification) -> list[list[str]]:
+    lines = []
+    for name, each in (("one character", pose.within), ("two characters", pose.between)):
+        if each.count:
+            near, median, far = (degrees(each.quantiles[level]) for level in ("0.95", "0.5", "0.05"))
+            lines.append([name, f"{each.count:,}", f"{median:.0f}°", f"{near:.0f}° to {far:.0f}°"])
+    return lines
 
 
 def _spread_plot(spreads: Sequence[tuple[str, Spread]]) -> list[Html]:

@@ -44,10 +44,11 @@ class ImageMetrics:
         judged = self._judged(seen, largest) if self._judge else [None] * len(seen)
         rows = []
         for i, request in enumerate(requests):
-            box = largest[i].boxes[0] * (images[i].shape[1] / seen[i].shape[1]) if len(faces[i]) else None
+            scale = images[i].shape[1] / seen[i].shape[1]
             row = {
                 "faces_found": len(faces[i]),
-                "box": box,
+                "box": largest[i].boxes[0] * scale if len(faces[i]) else None,
+                "landmarks": (largest[i].landmarks[0] * scale).ravel() if len(faces[i]) else None,
                 "face_vector": _half(own[i]),
                 "judge_vector": _half(judged[i]),
                 "similarity": self._similarity(own[i], request),

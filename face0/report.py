@@ -29,7 +29,7 @@ FAILURES_SHOWN = 200
 VALUES_SHOWN = 20  # of a setting
 PLOTTED = 25  # faces or prompts
 
-LEFT_OUT = ("image_sha256", "box", "face_vector", "judge_vector")
+LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "judge_vector")
 COLUMNS = [name for name in RESULTS.names if name not in LEFT_OUT]
 # Column, its name beneath an image and in full, what it is.
 MEASURES = {

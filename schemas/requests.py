@@ -55,6 +55,8 @@ RESULTS = pa.schema(
         pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none
         pa.field("faces_found", pa.int32(), nullable=False),
         pa.field("box", pa.list_(pa.float32())),  # of the largest face, x0, y0, x1, y1 in pixels of the image
+        # Of the largest face: x and y of left eye, right eye, nose, left and right corner of the mouth, as seen
+        pa.field("landmarks", pa.list_(pa.float32())),
         # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder
         pa.field("face_vector", pa.list_(pa.float16())),
         pa.field("judge_vector", pa.list_(pa.float16())),  # at unit length

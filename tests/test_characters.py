@@ -17,6 +17,7 @@ from face0.audit_arms import NO_VECTORS
 from face0.characters import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, characters
 from face0.characters_report import write_characters
 from face0.errors import UsageError
+from face0.head_pose import HEAD, degrees
 from face0.results import open_results
 from schemas.requests import RESULTS
 
@@ -114,6 +115,24 @@ def test_a_pasted_face_shows_in_the_pictures():
         b.update(box=[0, 0, 64, 64], thumbnail=thumbnail(rng.integers(0, 255, (16, 16), np.uint8)))
     assert verdicts(pasted).verifications["picture"].within.mean > 0.95
     assert abs(verdicts(varied).verifications["picture"].within.mean) < 0.1
+
+
+def test_a_pose_that_each_character_keeps_shows():
+    rng = np.random.default_rng(3)
+    kept, free = sweep(), sweep()
+    own = rng.uniform(-40, 40, PEOPLE)
+    for a, b in zip(kept, free, strict=True):
+        a["landmarks"] = turned_head(own[int(a["face_id"][1:])] + rng.normal())
+        b["landmarks"] = turned_head(rng.uniform(-40, 40))
+    assert verdicts(kept).verifications["pose"].auc > 0.9
+    assert degrees(verdicts(kept).verifications["pose"].within.mean) < 3
+    assert abs(verdicts(free).verifications["pose"].auc - 0.5) < 0.15
+
+
+def turned_head(yaw: float) -> list[float]:
+    angle = np.radians(yaw)
+    across = HEAD[:, 0] * np.cos(angle) + HEAD[:, 2] * np.sin(angle)
+    return np.stack([across, HEAD[:, 1]], axis=1).ravel().tolist()
 
 
 def test_real_photographs_give_ceiling_and_floor():

@@ -287,11 +287,14 @@ def test_metrics_of_photographs(augmenter, clip) -> None:
     assert seen[0]["face_alignment"] == pytest.approx(1, abs=1e-3)
     assert all(-1 <= row["text_alignment"] <= 1 for row in seen)
     # No face is no zero.
-    empty = ("box", "face_vector", "judge_vector", "similarity", "judge_similarity", "face_alignment")
+    empty = ("box", "landmarks", "face_vector", "judge_vector", "similarity", "judge_similarity", "face_alignment")
     assert [seen[2][name] for name in empty] == [None] * len(empty)
     x0, y0, x1, y1 = seen[0]["box"]
     assert 0 < x0 < x1 < images[0].shape[1]
     assert 0 < y0 < y1 < images[0].shape[0]
+    left_eye, right_eye, nose, *mouth = np.reshape(seen[0]["landmarks"], (5, 2))
+    assert x0 < left_eye[0] < nose[0] < right_eye[0] < x1
+    assert y0 < left_eye[1] < nose[1] < min(mouth, key=lambda corner: corner[1])[1] < y1
     # Without a reference there is nothing to compare with.
     assert [blank[0][name] for name in ("similarity", "judge_similarity", "face_alignment")] == [None] * 3
 
@@ -302,6 +305,7 @@ def test_small_images_are_enlarged_and_boxes_are_theirs(augmenter) -> None:
     (row,) = ImageMetrics("cpu", None, None, None)([small], [ask("a cat", None)])
     assert row["faces_found"] == 1
     assert max(row["box"]) < 96
+    assert max(row["landmarks"]) < 96
     assert row["face_vector"] is None
 
 
