@@ -202,8 +202,8 @@ def _copies(found: Characters) -> Html:
             html.table(["heads of", "pairs", "angle between them, median", "middle 90 %"], _angles(pose)),
             html.paragraph(
                 f"AUC {_number(pose.auc)} ({_interval(pose.auc_low, pose.auc_high)}): the probability that two heads "
-                "of one character are turned more alike than those of two. 0.5: heads turn as the scenes have it; near 1: "
-                "each character keeps one pose.",
+                "of one character are turned more alike than those of two. 0.5: heads turn as the scenes have it; "
+                "near 1: each character keeps one pose.",
                 kind="note",
             ),
         ]
