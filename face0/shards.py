@@ -78,6 +78,7 @@ class FaceShards:
     Attributes:
         embedder: how the embeddings were made: the shards' ``face0.embedder.*`` metadata, by the names after the dot.
         dim: length of an embedding.
+        total: rows that the folders hold, whether they are trained on or not.
         samples: rows to train on, 1 or more.
         summary: in words, how many rows there are and what became of them.
         fingerprint: changes with anything that positions depend on, but for the seed: files, filter and holdout.
@@ -100,6 +101,7 @@ class FaceShards:
         begins = itertools.accumulate((size for _, _, size in sizes), initial=0)
         self._groups = [_Group(*named, begin) for named, begin in zip(sizes, begins, strict=False)]
         selection = select_rows(shards, rows, holdout)
+        self.total = sum(shard.file.rows for shard in shards)
         self._selected, self._sizes, self._held = selection.bits, selection.sizes, selection.held
         self.samples, self.summary = int(self._sizes.sum()), selection.summary
         if not self.samples:

@@ -15,12 +15,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from face0.checkpoints import STATE
 from face0.errors import TrainingError
+from face0.latent_cache import LatentCache
 from face0.noising import Draws, draw, losses, noise_schedule
 from face0.pipeline import Face0Pipeline
 from face0.projection import override
 from face0.shards import Batch
 
 ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
+BLANK = -1  # in place of a row
 LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
@@ -54,7 +56,6 @@ class Running:
     accumulate: int = 1  # parts in which a process takes its share of a batch
     gradient_checkpointing: bool = False
     compile: bool = False
-    cache_latents: bool = False  # keep each image's latents in memory
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -83,9 +84,8 @@ class Average:
 class Encoder:
     """The frozen parts: images to latents, captions to states."""
 
-    def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: bool) -> None:
-        self._pipe, self._device = pipe, device
-        self._cache: dict[int, torch.Tensor] | None = {} if cache else None
+    def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: LatentCache | None) -> None:
+        self._pipe, self._device, self._cache = pipe, device, cache
 
     @torch.no_grad()
     def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:
@@ -104,14 +104,12 @@ class Encoder:
         return self._encode(images).chunk(2, dim=1)[0] * self._pipe.vae.config.scaling_factor
 
     def _moments(self, batch: Batch) -> torch.Tensor:
-        if self._cache is None:
-            return self._encode(batch.images)
         rows = batch.rows.tolist()
-        missing = [i for i, row in enumerate(rows) if row not in self._cache]
-        if missing:
-            for i, moments in zip(missing, self._encode(batch.images[missing]).cpu(), strict=True):
-                self._cache[rows[i]] = moments.clone()
-        return torch.stack([self._cache[row] for row in rows]).to(self._device)
+        if self._cache is None or BLANK in rows:
+            return self._encode(batch.images)
+        if missing := self._cache.missing(rows):
+            self._cache.put([rows[i] for i in missing], self._encode(batch.images[missing]).cpu())
+        return self._cache.get(rows).to(self._device)
 
     def _encode(self, images: torch.Tensor) -> torch.Tensor:
         """Mean and deviation of the latents, [n, 2 C, h, w]."""
@@ -126,10 +124,25 @@ class Encoder:
 
 
 class Trainer:
-    """Model, optimiser and average; takes steps."""
+    """Model, optimiser and average; takes steps.
+
+    Args:
+        pipe: the model at its start.
+        config: of the training.
+        running: how it runs.
+        device: of this process.
+        world: number of processes.
+        cache: of latents; None: images are encoded each time.
+    """
 
     def __init__(
-        self, pipe: Face0Pipeline, config: TrainConfig, running: Running, device: torch.device, world: int = 1
+        self,
+        pipe: Face0Pipeline,
+        config: TrainConfig,
+        running: Running,
+        device: torch.device,
+        world: int = 1,
+        cache: LatentCache | None = None,
     ) -> None:
         self.pipe, self.config, self.device, self.step = pipe, config, device, 0
         self.running, self._world = running, world
@@ -139,7 +152,7 @@ class Trainer:
         prepare_unet(pipe.unet, config, running)
         pipe.unet.to(device).to(memory_format=torch.channels_last)
         pipe.face_projection.to(device).train()
-        self.encoder = Encoder(pipe, device, running.cache_latents)
+        self.encoder = Encoder(pipe, device, cache)
         model = Conditioned(pipe, config)
         self._names, self._parameters = zip(
             *((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True
@@ -245,7 +258,7 @@ class Trainer:
             images=torch.zeros(1, 3, side, side, dtype=torch.uint8),
             faces=torch.zeros(1, slots, dim),
             present=torch.zeros(1, slots, dtype=torch.bool),
-            rows=torch.tensor([-1]),
+            rows=torch.tensor([BLANK]),
             positions=torch.tensor([0]),
             failed=[],
         )

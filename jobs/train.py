@@ -11,12 +11,13 @@ exit codes: 0 trained, or asked to end and saved; 1 the run broke off; 2 wrong u
 """
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -26,18 +27,20 @@ from face0 import storage
 from face0.base_models import load_base
 from face0.checkpoints import Checkpoints
 from face0.errors import TrainingError, UsageError
+from face0.latent_cache import InMemory, LatentCache, OnDisk
 from face0.model_folder import fingerprint
 from face0.pipeline import Face0Pipeline
 from face0.precision import fast_dtype
 from face0.projection import FaceProjection
 from face0.row_selection import Holdout, RowFilter
 from face0.shards import FaceShards
-from face0.training import Running, TrainConfig, Trainer
+from face0.training import Running, TrainConfig, Trainer, latent_shape
 from face0.training_log import TrainingLog
 from face0.training_run import Intervals, Run, differences
 from face0.work import versions
 from jobs.options import at_least, between, pick_device
 
+MEMORY = "memory"
 DEFAULT, LOOP = TrainConfig(), Intervals()
 
 
@@ -93,7 +96,8 @@ def arguments() -> argparse.ArgumentParser:
     running.add_argument("--accumulate", type=at_least(1), default=1, help="parts of a process's batch (%(default)s)")
     running.add_argument("--gradient-checkpointing", action="store_true", help="less memory, more time")
     running.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
-    running.add_argument("--cache-latents", action="store_true", help="keep every image's latents in memory")
+    running.add_argument("--cache-latents", nargs="?", const=MEMORY, metavar="DIR",
+        help="keep every image's latents: in memory, or in a local folder, for later trainings too")  # fmt: skip
     running.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases too; needs the package wandb")
     running.add_argument("--log-every", type=at_least(0), default=LOOP.log, metavar="N", help="(%(default)s)")
     running.add_argument("--evaluate-every", type=at_least(0), default=LOOP.evaluate, metavar="N", help="(%(default)s)")
@@ -196,9 +200,19 @@ def _trainer(
             accumulate=args.accumulate,
             gradient_checkpointing=args.gradient_checkpointing,
             compile=args.compile,
-            cache_latents=args.cache_latents,
         )
-        return Trainer(pipe, config, running, device, world), base_fingerprint
+        cache = _latent_cache(args.cache_latents, pipe, shards, config.resolution, base_fingerprint)
+        return Trainer(pipe, config, running, device, world, cache), base_fingerprint
+
+
+def _latent_cache(
+    where: str | None, pipe: Face0Pipeline, shards: FaceShards, resolution: int, base: str
+) -> LatentCache | None:
+    if where is None or where == MEMORY:
+        return InMemory() if where else None
+    channels, height, width = latent_shape(pipe, resolution)
+    name = hashlib.sha256(f"{base} {shards.fingerprint} {resolution}".encode()).hexdigest()[:16]
+    return OnDisk(Path(where), name, shards.total, (2 * channels, height, width))
 
 
 def _resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mapping[str, Any], rank: int) -> None:

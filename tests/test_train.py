@@ -215,6 +215,13 @@ def test_cached_latents_are_the_same_training(model: Path, shards: Path, base: P
     assert_equal(state(tmp_path, 8), state(model, 8))
 
 
+def test_latents_on_disk_serve_the_next_training(model: Path, shards: Path, base: Path, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        assert train(shards, base, tmp_path / name, 8, "--cache-latents", str(tmp_path / "latents")) == 0
+        assert_equal(state(tmp_path / name, 8), state(model, 8))
+    assert len(list((tmp_path / "latents").iterdir())) == 1
+
+
 def test_a_lora_trains_few_weights_and_is_merged_into_the_model(shards: Path, base: Path, tmp_path: Path) -> None:
     assert train(shards, base, tmp_path, 2, "--lora", "4") == 0
     trained = [name for name in state(tmp_path, 2) if name.startswith("weight.unet")]

@@ -1,0 +1,99 @@
+"""What a VAE says of images, kept from one epoch to the next: in memory, or in a file that outlives the training."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from face0.errors import UsageError
+
+
+class LatentCache(Protocol):
+    """Means and deviations of latents, [2 C, h, w] float32, by row."""
+
+    def missing(self, rows: Sequence[int]) -> list[int]:
+        """Places in ``rows`` of which nothing is kept yet."""
+
+    def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
+        """Keeps [n, 2 C, h, w], a CPU tensor."""
+
+    def get(self, rows: Sequence[int]) -> torch.Tensor:
+        """[n, 2 C, h, w] of rows that are all kept."""
+
+
+class InMemory:
+    """Gone when the process ends; each process has its own."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, torch.Tensor] = {}
+
+    def missing(self, rows: Sequence[int]) -> list[int]:
+        """See ``LatentCache``."""
+        return [i for i, row in enumerate(rows) if row not in self._kept]
+
+    def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
+        """See ``LatentCache``."""
+        self._kept.update((row, each.clone()) for row, each in zip(rows, moments, strict=True))
+
+    def get(self, rows: Sequence[int]) -> torch.Tensor:
+        """See ``LatentCache``."""
+        return torch.stack([self._kept[row] for row in rows])
+
+
+class OnDisk:
+    """A file with a place for each row, which processes of one machine share and later trainings go on with.
+
+    All space is reserved at first, for a disk that is full later would end the process without a word. A row counts
+    once its flag is set, after its values: processes that write the same row write the same.
+
+    Args:
+        folder: local.
+        name: of the file: what it holds depends on.
+        rows: places.
+        shape: [2 C, h, w].
+
+    Raises:
+        UsageError: there is no room, or the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, name: str, rows: int, shape: tuple[int, int, int]) -> None:
+        values = rows * int(np.prod(shape)) * np.dtype(np.float32).itemsize
+        path = folder / f"{name}.latents"
+        try:
+            _reserve(path, values + rows)
+        except OSError as error:
+            raise UsageError(
+                f"--cache-latents {folder}: no {values / 1e9:,.1f} GB for latents of {rows:,} rows there ({error}): "
+                "give a folder on another disk, or go without"
+            ) from error
+        self._moments = np.memmap(path, np.float32, "r+", shape=(rows, *shape))
+        self._kept = np.memmap(path, np.uint8, "r+", offset=values, shape=(rows,))
+
+    def missing(self, rows: Sequence[int]) -> list[int]:
+        """See ``LatentCache``."""
+        return np.flatnonzero(self._kept[list(rows)] == 0).tolist()
+
+    def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
+        """See ``LatentCache``."""
+        self._moments[list(rows)] = moments.numpy()
+        self._kept[list(rows)] = 1
+
+    def get(self, rows: Sequence[int]) -> torch.Tensor:
+        """See ``LatentCache``."""
+        return torch.from_numpy(self._moments[list(rows)])
+
+
+def _reserve(path: Path, size: int) -> None:
+    """A file of zeros, whole or not there, unless there is one already. Other processes may do the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    with tempfile.NamedTemporaryFile(dir=path.parent) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        with suppress(FileExistsError):  # another process was faster
+            os.link(file.name, path)
