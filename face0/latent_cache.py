@@ -1,9 +1,8 @@
 """What a VAE says of images, kept from one epoch to the next: in memory, or in a file that outlives the training."""
 
+import fcntl
 import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -66,13 +65,13 @@ class OnDisk:
         path = folder / f"{name}.latents"
         try:
             _reserve(path, values + rows)
+            self._moments = np.memmap(path, np.float32, "r+", shape=(rows, *shape))
+            self._kept = np.memmap(path, np.uint8, "r+", offset=values, shape=(rows,))
         except OSError as error:
             raise UsageError(
-                f"--cache-latents {folder}: no {values / 1e9:,.1f} GB for latents of {rows:,} rows there ({error}): "
-                "give a folder on another disk, or go without"
+                f"--cache-latents {folder}: {values / 1e9:,.1f} GB for latents of {rows:,} rows cannot be had there "
+                f"({error}): give a folder on another local disk, or go without"
             ) from error
-        self._moments = np.memmap(path, np.float32, "r+", shape=(rows, *shape))
-        self._kept = np.memmap(path, np.uint8, "r+", offset=values, shape=(rows,))
 
     def missing(self, rows: Sequence[int]) -> list[int]:
         """See ``LatentCache``."""
@@ -89,11 +88,16 @@ class OnDisk:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """A file of zeros, whole or not there, unless there is one already. Other processes may do the same."""
+    """A file of zeros, whole or not there, unless there is one already. Other processes may want the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        return
-    with tempfile.NamedTemporaryFile(dir=path.parent) as file:
-        os.posix_fallocate(file.fileno(), 0, size)
-        with suppress(FileExistsError):  # another process was faster
-            os.link(file.name, path)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            return
+        part = path.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from face0.errors import UsageError
 from face0.requests import ModelFacts
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
+READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +58,10 @@ def inspect_model(uri: str) -> ModelFolder:
             raise UsageError(f"{uri} is not whole: {error!r}; give an output folder of face0 train") from error
 
 
-def fingerprint(folder: Path) -> str:
-    """The digest of all that determines an image, of a local model or base folder."""
+def fingerprint(folder: Path, parts: Sequence[str] = PARTS) -> str:
+    """The digest of what is read of these parts of a local model or base folder: weights as safetensors, settings."""
     digest = hashlib.sha256()
-    for file in sorted(file for part in PARTS for file in (folder / part).rglob("*") if file.is_file()):
+    for file in sorted(file for part in parts for file in (folder / part).rglob("*") if file.suffix in READ):
         digest.update(str(file.relative_to(folder)).encode())
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())

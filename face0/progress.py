@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO, TypeVar
 
-from tqdm import tqdm
-
 from face0.work import OutputFolder, TaskRun
 from schemas.job import Ledger
 
@@ -16,8 +14,19 @@ T = TypeVar("T")
 
 def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
     """The items, with a line on how many of them are done: in place on a terminal, else now and then."""
-    live = sys.stderr.isatty()
-    yield from tqdm(items, total=total, unit=unit, mininterval=0.5 if live else 30, leave=live)
+    live, started = sys.stderr.isatty(), time.monotonic()
+    printed = started
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - printed >= (0.5 if live else 30) or (live and done == total):
+            left = (now - started) / done * (total - done)
+            line = f"{done:,}/{total:,} {unit}, {_clock(left)} left"
+            sys.stderr.write(f"\r{line}\033[K" if live else f"{line}\n")
+            sys.stderr.flush()
+            printed = now
+    if live:
+        sys.stderr.write("\n")
 
 
 class Progress:

@@ -36,7 +36,7 @@ def real_pairs(
     """
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
-    seen = list(counted(ordered_map(read, uris, workers=threads, ahead=2 * threads), len(uris), " photographs"))
+    seen = list(counted(ordered_map(read, uris, workers=threads, ahead=2 * threads), len(uris), "photographs"))
     usable = [i for i, each in enumerate(seen) if each.vector is not None]
     vectors = [each.vector for each in seen if each.vector is not None]
     if not vectors:

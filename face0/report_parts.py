@@ -7,18 +7,22 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0 import html, storage
 from face0.errors import UsageError
 from face0.html import Html
+from face0.provenance import request_files
+from face0.request_plan import request_task
 from face0.results import Results
+from schemas.failures import Reason
 
 PAGE, SUMMARY, TABLE = "report.html", "summary.json", "measures.parquet"
 
 
 def read_asked(renders: Results, columns: list[str]) -> pa.Table:
-    """All requests of an output of generate, rendered or not.
+    """The requests of the committed tasks of an output of generate, rendered or failed, but for forgotten ones.
 
     Args:
         renders: the output folder.
@@ -27,14 +31,17 @@ def read_asked(renders: Results, columns: list[str]) -> pa.Table:
     Raises:
         UsageError: the folder has none.
     """
-    fs, path = storage.filesystem(storage.join(renders.uri, "requests"))
-    files = sorted(fs.glob(f"{path}/*.parquet"))
-    if not files:
-        raise UsageError(f"{renders.uri} has no requests/: give the whole --output of face0 generate")
     tables = []
-    for file in files:
-        with fs.open(file, "rb") as opened:
-            tables.append(pq.read_table(opened, columns=columns).replace_schema_metadata())
+    for uri in request_files(renders.uri):
+        with storage.open_uri(uri) as file:
+            parquet = pq.ParquetFile(file)
+            for i in range(parquet.num_row_groups):
+                if request_task(f"requests/{uri.rpartition('/')[2]}", i).task_id in renders.tasks:
+                    table = parquet.read_row_group(i, columns=[*columns, "reason"]).replace_schema_metadata()
+                    forgotten = pc.equal(pc.fill_null(table["reason"], ""), str(Reason.FORGOTTEN))
+                    tables.append(table.filter(pc.invert(forgotten)).select(columns))
+    if not tables:
+        raise UsageError(f"{renders.uri} has no requests/ of its tasks: give the whole --output of face0 generate")
     return pa.concat_tables(tables)
 
 

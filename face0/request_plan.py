@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0 import storage
@@ -44,7 +45,8 @@ class RequestPlan:
         files: to write: by name the requests of each row group.
         abandoned: files to remove, which no task needs.
         strays: ids of images that an earlier run may have left without a commit, and that nobody asks for now.
-        unasked: committed images or failures of earlier manifests, which stay, and that nobody asks for now.
+        unasked: committed requests that nobody asks for now, but for forgotten ones; they stay.
+        forgotten: faces that are asked for, and whose requests ``face0 forget`` took away.
     """
 
     tasks: Sequence[RequestTask]
@@ -53,6 +55,7 @@ class RequestPlan:
     abandoned: Sequence[str]
     strays: Collection[str]
     unasked: int
+    forgotten: Collection[str]
 
     def prepare(self, output: str) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
@@ -119,20 +122,21 @@ def plan_requests(
     problems = [request for request in requests if request.reason is not None]
     there = _existing(output, "requests/*.parquet")
     earlier = {name: list(_groups(output, name)) for name in there if PROBLEMS not in name}
-    kept = [each for groups in earlier.values() for each in groups if each[0].task_id in committed]
-    done = {name for _, names in kept for name in names}
+    kept = [each for groups in earlier.values() for each in groups if each.task.task_id in committed]
+    done = {name for each in kept for name in each.requests}
+    gone = {name for each in kept for name in each.forgotten}
     left = wanted.keys() - done
     strays: set[str] = set()
-    for pairs in earlier.values():
-        for task, names in pairs:
-            if task.task_id in committed:
+    for groups in earlier.values():
+        for each in groups:
+            if each.task.task_id in committed:
                 continue
-            if names <= left:
-                kept.append((task, names))
-                left -= names
+            if each.requests <= left:
+                kept.append(each)
+                left -= each.requests
             else:
-                strays |= names - wanted.keys() - done
-    tasks = [task for task, _ in kept]
+                strays |= each.requests - wanted.keys() - done
+    tasks = [each.task for each in kept]
     needed = {task.uri for task in tasks}
     files = {}
     new = sorted((wanted[name] for name in left), key=_order)
@@ -140,7 +144,7 @@ def plan_requests(
         if some:
             name, chunks = _file(prefix, some, size)
             files[name] = chunks
-            tasks += [_task(name, i) for i in range(len(chunks))]
+            tasks += [request_task(name, i) for i in range(len(chunks))]
     planned = {task.task_id for task in tasks}
     stale = [stats for stats in committed.values() if PROBLEMS in stats.task["uri"] and stats.task_id not in planned]
     abandoned = [name for name in there if name not in needed and name not in files]
@@ -150,7 +154,8 @@ def plan_requests(
         files=files,
         abandoned=abandoned,
         strays=strays,
-        unasked=len(done - wanted.keys()),
+        unasked=len(done - gone - wanted.keys()),
+        forgotten={wanted[name].face_id for name in gone & wanted.keys()},
     )
 
 
@@ -188,17 +193,32 @@ def _file(prefix: str, requests: Sequence[Request], size: int) -> tuple[str, lis
     return f"requests/{prefix}{_digest(content)[:16]}.parquet", groups
 
 
-def _task(name: str, row_group: int) -> RequestTask:
+def request_task(name: str, row_group: int) -> RequestTask:
+    """The task of a row group of a file of requests, ``requests/<hash>.parquet``."""
     stem = name.removeprefix("requests/").removesuffix(".parquet")
     return RequestTask(uri=name, row_group=row_group, task_id=f"{stem}-{row_group:05d}")
 
 
-def _groups(output: str, name: str) -> Iterator[tuple[RequestTask, set[str]]]:
-    """The tasks of a file that is there, and the ids of each."""
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """A task that is there, with the ids of its requests, and of those that were forgotten."""
+
+    task: RequestTask
+    requests: set[str]
+    forgotten: set[str]
+
+
+def _groups(output: str, name: str) -> Iterator[_Group]:
     with storage.open_uri(storage.join(output, name)) as file:
         parquet = pq.ParquetFile(file)
         for i in range(parquet.num_row_groups):
-            yield _task(name, i), set(parquet.read_row_group(i, columns=["request_id"])["request_id"].to_pylist())
+            table = parquet.read_row_group(i, columns=["request_id", "reason"])
+            gone = table.filter(pc.equal(table["reason"], str(Reason.FORGOTTEN)))
+            yield _Group(
+                task=request_task(name, i),
+                requests=set(table["request_id"].to_pylist()),
+                forgotten=set(gone["request_id"].to_pylist()),
+            )
 
 
 def _existing(output: str, pattern: str) -> list[str]:

@@ -81,6 +81,7 @@ class FaceShards:
         total: rows that the folders hold, whether they are trained on or not.
         samples: rows to train on, 1 or more.
         summary: in words, how many rows there are and what became of them.
+        contents: digest of the files.
         fingerprint: changes with anything that positions depend on, but for the seed: files, filter and holdout.
 
     Raises:
@@ -96,6 +97,7 @@ class FaceShards:
     ) -> None:
         shards = opened(uris)
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
+        self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
         self.fingerprint = _fingerprint(shards, rows, holdout)
         sizes = [(shard.uri, index, size) for shard in shards for index, size in enumerate(shard.group_sizes)]
         begins = itertools.accumulate((size for _, _, size in sizes), initial=0)
@@ -244,7 +246,10 @@ class _Group:
 
 
 def _fingerprint(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> str:
-    record = [[(shard.file.name, shard.file.sha256) for shard in shards], asdict(rows), asdict(holdout)]
+    return _digest([[(shard.file.name, shard.file.sha256) for shard in shards], asdict(rows), asdict(holdout)])
+
+
+def _digest(record: object) -> str:
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 

@@ -1,6 +1,5 @@
 """Where the figures and pictures of a training go: the terminal, TensorBoard files beside a local model, and wandb."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,18 @@ class TrainingLog:
         output: URI of the model folder.
         steps: of the whole training.
         first: step from which on TensorBoard forgets what a run which was killed has logged.
-        project: of wandb, whose own environment variables say the rest; None: not there.
-
-    Raises:
-        UsageError: wandb is not installed.
+        wandb: see ``wandb_run``; None: not there.
     """
 
-    def __init__(self, output: str, steps: int, first: int, project: str | None = None) -> None:
+    def __init__(self, output: str, steps: int, first: int, wandb: Any = None) -> None:
         fs, path = storage.filesystem(output)
-        self._steps = steps
+        self._steps, self._wandb = steps, wandb
         self._folder = Path(path) if isinstance(fs, LocalFileSystem) else None
         self._writer = None
         if self._folder:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
             self._writer = SummaryWriter(str(self._folder / "logs"), purge_step=first)
-        self._wandb = _wandb(project, output) if project else None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a step, by name."""
@@ -58,12 +53,15 @@ class TrainingLog:
             self._wandb.log({"samples": self._wandb.Image(grid)}, step=step)
 
 
-def _wandb(project: str, output: str) -> Any:
-    """The module, with a run begun. One run for each output, which goes on when the training does."""
+def wandb_run(project: str, facts: Mapping[str, Any]) -> Any:
+    """Begins a run of Weights & Biases, and returns its module. WANDB_RUN_ID and WANDB_RESUME go on with another.
+
+    Raises:
+        UsageError: wandb is not installed.
+    """
     try:
         import wandb
     except ImportError as error:
         raise UsageError(f"--wandb {project}: the package wandb is not installed; pip install wandb") from error
-    name = hashlib.sha256(storage.absolute(output).encode()).hexdigest()[:16]
-    wandb.init(project=project, id=name, resume="allow", config={"output": storage.absolute(output)})
+    wandb.init(project=project, config=dict(facts))
     return wandb

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import distributed
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from face0.checkpoints import LINEAGE, Checkpoints
@@ -228,7 +229,8 @@ def unet_flops(trainer: Trainer) -> float:
     side = config.resolution // trainer.pipe.shrink
     latents = torch.zeros(1, unet.config.in_channels, side, side, device=trainer.device)
     context = torch.zeros(1, 77, unet.config.cross_attention_dim, device=trainer.device)
-    with FlopCounterMode(display=False) as counter:
+    # Of fused attention on a CPU the counter knows nothing
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         unet(latents, 0, encoder_hidden_states=context)
     return float(counter.get_total_flops())
 
@@ -265,11 +267,12 @@ def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What decides the weights and differs between two lineages, in words. More steps may be asked for.
 
-    A cosine schedule depends on the number of steps, so there they may not.
+    A cosine schedule depends on the number of steps, so there they may not. Base and shards are known by their digests.
     """
-    old, new = (
-        {**facts["config"], "base": facts.get("base_fingerprint"), "shards": facts["fingerprint"]}
-        for facts in (before, now)
-    )
+    old, new = ({**facts["config"], "shards": facts["fingerprint"][:12]} for facts in (before, now))
+    if before.get("base_fingerprint") != now["base_fingerprint"]:
+        old["base"], new["base"] = (
+            f"{facts['base']} with the digest {facts.get('base_fingerprint', '')[:12]}" for facts in (before, now)
+        )
     names = old.keys() | new.keys() if new["schedule"] == "cosine" else (old.keys() | new.keys()) - {"steps"}
     return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]

@@ -65,9 +65,9 @@ def main(argv: Sequence[str]) -> int:
     bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
     manifest = audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
-    sweep = run_sweep(args, manifest, bank, beam)
-    if sweep.renders is None:
-        return sweep.exit_code
+    code, sweep = run_sweep(args, manifest, bank, beam)
+    if sweep is None:
+        return code
     write_audit(
         absolute(args.output),
         sweep.renders,
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         effort=Effort(resamples=args.resamples, permutations=args.permutations),
     )
     print(f"look at {join(args.output, 'report.html')}")
-    return sweep.exit_code
+    return code
 
 
 def _prompts(args: argparse.Namespace) -> list[str]:

@@ -61,13 +61,13 @@ def main(argv: Sequence[str]) -> int:
     bank = drawn(args, FaceSpace.load(args.space), args.random) if args.random else read_bank(args.faces)
     names, _ = bank.vectors()
     manifest = cross(read_prompts(args.scenes), names, range(args.seeds), settings_of(args))
-    sweep = run_sweep(args, manifest, bank, beam)
-    if sweep.renders is None:
-        return sweep.exit_code
+    code, sweep = run_sweep(args, manifest, bank, beam)
+    if sweep is None:
+        return code
     real = _real(args.photos, sweep) if args.photos else []
     write_characters(absolute(args.output), sweep.renders, identity=sweep.identity, real=real)
     print(f"look at {join(args.output, 'report.html')}")
-    return sweep.exit_code
+    return code
 
 
 def _real(folder: str, sweep: Sweep) -> list[RealPairs]:

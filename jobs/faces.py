@@ -155,7 +155,7 @@ def _from_photos(args: argparse.Namespace) -> int:
     faces = FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=COUNTED)
     read = FaceReader(embedder, faces, args.resolution, device)
     found = from_photographs(photographs, read, threads_per_process(args.threads, 1))
-    return _write(args.output, counted(found, len(photographs), " faces"), embedder.dim, config.metadata())
+    return _write(args.output, counted(found, len(photographs), "faces"), embedder.dim, config.metadata())
 
 
 def _from_shards(args: argparse.Namespace) -> int:

@@ -35,12 +35,12 @@ from face0.projection import FaceProjection
 from face0.row_selection import Holdout, RowFilter
 from face0.shards import FaceShards
 from face0.training import Running, TrainConfig, Trainer, latent_shape
-from face0.training_log import TrainingLog
+from face0.training_log import TrainingLog, wandb_run
 from face0.training_run import Intervals, Run, differences
 from face0.work import versions
 from jobs.options import at_least, between, pick_device
 
-MEMORY = "memory"
+IN_MEMORY = ""  # in place of a folder
 DEFAULT, LOOP = TrainConfig(), Intervals()
 
 
@@ -96,7 +96,7 @@ def arguments() -> argparse.ArgumentParser:
     running.add_argument("--accumulate", type=at_least(1), default=1, help="parts of a process's batch (%(default)s)")
     running.add_argument("--gradient-checkpointing", action="store_true", help="less memory, more time")
     running.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
-    running.add_argument("--cache-latents", nargs="?", const=MEMORY, metavar="DIR",
+    running.add_argument("--cache-latents", nargs="?", const=IN_MEMORY, metavar="DIR",
         help="keep every image's latents: in memory, or in a local folder, for later trainings too")  # fmt: skip
     running.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases too; needs the package wandb")
     running.add_argument("--log-every", type=at_least(0), default=LOOP.log, metavar="N", help="(%(default)s)")
@@ -144,7 +144,7 @@ def main(argv: Sequence[str]) -> int:
             shards,
             checkpoints,
             Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep),
-            TrainingLog(args.output, config.steps, trainer.step + 1, args.wandb) if rank == 0 else None,
+            _log(args, trainer.step + 1, {**asdict(config), **facts}) if rank == 0 else None,
             facts,
             args.threads,
             rank,
@@ -160,6 +160,10 @@ def main(argv: Sequence[str]) -> int:
     if rank == 0:
         print(f"{args.output}: step {trainer.step:,}" + ("" if ended else "; the same command goes on"))
     return 0
+
+
+def _log(args: argparse.Namespace, first: int, facts: Mapping[str, Any]) -> TrainingLog:
+    return TrainingLog(args.output, args.steps, first, wandb_run(args.wandb, facts) if args.wandb else None)
 
 
 def _processes(device: str) -> tuple[int, int, torch.device]:
@@ -184,7 +188,7 @@ def _trainer(
             f"--tokens {config.tokens} x --slots {config.slots}: at most 76 of the 77 positions are faces'"
         )
     with storage.local_folder(args.base, without=("checkpoints", "logs")) as folder:
-        base, base_fingerprint = load_base(folder), fingerprint(folder)
+        base, base_fingerprint, vae = load_base(folder), fingerprint(folder), fingerprint(folder, ["vae"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         projection = FaceProjection(
@@ -201,17 +205,22 @@ def _trainer(
             gradient_checkpointing=args.gradient_checkpointing,
             compile=args.compile,
         )
-        cache = _latent_cache(args.cache_latents, pipe, shards, config.resolution, base_fingerprint)
+        cache = _latent_cache(args.cache_latents, pipe, shards, config.resolution, vae)
         return Trainer(pipe, config, running, device, world, cache), base_fingerprint
 
 
 def _latent_cache(
-    where: str | None, pipe: Face0Pipeline, shards: FaceShards, resolution: int, base: str
+    where: str | None, pipe: Face0Pipeline, shards: FaceShards, resolution: int, vae: str
 ) -> LatentCache | None:
-    if where is None or where == MEMORY:
-        return InMemory() if where else None
+    """See ``--cache-latents``; None: without."""
+    if where is None:
+        return None
+    if where == IN_MEMORY:
+        return InMemory()
+    if "://" in where:
+        raise UsageError(f"--cache-latents {where}: give a folder on a local disk, which is read at every step")
     channels, height, width = latent_shape(pipe, resolution)
-    name = hashlib.sha256(f"{base} {shards.fingerprint} {resolution}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{vae} {shards.contents} {resolution}".encode()).hexdigest()[:16]
     return OnDisk(Path(where), name, shards.total, (2 * channels, height, width))
 
 

@@ -7,7 +7,7 @@ VERSION = "1"
 MEASURES = pa.schema(
     [
         pa.field("measure", pa.string(), nullable=False),  # see docs/audit.md
-        pa.field("encoder", pa.string(), nullable=False),  # that saw the faces: judge, conditioning; empty: none
+        pa.field("encoder", pa.string(), nullable=False),  # judge, conditioning, picture, pose; empty: none
         pa.field("arm", pa.string(), nullable=False),  # label of the images
         pa.field("settings", pa.string(), nullable=False),  # those that vary, in words; empty: none does
         pa.field("against", pa.string()),  # the arm that was subtracted; null: none

@@ -4,9 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from face0.face_bank import read_bank
+from face0.face_bank import read_bank, write_bank
 from face0.face_space import FaceSpace
 from jobs.main import main
 from pipelines.options import split_options
@@ -75,8 +76,41 @@ def test_a_sweep_may_grow_and_another_one_is_refused(model, space, tmp_path, cap
     capsys.readouterr()
     for others, number in ((("--random", 2), 8), (("--random", 3, "--draw-seed", 1), 12)):
         assert audit(model, space, out, *prompts, *others) == 2
-        assert f"holds {number} images that are not of this sweep" in capsys.readouterr().err
+        assert f"holds {number} requests that are not of this sweep" in capsys.readouterr().err
     assert contents(out) == before
+
+
+def test_a_sweep_goes_on_after_a_face_was_forgotten(model, space, tmp_path, capsys):
+    (tmp_path / "prompts.txt").write_text("a cook\na judge\n")
+    out, sweep = tmp_path / "out", ("--prompts", tmp_path / "prompts.txt", "--random", 3)
+    assert audit(model, space, out, *sweep) == 0
+    bank = read_bank(str(out / "faces.parquet"))
+    *_, last = bank.faces
+    write_bank(str(tmp_path / "who.parquet"), [bank.faces[last]], bank.dim, bank.embedder)
+    places = ("--in", str(out / "renders"), "--in", str(out / "faces.parquet"))
+    who = ("--faces", str(tmp_path / "who.parquet"), "--threshold", "0.9999")
+    assert main(["forget", *who, *places, "--apply"]) == 0
+    before = contents(out / "renders" / "images")
+    capsys.readouterr()
+    assert audit(model, space, out, *sweep) == 0
+    assert "requested 24 = generated 22 + failed 2" in capsys.readouterr().out
+    assert asked(out) == {("base", ""): 6, ("zero", ""): 6, ("random", ""): 4, ("fixed", ""): 6}
+    assert last not in read_bank(str(out / "faces.parquet")).faces
+    assert contents(out / "renders" / "images") == before
+
+
+def test_what_a_killed_sweep_did_not_come_to_is_not_counted(model, space, tmp_path):
+    (tmp_path / "prompts.txt").write_text("a cook\na judge\n")
+    out, sweep = tmp_path / "out", ("--prompts", tmp_path / "prompts.txt", "--random", 2, "--requests-per-task", 2)
+    assert audit(model, space, out, *sweep) == 0
+    (out / "renders" / "_SUCCESS").unlink()
+    for path in (out / "renders" / "results").iterdir():
+        if "a judge" in pq.read_table(path)["prompt"].to_pylist():
+            (out / "renders" / "stats" / f"{path.stem}.json").unlink()
+    (tmp_path / "prompts.txt").write_text("a cook\na pilot\n")
+    assert audit(model, space, out, *sweep) == 0
+    assert asked(out) == dict.fromkeys([(arm, "") for arm in ("base", "zero", "random", "fixed")], 4)
+    assert "a judge" not in (out / "report.html").read_text()
 
 
 def test_characters_beside_real_people(model, space, tmp_path):

@@ -36,19 +36,17 @@ def check_sweep(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A sweep that ran.
+    """A sweep that was rendered.
 
     Attributes:
-        renders: its images; None: tasks are missing.
-        exit_code: of the job.
+        renders: its images.
         config: of the measures.
         device: of torch.
         threads: of this process.
         identity: from the model's face vectors [n, dim] to identity vectors [n, d]; None without --embedder.
     """
 
-    renders: Results | None
-    exit_code: int
+    renders: Results
     config: GenerateConfig
     device: str
     threads: int
@@ -61,8 +59,13 @@ def drawn(args: argparse.Namespace, space: FaceSpace, count: int) -> FaceBank:
     return FaceBank(faces=faces, dim=space.record.dim, embedder=space.record.embedder)
 
 
-def run_sweep(args: argparse.Namespace, manifest: pa.Table, bank: FaceBank, beam: Mapping[str, Any]) -> Sweep:
+def run_sweep(
+    args: argparse.Namespace, manifest: pa.Table, bank: FaceBank, beam: Mapping[str, Any]
+) -> tuple[int, Sweep | None]:
     """Renders a sweep into ``OUT/renders``, or what is left of it; faces that were drawn lie in ``OUT/faces.parquet``.
+
+    Returns:
+        The job's exit code, and the sweep; None: tasks are missing.
 
     Raises:
         UsageError: the folder holds images that this sweep does not ask for, which would be measured with it; or see
@@ -70,18 +73,23 @@ def run_sweep(args: argparse.Namespace, manifest: pa.Table, bank: FaceBank, beam
     """
     renders = join(absolute(args.output), "renders")
     rendering = plan_rendering(args, manifest, bank, renders, beam)
-    if others := rendering.generation.requests.unasked:
+    plan = rendering.generation.requests
+    if plan.unasked:
         raise UsageError(
-            f"{renders} holds {others:,} images that are not of this sweep, for its prompts, faces, seeds or settings "
-            "were others: give another --output (a sweep may only grow)"
+            f"{renders} holds {plan.unasked:,} requests that are not of this sweep, for its prompts, faces, seeds, "
+            "settings or deny list were others: give another --output (a sweep may grow by prompts and faces), or "
+            "remove denied faces by face0 forget first"
         )
     if args.random:
-        write_bank(join(args.output, "faces.parquet"), bank.faces.values(), bank.dim, bank.embedder)
+        faces = [face for face in bank.faces.values() if face.face_id not in plan.forgotten]
+        write_bank(join(args.output, "faces.parquet"), faces, bank.dim, bank.embedder)
     success = rendering.run()
+    exit_code = report(join(args.output, "renders"), success, args.max_failures, lambda ledger: ledger.of_requests)
+    if success is None:
+        return exit_code, None
     config, device = rendering.load.config, pick_device(args.device)
-    return Sweep(
-        renders=open_results(renders) if success is not None else None,
-        exit_code=report(join(args.output, "renders"), success, args.max_failures, lambda ledger: ledger.of_requests),
+    return exit_code, Sweep(
+        renders=open_results(renders),
         config=config,
         device=device,
         threads=rendering.load.threads,
