@@ -133,5 +133,7 @@ def rendered(uri: str, images: list[dict[str, object]]) -> str:
     folder = Path(commit(uri, made, [failure]))
     (folder / "requests").mkdir()
     asked = [{name: each.get(name) for name in REQUESTS.names} for each in images]
-    pq.write_table(pa.Table.from_pylist(asked, schema=REQUESTS), folder / "requests" / "all.parquet")
+    pq.write_table(
+        pa.Table.from_pylist(asked, schema=REQUESTS), folder / "requests" / "chunk.parquet"
+    )  # of the task chunk-00000
     return str(folder)
