@@ -13,6 +13,7 @@ configuration
 
 import argparse
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from face0.audit_arms import CONDITIONING, JUDGE
 from face0.characters import RealPairs
@@ -71,10 +72,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _real(folder: str, sweep: Sweep) -> list[RealPairs]:
-    photographs, pairs = people(folder), []
+    photographs, name, pairs = people(folder), PurePosixPath(folder).name, []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:
             embedder = config.load(sweep.device)
             read = FaceReader(embedder, FaceFilter(), 512, sweep.device)
-            pairs.append(real_pairs(photographs, read, embedder.identity, encoder, folder, sweep.threads))
+            pairs.append(real_pairs(photographs, read, embedder.identity, encoder, name, sweep.threads))
     return pairs
