@@ -21,6 +21,7 @@ from face0.people import People
 from face0.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
 from face0.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
 from face0.report import PAGE, write_report
+from face0.report_parts import sweep_files
 from face0.results import Results, open_results
 from face0.shard_files import EMBEDDER, FACE, Shard, light_columns
 from face0.threads import ordered_map
@@ -50,6 +51,7 @@ class Place:
         size: rows, faces or requests that were looked at.
         found: those that are to go.
         leftovers: files that an earlier removal, cut off, has left.
+        sweep: report of the sweep whose images these are, and the files that go with it.
         finished: whether the job is; else what is left of it may bring more.
     """
 
@@ -58,6 +60,7 @@ class Place:
     size: int = 0
     found: list[Found] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    sweep: list[str] = field(default_factory=list)
     finished: bool = True
 
     @property
@@ -191,7 +194,7 @@ def _look_through_renders(people: People, results: Results, graph: Graph, found:
     uri = results.uri
     if embedder := results.job["config"].get("embedder"):
         refuse_other_embedder(uri, embedder, people.uri, people.embedder)
-    place = Place(kind="renders", uri=uri, leftovers=leftovers(uri), finished=results.finished)
+    place = Place(kind="renders", uri=uri, leftovers=leftovers(uri), sweep=sweep_files(uri), finished=results.finished)
     place.size = sum(node.place == uri for node in graph.facts)
     for face, column, batches in (
         ("asked for", "vector", _requests(uri)),
@@ -249,6 +252,9 @@ def _forget_images(place: Place) -> None:
     if (place.found or place.leftovers) and fs.exists(path):
         write_report(place.uri)
     if place.found:
+        for uri in place.sweep:  # with names and thumbnails; the sweep's command writes them anew
+            fs, path = storage.filesystem(uri)
+            fs.rm_file(path)
         blank_requests(place.uri, place.names)
         if place.finished:
             storage.drop_partial(place.uri)

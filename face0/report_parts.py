@@ -45,6 +45,18 @@ def read_asked(renders: Results, columns: list[str]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def sweep_files(renders: str) -> list[str]:
+    """The URIs of what ``write_files`` has written beside an output of generate; none, if it is no sweep's.
+
+    Args:
+        renders: URI of the output of generate.
+    """
+    fs, path = storage.filesystem(renders)
+    folder = path.rstrip("/").rpartition("/")[0]
+    files = [f"{folder}/{name}" for name in (PAGE, SUMMARY, TABLE)]
+    return [storage.full_uri(fs, file) for file in files] if all(fs.exists(file) for file in files) else []
+
+
 def thumbnails(renders: Results, wanted: Collection[str]) -> dict[str, bytes]:
     """The thumbnails of some requests, those that have one, by request id."""
     ids = set(wanted)

@@ -82,7 +82,8 @@ def as_text(findings: Findings) -> str:
 
 def _remarks(place: Place) -> str:
     leftovers = f"; {len(place.leftovers):,} files that an earlier removal has left" if place.leftovers else ""
-    return leftovers + ("" if place.finished else "; not finished: what its job still does may bring more")
+    sweep = "; and the report of the sweep, which its command writes anew" if place.found and place.sweep else ""
+    return leftovers + sweep + ("" if place.finished else "; not finished: what its job still does may bring more")
 
 
 def _of_bank(args: argparse.Namespace) -> People:

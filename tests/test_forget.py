@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -31,7 +32,7 @@ from face0.people import identity_of, people_of
 from face0.provenance import recognised
 from face0.results import open_results
 from face0.work import OutputFolder
-from jobs.forget import main
+from jobs.forget import as_text, main
 from schemas.face_bank import Kind
 
 # What is Anna's: a1 and a2 show her, group shows her behind Bob; Cora's image has come out like her; mix is made of her
@@ -178,6 +179,20 @@ def test_a_person_goes_and_nobody_else_does(root):
            *(f"{name}.parquet" for name in results))}  # fmt: skip
     assert after.keys() - before.keys() == new
     assert not any(names(find(world)).values())
+
+
+def test_the_report_of_a_sweep_goes_with_its_images(world):
+    folder = world.renders.rpartition("/")[0]
+    sweep = [f"{folder}/{name}" for name in ("report.html", "summary.json", "measures.parquet")]
+    for uri in sweep:
+        with fsspec.open(uri, "w") as file:
+            file.write("anna")
+    findings = find(world)
+    (renders,) = [place for place in findings.places if place.kind == "renders"]
+    assert "the report of the sweep" in as_text(findings)
+    assert len(renders.sweep) == 3
+    forget(findings)
+    assert not {"report.html", "summary.json", "measures.parquet"} & contents(folder).keys()
 
 
 def test_rows_that_stay_stay_as_they_were(world):
