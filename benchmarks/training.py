@@ -17,8 +17,8 @@ from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 
 from benchmarks.augment import machine
-from face0 import storage
 from face0.base_models import load_base
+from face0.io import storage
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection, override
 from face0.row_selection import Holdout

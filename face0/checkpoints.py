@@ -16,8 +16,8 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 from safetensors import SafetensorError
 
-from face0 import storage
 from face0.errors import TrainingError
+from face0.io import storage
 
 COMPLETE = "complete.json"
 LINEAGE = "lineage.json"

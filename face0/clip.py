@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from face0 import storage
 from face0.errors import UsageError
 from face0.face_bank import FaceBank, read_bank
+from face0.io import storage
 
 Identity = Callable[[np.ndarray], np.ndarray]  # see ``Embedder.identity``
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from face0.shard_files import EMBEDDER
 from schemas.face_bank import VERSION, Kind, face_bank
 

@@ -15,10 +15,10 @@ import safetensors.numpy
 from safetensors import SafetensorError
 from sklearn.mixture import GaussianMixture
 
-from face0 import storage
 from face0.corpus import Corpus
 from face0.errors import UsageError
 from face0.face_bank import Face
+from face0.io import storage
 from face0.normals import normals, uniforms
 from face0.work import versions
 from schemas.face_bank import Kind

@@ -12,8 +12,8 @@ import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from face0.io.storage import filesystem
 from face0.readers.samples import Sample
-from face0.storage import filesystem
 from schemas.failures import Failure, Reason, Stage
 
 _BACKOFF_SECONDS = 0.25  # before the first retry; doubled for every further one

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.denial import refuse_other_embedder
+from face0.io import storage
 from face0.people import People
 from face0.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
 from face0.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy

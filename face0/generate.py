@@ -13,12 +13,12 @@ import torch
 import transformers
 from PIL import Image, ImageFilter
 
-from face0 import storage
 from face0.checkpoints import Checkpoints
 from face0.clip import Clip
 from face0.embedders import EmbedderConfig
 from face0.image_files import encode_image, thumbnail
 from face0.image_metrics import ImageMetrics
+from face0.io import storage
 from face0.pipeline import Face0Pipeline
 from face0.precision import fast_dtype
 from face0.rendering import Batch, Batches, Rendered, Renderer

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from face0 import storage
 from face0.checkpoints import LINEAGE
 from face0.errors import UsageError
+from face0.io import storage
 from face0.requests import ModelFacts
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image

@@ -8,8 +8,8 @@ import numpy as np
 from face0.denial import Deny, Identity, refuse_missing_vectors
 from face0.embedders import embedder_config
 from face0.face_bank import FaceBank
+from face0.io.storage import absolute
 from face0.result_vectors import unit
-from face0.storage import absolute
 
 
 @dataclass(frozen=True, kw_only=True)

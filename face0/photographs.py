@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from face0 import storage
 from face0.area_sums import MAX_SIDE
 from face0.detector import Detector
 from face0.embedders import Embedder
@@ -16,6 +15,7 @@ from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.faces import FaceFilter, Faces
 from face0.images import REDUCING_GAP, BadImage, decode
+from face0.io import storage
 from face0.portraits import portrait
 from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.locations import name_of, split_extension

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from face0.results import open_results
 from face0.shard_files import Shard, light_columns, opened
 from face0.threads import ordered_map

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import storage
+from face0.io import storage
 from face0.provenance import request_files
 from face0.row_totals import result_totals, shard_totals
 from face0.work import OutputFolder, Table

@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0 import html, paper_tables, storage
+from face0 import html, paper_tables
 from face0.errors import UsageError
 from face0.html import Html
+from face0.io import storage
 from face0.results import Results, open_results, setting, variants
 from schemas.requests import RESULTS, SETTINGS
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import html, storage
+from face0 import html
 from face0.errors import UsageError
 from face0.html import Html
+from face0.io import storage
 from face0.provenance import request_files
 from face0.request_plan import request_task
 from face0.results import Results

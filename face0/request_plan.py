@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
 from face0.face_bank import FaceBank
+from face0.io import storage
 from face0.requests import ModelFacts, Request, as_table, make_request, problem
 from schemas.failures import Reason
 from schemas.job import TaskStats

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from face0.work import OutputFolder
 from schemas.failures import FAILURES
 from schemas.job import Ledger, TaskStats

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from face0.threads import ordered_map
 from face0.work import OutputFolder
 from schemas.face_shard import VERSION

@@ -20,9 +20,9 @@ import torch
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from face0 import storage
 from face0.errors import UsageError
 from face0.images import REDUCING_GAP
+from face0.io import storage
 from face0.row_selection import Holdout, RowFilter, kept_rows, select_rows
 from face0.shard_files import FACE, Shard, face_field, opened, readable
 from face0.shard_order import EpochOrder

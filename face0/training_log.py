@@ -8,8 +8,8 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 
 
 class TrainingLog:

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from schemas.failures import FAILURES, Failure, Reason
 from schemas.job import VERSION, DataFile, Ledger, Success, TaskStats
 

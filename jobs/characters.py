@@ -21,10 +21,10 @@ from face0.characters_report import write_characters
 from face0.face_bank import read_bank
 from face0.face_space import FaceSpace
 from face0.faces import FaceFilter
+from face0.io.storage import absolute, join
 from face0.manifests import cross, read_prompts
 from face0.photographs import FaceReader, people
 from face0.real_pairs import real_pairs
-from face0.storage import absolute, join
 from jobs.options import at_least
 from jobs.options.settings import settings_of
 from jobs.options.sweep import Sweep, add_sweep, check_sweep, drawn, run_sweep

@@ -18,10 +18,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from face0 import storage
 from face0.checkpoints import LINEAGE
 from face0.conditioning import compare_faces, difference
 from face0.errors import UsageError
+from face0.io import storage
 from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.pipeline import Face0Pipeline
 from face0.results import open_results

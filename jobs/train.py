@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch import distributed
 
-from face0 import storage
 from face0.base_models import load_base
 from face0.checkpoints import Checkpoints
 from face0.errors import TrainingError, UsageError
+from face0.io import storage
 from face0.latent_cache import InMemory, LatentCache, OnDisk
 from face0.model_folder import fingerprint
 from face0.pipeline import Face0Pipeline

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from renders import row, thumbnail
 
-from face0 import storage
 from face0.face_bank import Face, write_bank
 from face0.face_rows import FaceRow, to_batch
 from face0.faces import Faces
+from face0.io import storage
 from face0.report import write_report
 from face0.row_totals import result_totals, shard_totals
 from face0.work import OutputFolder

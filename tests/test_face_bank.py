@@ -5,9 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from face0 import storage
 from face0.errors import UsageError
 from face0.face_bank import ROWS, Face, read_bank, write_bank
+from face0.io import storage
 from schemas.face_bank import Kind, face_bank
 
 EMBEDDER = {"name": "made up", "sha256": "0" * 64, "crop": "five points 112"}

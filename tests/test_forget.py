@@ -24,10 +24,10 @@ from pictures import (
     write_tar,
 )
 
-from face0 import storage
 from face0.errors import UsageError
 from face0.face_bank import read_bank, write_bank
 from face0.forgetting import Findings, forget, look_for
+from face0.io import storage
 from face0.people import identity_of, people_of
 from face0.provenance import recognised
 from face0.results import open_results

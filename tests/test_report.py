@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from renders import THUMBNAIL, Chunk, commit, row
 
-from face0 import html, storage
+from face0 import html
 from face0.errors import UsageError
+from face0.io import storage
 from face0.report import CHUNK, EMBEDDED, write_report
 from face0.results import open_results
 from schemas.failures import Failure, Reason, Stage

@@ -8,9 +8,9 @@ import fsspec
 import pytest
 from pictures import contents
 
-from face0 import storage
 from face0.errors import UsageError
-from face0.storage import expand, join, write_whole
+from face0.io import storage
+from face0.io.storage import expand, join, write_whole
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 

@@ -26,8 +26,8 @@ from pictures import (
     write_tar,
 )
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 from face0.work import ROW_GROUP, OutputFolder, as_json, select
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import Ledger

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from face0 import storage
 from face0.errors import UsageError
+from face0.io import storage
 
 
 def read_weights(uri: str, sha256: str | None, missing: str) -> tuple[bytes, str]:

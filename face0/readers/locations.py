@@ -2,7 +2,7 @@
 
 import re
 
-from face0.storage import join
+from face0.io.storage import join
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:|/")
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from face0.io.storage import open_uri
 from face0.readers.columns import is_text
 from face0.readers.failing import unreadable_rest
-from face0.storage import open_uri
 from schemas.failures import Failure
 
 # What a file that is corrupt, cut short or gone ends in.

@@ -12,8 +12,8 @@ from face0.errors import UsageError
 from face0.face_bank import FaceBank, write_bank
 from face0.face_space import FaceSpace
 from face0.generate import GenerateConfig
+from face0.io.storage import absolute, join
 from face0.results import Results, open_results
-from face0.storage import absolute, join
 from jobs.options import pick_device, report
 from jobs.options.rendering import add_rendering, plan_rendering
 from jobs.options.settings import add_settings

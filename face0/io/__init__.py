@@ -1,0 +1,1 @@
+"""Files by URI, written whole; tables; JSON."""
