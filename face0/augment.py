@@ -18,10 +18,10 @@ from face0.face_rows import FaceRow, to_batch
 from face0.faces import FaceFilter, Faces
 from face0.fetch import Fetcher
 from face0.images import BadImage, TrainingImage, decode, training_image
-from face0.memory import FittingBatches
 from face0.readers.samples import Columns, Sample
 from face0.row_totals import shard_totals
-from face0.threads import ordered_map
+from face0.runtime.concurrency import ordered_map
+from face0.runtime.out_of_memory import FittingBatches
 from face0.work import OutputFolder, TaskOutput, TaskRun, input_changed
 from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from face0.errors import UsageError
-from face0.precision import fast_dtype
+from face0.runtime.precision import fast_dtype
 
 # Words that prompts are made of: the tokenizer joins their letters, and spells all others.
 WORDS = """

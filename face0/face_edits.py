@@ -8,7 +8,7 @@ from face0.denial import refuse_other_embedder
 from face0.errors import UsageError
 from face0.face_bank import Face, read_bank
 from face0.io.storage import absolute
-from face0.normals import normals
+from face0.runtime.normals import normals
 from schemas.face_bank import Kind
 
 _NOISE = int.from_bytes(b"noise")  # names the stream of random numbers, so that no other use of a seed shares it

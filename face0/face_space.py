@@ -19,7 +19,7 @@ from face0.corpus import Corpus
 from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.io import storage
-from face0.normals import normals, uniforms
+from face0.runtime.normals import normals, uniforms
 from face0.work import versions
 from schemas.face_bank import Kind
 from schemas.face_space import SpaceRecord

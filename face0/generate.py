@@ -20,11 +20,11 @@ from face0.image_files import encode_image, thumbnail
 from face0.image_metrics import ImageMetrics
 from face0.io import storage
 from face0.pipeline import Face0Pipeline
-from face0.precision import fast_dtype
 from face0.rendering import Batch, Batches, Rendered, Renderer
 from face0.requests import Request, read_requests
 from face0.row_totals import result_totals
-from face0.threads import ordered_map
+from face0.runtime.concurrency import ordered_map
+from face0.runtime.precision import fast_dtype
 from face0.work import OutputFolder, TaskOutput, TaskRun, versions
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats

@@ -19,7 +19,7 @@ from face0.io import storage
 from face0.portraits import portrait
 from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.locations import name_of, split_extension
-from face0.threads import ordered_map
+from face0.runtime.concurrency import ordered_map
 from schemas.face_bank import Kind
 
 PAD = 0.5  # grey frame, a share of the side, in which a face that fills the picture is looked for again

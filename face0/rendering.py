@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from face0.guidance import Branch
-from face0.memory import FittingBatches
 from face0.pipeline import Face0Pipeline, as_images, noise
 from face0.projection import override
 from face0.requests import Request
+from face0.runtime.out_of_memory import FittingBatches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from face0.runtime.concurrency import ordered_map
 from face0.shard_files import FACE, Shard, face_field, light_columns
-from face0.threads import ordered_map
 
 T = TypeVar("T")
 

@@ -24,9 +24,9 @@ from face0.errors import UsageError
 from face0.images import REDUCING_GAP
 from face0.io import storage
 from face0.row_selection import Holdout, RowFilter, kept_rows, select_rows
+from face0.runtime.concurrency import ordered_map
 from face0.shard_files import FACE, Shard, face_field, opened, readable
 from face0.shard_order import EpochOrder
-from face0.threads import ordered_map
 
 READERS = 4  # threads that read row groups to train on
 READ_AHEAD = 8  # row groups, beyond those that are open

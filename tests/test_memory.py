@@ -12,7 +12,7 @@ from pictures import augment, captioned, original, rows, success, write_tar
 
 from face0.detector import Detector
 from face0.faces import Faces
-from face0.memory import FittingBatches
+from face0.runtime.out_of_memory import FittingBatches
 
 
 class Memory:

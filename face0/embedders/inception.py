@@ -22,7 +22,7 @@ from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.faces import Faces
 from face0.io.storage import absolute
-from face0.precision import fast_dtype
+from face0.runtime.precision import fast_dtype
 
 DIM = 1792
 INPUT_SIZE = 160

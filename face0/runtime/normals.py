@@ -6,7 +6,7 @@ numbers it may change, so that step is done here.
 
 import numpy as np
 
-from face0.splitmix import number
+from face0.runtime.splitmix import number
 
 
 def uniforms(size: int, *names: int) -> np.ndarray:

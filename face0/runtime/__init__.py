@@ -1,0 +1,1 @@
+"""Devices, precision, threads, memory, random numbers, progress, versions."""
