@@ -16,10 +16,10 @@ from face0.audit_arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, 
 from face0.audit_measures import groups, presence, readout, spread
 from face0.audit_measures.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows
 from face0.face_bank import FaceBank
-from face0.face_clusters import cluster_centres
-from face0.label_probe import Labels, Probe
 from face0.measure_rows import Measure, as_records, measured, measures_table
 from face0.result_vectors import unit
+from face0.statistics.clusters import cluster_centres
+from face0.statistics.probe import Labels, Probe
 
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.errors import UsageError
-from face0.paired_design import Design, share_groups
 from face0.result_vectors import result_vectors
 from face0.results import variants
+from face0.statistics.design import Design, share_groups
 from schemas.requests import LABEL, SETTINGS
 
 BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"  # arms, as labels of a manifest

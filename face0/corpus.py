@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from face0.moments import Moments, Sample, name_hashes
 from face0.shard_files import FACE, Shard, face_field, light_columns
+from face0.statistics.moments import Moments, Sample, name_hashes
 
 COLUMNS = ["key", "sha256", FACE + "embedding"]  # of a face shard, that are read
 BLOCK = 4096  # rows whose moments are taken together: to merge two costs as much as some hundred rows

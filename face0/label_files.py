@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.face_bank import read_bank
-from face0.label_probe import Labels
 from face0.manifests import read_rows
+from face0.statistics.probe import Labels
 
 
 def read_labels(uri: str, bank_uri: str) -> Labels:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from face0.resampling import Estimate
+from face0.statistics.resampling import Estimate
 from schemas.measures import MEASURES
 
 VECTORS, PROMPTS_AND_VECTORS, CHARACTERS = "vectors", "prompts and vectors", "characters"

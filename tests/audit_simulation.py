@@ -11,7 +11,7 @@ from renders import commit, row
 
 from face0.audit_arms import JUDGE, REQUEST_COLUMNS, RESULT_COLUMNS, Arm
 from face0.face_bank import Face, FaceBank
-from face0.paired_design import Design
+from face0.statistics.design import Design
 from schemas.face_bank import Kind
 from schemas.failures import Failure, Reason, Stage
 from schemas.requests import REQUESTS, RESULTS

@@ -12,9 +12,9 @@ from face0.audit_measures.by_prompt import Effort, prompt_rows
 from face0.audit_measures.presence import image_measures
 from face0.audit_measures.readout import leakage_measures
 from face0.audit_measures.spread import distance_measures, variance_measures
-from face0.leakage import nearest_mean, whiten
 from face0.measure_rows import Measure
-from face0.paired_design import Design
+from face0.statistics.design import Design
+from face0.statistics.discriminant import nearest_mean, whiten
 
 PROMPTS = [f"prompt {i}" for i in range(10)]
 # A quick look that only a gross error fails, and the 500 simulations of record.

@@ -6,8 +6,8 @@ from audit_simulation import World, crossed, paired, without_vector
 from sklearn.covariance import LedoitWolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from face0.leakage import balanced, leakage, nearest_mean, shrinkage, whiten
-from face0.resampling import p_value
+from face0.statistics.discriminant import balanced, leakage, nearest_mean, shrinkage, whiten
+from face0.statistics.resampling import p_value
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 8), (20, 50)])

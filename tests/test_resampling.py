@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from audit_simulation import crossed, paired, without_vector
 
-from face0.paired_design import BLOCK, FACE, SEED, Design, share_groups
-from face0.resampling import (
+from face0.statistics.design import BLOCK, FACE, SEED, Design, share_groups
+from face0.statistics.resampling import (
     false_discovery,
     from_draws,
     interval,

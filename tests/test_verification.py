@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from face0.image_pairs import comparable_pairs
-from face0.verification import auc_and_equal_error, verify
+from face0.statistics.pairs import comparable_pairs
+from face0.statistics.verification import auc_and_equal_error, verify
 
 
 def test_area_and_equal_error_are_scikit_learns():

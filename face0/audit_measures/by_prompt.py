@@ -9,8 +9,8 @@ from scipy import stats
 
 from face0.audit_arms import Arm
 from face0.measure_rows import PROMPTS_AND_VECTORS, VECTORS, Measure, measured
-from face0.paired_design import FACE, Design
-from face0.resampling import (
+from face0.statistics.design import FACE, Design
+from face0.statistics.resampling import (
     Estimate,
     from_draws,
     from_error,

@@ -7,9 +7,9 @@ import numpy as np
 
 from face0.audit_arms import Arm
 from face0.audit_measures.by_prompt import Effort
-from face0.label_probe import Labels, Probe
 from face0.measure_rows import Measure, measured
-from face0.resampling import Estimate, from_draws
+from face0.statistics.probe import Labels, Probe
+from face0.statistics.resampling import Estimate, from_draws
 
 
 def group_measures(

@@ -6,9 +6,9 @@ import numpy as np
 
 from face0.audit_arms import Arm
 from face0.audit_measures.by_prompt import ByPrompt, Effort, row_means
-from face0.label_probe import Labels
 from face0.measure_rows import Measure, measured
-from face0.resampling import Estimate, false_discovery, p_value, permutations_within, proportion_interval
+from face0.statistics.probe import Labels
+from face0.statistics.resampling import Estimate, false_discovery, p_value, permutations_within, proportion_interval
 
 
 def image_measures(arm: Arm, effort: Effort) -> Iterator[ByPrompt]:

@@ -7,11 +7,11 @@ import numpy as np
 
 from face0.audit_arms import Arm
 from face0.audit_measures.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows, row_means
-from face0.fidelity import follows_input, follows_vector
-from face0.leakage import Leakage, leakage
 from face0.measure_rows import Measure, replaced
-from face0.paired_design import Design
-from face0.resampling import p_value, smallest_effect
+from face0.statistics.design import Design
+from face0.statistics.discriminant import Leakage, leakage
+from face0.statistics.fidelity import follows_input, follows_vector
+from face0.statistics.resampling import p_value, smallest_effect
 
 
 def leakage_measures(arm: Arm, encoder: str, prompts: list[str], effort: Effort) -> Iterator[Measure]:

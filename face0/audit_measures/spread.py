@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from face0 import face_clusters
 from face0.audit_arms import Arm
 from face0.audit_measures.by_prompt import ByPrompt, Effort, jackknifed, means_of_rows, prompt_rows, ratio
-from face0.diversity import diversity
-from face0.face_distances import distance_to_reference, prompt_distances, variance_shares
 from face0.measure_rows import Measure, measured, replaced
-from face0.resampling import false_discovery, from_draws, p_value, smallest_effect
+from face0.statistics.distances import distance_to_reference, prompt_distances, variance_shares
+from face0.statistics.diversity import diversity
+from face0.statistics.resampling import false_discovery, from_draws, p_value, smallest_effect
 
 OTHERS = "the arm's other prompts"
 

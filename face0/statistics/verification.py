@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.resampling import interval, weights
+from face0.statistics.resampling import interval, weights
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 

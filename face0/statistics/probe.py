@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from face0 import resampling
 from face0.errors import UsageError
+from face0.statistics import resampling
 
 FOLDS = 5
 

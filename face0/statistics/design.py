@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from face0 import resampling
-from face0.resampling import connected
+from face0.statistics import resampling
+from face0.statistics.resampling import connected
 
 ENOUGH = 5  # groups that share neither seed nor vector, so that seeds and vectors need not be treated as two factors
 SEED, FACE, BLOCK = "seed", "face", "block"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.paired_design import Design
-from face0.resampling import permutations_within
+from face0.statistics.design import Design
+from face0.statistics.resampling import permutations_within
 
 HELD = 20_000_000  # numbers held at a time: permutations x prompts x faces
 

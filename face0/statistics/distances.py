@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.paired_design import BLOCK, FACE, SEED, Design
-from face0.resampling import permutations_within, weights
+from face0.statistics.design import BLOCK, FACE, SEED, Design
+from face0.statistics.resampling import permutations_within, weights
 
 
 @dataclass(frozen=True, eq=False)

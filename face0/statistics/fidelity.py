@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from face0.paired_design import Design
+from face0.statistics.design import Design
 
 
 def follows_input(vectors: np.ndarray, face: np.ndarray, inputs: np.ndarray, names: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Bootstrap, permutation, design, distances, probes: NumPy only, knows nothing of faces."""
