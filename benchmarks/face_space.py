@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from face0.face_space import FaceSpace
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 
 FOLDERS, SHARDS, ROWS, BLOCK = 4, 10, 50_000, 256  # folders, shards of each, rows of each, rows written at a time

@@ -26,7 +26,7 @@ from face0.model_folder import inspect_model
 from face0.pipeline import as_images, noise
 from face0.request_plan import RequestPlan, plan_requests
 from face0.requests import Request, make_request
-from face0.work import OutputFolder, TaskRun
+from face0.tasks.output_folder import OutputFolder, TaskRun
 
 
 def requests_of(args: argparse.Namespace) -> list[Request]:

@@ -29,7 +29,7 @@ from face0.face_rows import FaceRow, to_batch
 from face0.faces import Faces
 from face0.row_selection import Holdout
 from face0.shards import FaceShards, _decode_into
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 
 BATCH, WORKERS, SHUFFLE = 64, 2, 2048

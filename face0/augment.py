@@ -19,10 +19,10 @@ from face0.faces import FaceFilter, Faces
 from face0.fetch import Fetcher
 from face0.images import BadImage, TrainingImage, decode, training_image
 from face0.readers.samples import Columns, Sample
-from face0.row_totals import shard_totals
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
-from face0.work import OutputFolder, TaskOutput, TaskRun, input_changed
+from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, input_changed
+from face0.tasks.totals import shard_totals
 from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
@@ -92,7 +92,7 @@ class Augmenter:
         self.schema = config.schema(self._embedder.dim)
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.work.Worker``."""
+        """Does one task and commits it. See ``face0.tasks.output_folder.Worker``."""
         rows: Iterable[Any] = checked(readers.read(run.task, self.config.columns))
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():

@@ -9,7 +9,7 @@ from face0 import readers
 from face0.augment import Augmenter, checked
 from face0.face_rows import FaceRow, to_batch
 from face0.readers.samples import Sample, Split
-from face0.work import TaskRun
+from face0.tasks.output_folder import TaskRun
 from schemas.failures import Failure
 
 SAMPLE = 64  # rows tried

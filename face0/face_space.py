@@ -20,7 +20,7 @@ from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.io import storage
 from face0.runtime.normals import normals, uniforms
-from face0.work import versions
+from face0.tasks.output_folder import versions
 from schemas.face_bank import Kind
 from schemas.face_space import SpaceRecord
 

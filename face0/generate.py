@@ -22,10 +22,10 @@ from face0.io import storage
 from face0.pipeline import Face0Pipeline
 from face0.rendering import Batch, Batches, Rendered, Renderer
 from face0.requests import Request, read_requests
-from face0.row_totals import result_totals
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
-from face0.work import OutputFolder, TaskOutput, TaskRun, versions
+from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, versions
+from face0.tasks.totals import result_totals
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 from schemas.requests import RESULTS
@@ -100,7 +100,7 @@ class Generator:
         }
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.work.Worker``."""
+        """Does one task and commits it. See ``face0.tasks.output_folder.Worker``."""
         if self._on_cpu:
             torch.set_num_threads(self._threads)  # of this thread, which Beam chose
         requests: Sequence[Request] = read_requests(storage.join(folder.uri, run.task.uri), run.task.row_group)

@@ -7,8 +7,8 @@ import numpy as np
 from face0.characters import RealPairs
 from face0.errors import UsageError
 from face0.photographs import FaceReader
-from face0.progress import counted
 from face0.runtime.concurrency import ordered_map
+from face0.tasks.progress import counted
 
 MOST = 1_000_000  # pairs of strangers that are kept
 

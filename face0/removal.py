@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from face0.io import storage
 from face0.provenance import request_files
-from face0.row_totals import result_totals, shard_totals
-from face0.work import OutputFolder, Table
+from face0.tasks.output_folder import OutputFolder, Table
+from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
 from schemas.job import DataFile, Ledger, TaskStats
 

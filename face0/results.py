@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.failures import FAILURES
 from schemas.job import Ledger, TaskStats
 from schemas.requests import RESULTS, SETTINGS

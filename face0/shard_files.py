@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from face0.errors import UsageError
 from face0.io import storage
 from face0.runtime.concurrency import ordered_map
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import VERSION
 from schemas.job import DataFile
 

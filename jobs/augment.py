@@ -25,7 +25,7 @@ from face0.faces import FaceFilter
 from face0.fetch import Fetcher
 from face0.io.storage import absolute
 from face0.readers.samples import Columns
-from face0.work import OutputFolder, as_json
+from face0.tasks.output_folder import OutputFolder, as_json
 from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.launch import Job

@@ -34,10 +34,10 @@ from face0.projection import FaceProjection
 from face0.row_selection import Holdout, RowFilter
 from face0.runtime.precision import fast_dtype
 from face0.shards import FaceShards
+from face0.tasks.output_folder import versions
 from face0.training import Running, TrainConfig, Trainer, latent_shape
 from face0.training_log import TrainingLog, wandb_run
 from face0.training_run import Intervals, Run, differences
-from face0.work import versions
 from jobs.options import at_least, between, pick_device
 
 IN_MEMORY = ""  # in place of a folder

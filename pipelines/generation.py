@@ -10,7 +10,7 @@ from face0.generate import GenerateConfig, Generator
 from face0.request_plan import RequestPlan, plan_requests
 from face0.requests import Request
 from face0.runtime.devices import claim_device
-from face0.work import OutputFolder, TaskRun
+from face0.tasks.output_folder import OutputFolder, TaskRun
 from pipelines.launch import Job
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats

@@ -6,8 +6,8 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.progress import Progress
-from face0.work import OutputFolder, Task, TaskRun, Worker, select
+from face0.tasks.output_folder import OutputFolder, Task, TaskRun, Worker, select
+from face0.tasks.progress import Progress
 from pipelines import work
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats

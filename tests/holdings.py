@@ -18,8 +18,8 @@ from face0.face_rows import FaceRow, to_batch
 from face0.faces import Faces
 from face0.io import storage
 from face0.report import write_report
-from face0.row_totals import result_totals, shard_totals
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.totals import result_totals, shard_totals
 from schemas.face_bank import Kind
 from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage

@@ -13,7 +13,7 @@ from face0.checkpoints import LINEAGE
 from face0.face_bank import Face, write_bank
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
-from face0.work import versions
+from face0.tasks.output_folder import versions
 from schemas.face_bank import Kind
 
 DIM = 8

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.failures import Failure
 from schemas.requests import RESULTS
 

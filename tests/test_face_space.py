@@ -18,7 +18,7 @@ from face0.face_space import BY_CHANCE, FaceSpace, fit
 from face0.faces import Faces
 from face0.shard_files import opened
 from face0.statistics.moments import name_hashes
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from pipelines.face_space import ReadCorpus
 from pipelines.options import pipeline_options
 from schemas.face_bank import Kind

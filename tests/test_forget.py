@@ -31,7 +31,7 @@ from face0.io import storage
 from face0.people import identity_of, people_of
 from face0.provenance import recognised
 from face0.results import open_results
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
 from schemas.face_bank import Kind
 

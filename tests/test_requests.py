@@ -14,7 +14,7 @@ from face0.face_bank import Face, FaceBank
 from face0.manifests import cross, read_manifest, read_prompts
 from face0.request_plan import PROBLEMS, join_requests, plan_requests
 from face0.requests import ModelFacts, Request, as_table, read_requests
-from face0.work import OutputFolder
+from face0.tasks.output_folder import OutputFolder
 from schemas.face_bank import Kind
 from schemas.failures import Reason
 from schemas.requests import MANIFEST

@@ -31,8 +31,8 @@ from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
 from face0.row_selection import Holdout
 from face0.shards import FaceShards
+from face0.tasks.output_folder import OutputFolder
 from face0.training import Encoder, Running, TrainConfig, Trainer
-from face0.work import OutputFolder
 from jobs.main import main
 
 USUAL = ("--batch", "8", "--resolution", "64", "--learning-rate", "1e-3", "--holdout", "4", "--holdout-similarity", "1",

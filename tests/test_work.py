@@ -28,7 +28,7 @@ from pictures import (
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.work import ROW_GROUP, OutputFolder, as_json, select
+from face0.tasks.output_folder import ROW_GROUP, OutputFolder, as_json, select
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import Ledger
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from face0.errors import UsageError
-from face0.work import Success
+from face0.tasks.output_folder import Success
 from schemas.failures import Reason
 from schemas.job import Ledger
 

@@ -18,7 +18,7 @@ from face0.image_files import FORMATS
 from face0.model_folder import ModelFolder, inspect_model
 from face0.report import write_report
 from face0.request_plan import join_requests
-from face0.work import as_json
+from face0.tasks.output_folder import as_json
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.generation import Generation, LoadGenerator

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO, TypeVar
 
-from face0.work import OutputFolder, TaskRun
+from face0.tasks.output_folder import OutputFolder, TaskRun
 from schemas.job import Ledger
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""The unit of work: tasks, output folder, commit, ledger, progress."""
