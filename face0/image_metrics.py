@@ -12,7 +12,7 @@ from face0.crops import Margins, crop_boxes
 from face0.detector import Detector
 from face0.embedders import Embedder
 from face0.faces import FaceFilter, Faces
-from face0.images import BadImage, decode
+from face0.images.decoding import BadImage, decode
 from face0.requests import Request
 
 SIDE = 256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find

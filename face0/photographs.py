@@ -14,7 +14,7 @@ from face0.embedders import Embedder
 from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.faces import FaceFilter, Faces
-from face0.images import REDUCING_GAP, BadImage, decode
+from face0.images.decoding import REDUCING_GAP, BadImage, decode
 from face0.io import storage
 from face0.portraits import portrait
 from face0.readers.captions import IMAGE_EXTENSIONS

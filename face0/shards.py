@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from face0.errors import UsageError
-from face0.images import REDUCING_GAP
+from face0.images.decoding import REDUCING_GAP
 from face0.io import storage
 from face0.row_selection import Holdout, RowFilter, kept_rows, select_rows
 from face0.runtime.concurrency import ordered_map

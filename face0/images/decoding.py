@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from face0.image_headers import HEADERS, BadImage, Header, check_size, sniff
+from face0.images.headers import HEADERS, BadImage, Header, check_size, sniff
 from schemas.failures import Reason
 
 # Pillow's limit is one number for the whole process. Ours goes by call, and is checked before Pillow allocates.
