@@ -36,8 +36,8 @@ from face0.augment import BATCH, AugmentConfig, Augmenter
 from face0.detector import by_image
 from face0.embedders import embedder_config
 from face0.faces import FaceFilter
-from face0.fetch import Fetcher
 from face0.readers import webdataset
+from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Split
 from face0.runtime.precision import fast_dtype
 from jobs.main import main as face0

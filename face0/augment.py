@@ -16,8 +16,8 @@ from face0.detector import Detector
 from face0.embedders import EmbedderConfig
 from face0.face_rows import FaceRow, to_batch
 from face0.faces import FaceFilter, Faces
-from face0.fetch import Fetcher
 from face0.images.decoding import BadImage, TrainingImage, decode, training_image
+from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches

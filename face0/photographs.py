@@ -18,7 +18,7 @@ from face0.images.decoding import REDUCING_GAP, BadImage, decode
 from face0.io import storage
 from face0.portraits import portrait
 from face0.readers.captions import IMAGE_EXTENSIONS
-from face0.readers.locations import name_of, split_extension
+from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map
 from schemas.face_bank import Kind
 

@@ -22,8 +22,8 @@ from face0.detector import CELL
 from face0.dry_run import survey
 from face0.errors import UsageError
 from face0.faces import FaceFilter
-from face0.fetch import Fetcher
 from face0.io.storage import absolute
+from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns
 from face0.tasks.output_folder import OutputFolder, as_json
 from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from face0.augment import AugmentConfig, Augmenter
 from face0.embedders import embedder_config
-from face0.fetch import Fetcher
+from face0.readers.fetching import Fetcher
 from jobs.main import main
 from tests.pictures import augment, captioned, people, write_tar
 

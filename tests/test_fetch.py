@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import fsspec
 import pytest
 
-from face0 import fetch
-from face0.fetch import Fetcher
+from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason, Stage
 

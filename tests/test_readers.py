@@ -20,8 +20,8 @@ from face0.errors import UsageError
 from face0.readers import folder, parquet_images, plan, read, uri_list, webdataset
 from face0.readers.captions import well_formed
 from face0.readers.columns import find_caption, find_image, find_key, find_url, text_schema
-from face0.readers.locations import resolve, split_extension
 from face0.readers.samples import Columns, Sample, Split
+from face0.readers.uris import resolve, split_extension
 from schemas.failures import Failure, Reason
 
 NONE = Columns()

@@ -6,9 +6,9 @@ from face0.errors import UsageError
 from face0.io.storage import expand, filesystem
 from face0.readers import folder, parquet_images, uri_list, webdataset
 from face0.readers.columns import find_image, find_url, known_image
-from face0.readers.locations import name_of
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
+from face0.readers.uris import name_of
 from schemas.failures import Failure
 
 READERS: dict[str, Reader] = {

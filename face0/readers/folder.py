@@ -13,9 +13,9 @@ from face0.errors import UsageError
 from face0.io.storage import filesystem, join, open_uri
 from face0.readers import uri_list
 from face0.readers.captions import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, sidecar_caption
-from face0.readers.failing import failed_row
-from face0.readers.locations import split_extension
+from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
+from face0.readers.uris import split_extension
 from schemas.failures import Failure, Reason
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.readers.columns import find_caption, find_image, find_key
-from face0.readers.failing import failed_row, unreadable_rest
-from face0.readers.locations import folder_of, resolve, row_key
+from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
 from face0.readers.samples import Columns, Sample, Split
+from face0.readers.uris import folder_of, resolve, row_key
 from schemas.failures import Failure, Reason
 
 # Rows that are in memory at a time: images, of megabytes each at worst.

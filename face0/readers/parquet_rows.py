@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from face0.io.storage import open_uri
 from face0.readers.columns import is_text
-from face0.readers.failing import unreadable_rest
+from face0.readers.failures import unreadable_rest
 from schemas.failures import Failure
 
 # What a file that is corrupt, cut short or gone ends in.

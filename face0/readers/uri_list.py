@@ -18,10 +18,10 @@ from face0.errors import UsageError
 from face0.io.storage import open_uri
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_caption, find_key, find_url, text_schema
-from face0.readers.failing import failed_row, unreadable_rest
-from face0.readers.locations import folder_of, name_of, resolve, row_key, split_extension
+from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
 from face0.readers.samples import Columns, Sample, Split
+from face0.readers.uris import folder_of, name_of, resolve, row_key, split_extension
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")  # and .parquet

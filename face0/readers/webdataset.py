@@ -12,9 +12,9 @@ from typing import IO
 from face0.errors import UsageError
 from face0.io.storage import open_uri
 from face0.readers.captions import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, sidecar_caption, well_formed
-from face0.readers.failing import failed_row, unreadable_rest
-from face0.readers.locations import split_extension
+from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.samples import Columns, Sample, Split
+from face0.readers.uris import split_extension
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -1,6 +1,6 @@
 """The failure rows of readers."""
 
-from face0.readers.locations import name_of
+from face0.readers.uris import name_of
 from schemas.failures import Failure, Reason, Stage
 
 
