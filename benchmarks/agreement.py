@@ -20,9 +20,9 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 from benchmarks.augment import BATCH, photographs
-from face0.detector import Detector
+from face0.detection.detections import FaceFilter, Faces
+from face0.detection.mtcnn import Detector
 from face0.embedders.inception import InceptionConfig
-from face0.faces import FaceFilter, Faces
 
 MIN_FACE, MIN_SCORE = 20.0, 0.9
 

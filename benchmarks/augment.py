@@ -31,11 +31,11 @@ from facenet_pytorch import MTCNN, InceptionResnetV1
 from PIL import Image
 from torch import nn
 
-from face0.area_sums import AreaSums
 from face0.augment import BATCH, AugmentConfig, Augmenter
-from face0.detector import by_image
+from face0.detection.detections import FaceFilter
+from face0.detection.integral_images import AreaSums
+from face0.detection.mtcnn import by_image
 from face0.embedders import embedder_config
-from face0.faces import FaceFilter
 from face0.readers import webdataset
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Split

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from face0.detector import Detector
+from face0.detection.detections import FaceFilter, Faces
+from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder, embedder_config
-from face0.faces import FaceFilter, Faces
 from face0.guidance import Guidance
 from face0.pipeline import Face0Pipeline, as_images, noise
 from face0.row_selection import Holdout, RowFilter

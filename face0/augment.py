@@ -12,10 +12,10 @@ import torch
 
 from face0 import readers
 from face0.denial import DenyList
-from face0.detector import Detector
+from face0.detection.detections import FaceFilter, Faces
+from face0.detection.mtcnn import Detector
 from face0.embedders import EmbedderConfig
 from face0.face_rows import FaceRow, to_batch
-from face0.faces import FaceFilter, Faces
 from face0.images.decoding import BadImage, TrainingImage, decode, training_image
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample

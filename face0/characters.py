@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.audit_arms import CONDITIONING, JUDGE, NO_VECTORS
+from face0.detection.head_pose import result_directions
 from face0.errors import UsageError
 from face0.face_pictures import face_pictures
-from face0.head_pose import result_directions
 from face0.measure_rows import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.result_vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs

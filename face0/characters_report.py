@@ -17,7 +17,7 @@ from face0.characters import (
     Verdict,
     characters,
 )
-from face0.head_pose import degrees
+from face0.detection.head_pose import degrees
 from face0.html import Html
 from face0.report import configuration, failures
 from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files

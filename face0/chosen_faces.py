@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
+from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.io import storage
-from face0.portraits import portrait
 from face0.results import Results
 from face0.shard_files import Shard, light_columns, readable
 from schemas.face_bank import Kind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from face0.faces import Faces
+from face0.detection.detections import Faces
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from face0.clip import Clip
-from face0.crops import Margins, crop_boxes
-from face0.detector import Detector
+from face0.detection.alignment import Margins, crop_boxes
+from face0.detection.detections import FaceFilter, Faces
+from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder
-from face0.faces import FaceFilter, Faces
 from face0.images.decoding import BadImage, decode
 from face0.requests import Request
 

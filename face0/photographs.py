@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from face0.area_sums import MAX_SIDE
-from face0.detector import Detector
+from face0.detection.detections import FaceFilter, Faces
+from face0.detection.integral_images import MAX_SIDE
+from face0.detection.mtcnn import Detector
+from face0.detection.portraits import portrait
 from face0.embedders import Embedder
 from face0.errors import UsageError
 from face0.face_bank import Face
-from face0.faces import FaceFilter, Faces
 from face0.images.decoding import REDUCING_GAP, BadImage, decode
 from face0.io import storage
-from face0.portraits import portrait
 from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map

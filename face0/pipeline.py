@@ -18,10 +18,10 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image, ImageOps
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
-from face0.detector import Detector
+from face0.detection.detections import FaceFilter
+from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder
 from face0.errors import UsageError
-from face0.faces import FaceFilter
 from face0.guidance import Branch, Guidance, combine
 from face0.projection import FaceProjection, override
 from face0.samplers import make_scheduler

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from face0.augment import AugmentConfig
+from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from face0.face_bank import FaceBank, read_bank
-from face0.faces import FaceFilter
 from face0.forgetting import Findings, Place, forget, look_for
 from face0.people import People, identity_of, people_of
 from face0.photographs import FaceReader, from_photographs, people

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from renders import row, thumbnail
 
+from face0.detection.detections import Faces
 from face0.face_bank import Face, write_bank
 from face0.face_rows import FaceRow, to_batch
-from face0.faces import Faces
 from face0.io import storage
 from face0.report import write_report
 from face0.tasks.output_folder import OutputFolder

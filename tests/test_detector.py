@@ -12,11 +12,11 @@ from PIL import Image
 from torch.nn import functional
 
 from benchmarks.agreement import MIN_FACE, Agreement, compare, least_cosine, lfw, overlap, tight
-from face0.area_sums import AreaSums, shrink
-from face0.detector import Detector
+from face0.detection.detections import Faces
+from face0.detection.integral_images import AreaSums, shrink
+from face0.detection.mtcnn import Detector
+from face0.detection.networks import MaxPool, load_nets
 from face0.embedders.inception import InceptionConfig
-from face0.faces import Faces
-from face0.mtcnn import MaxPool, load_nets
 
 
 def free_photographs() -> list[np.ndarray]:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from face0.crops import ARCFACE_POINTS, NEUTRAL, Margins, align, crop_boxes, similarity
+from face0.detection.alignment import ARCFACE_POINTS, NEUTRAL, Margins, align, crop_boxes, similarity
+from face0.detection.detections import FaceFilter, Faces
 from face0.face_rows import FaceRow, to_batch
-from face0.faces import FaceFilter, Faces
 from schemas.face_shard import face_shard
 
 

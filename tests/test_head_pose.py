@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from face0.detector import Detector
-from face0.head_pose import HEAD, degrees, head_directions, result_directions
+from face0.detection.head_pose import HEAD, degrees, head_directions, result_directions
+from face0.detection.mtcnn import Detector
 from tests.pictures import original
 
 

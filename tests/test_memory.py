@@ -10,8 +10,8 @@ import pytest
 import torch
 from pictures import augment, captioned, original, rows, success, write_tar
 
-from face0.detector import Detector
-from face0.faces import Faces
+from face0.detection.detections import Faces
+from face0.detection.mtcnn import Detector
 from face0.runtime.out_of_memory import FittingBatches
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from face0.detection.detections import FaceFilter
+from face0.detection.portraits import portrait
 from face0.embedders import embedder_config
 from face0.errors import UsageError
-from face0.faces import FaceFilter
 from face0.photographs import FULL_DETAIL, FaceReader, Seen, from_photographs, joined, people
-from face0.portraits import portrait
 from schemas.face_bank import Kind
 from tests.pictures import original, picture
 

@@ -1,6 +1,6 @@
 """Embedders: from a face to the vector that conditions the model."""
 
-from face0.crops import Margins
+from face0.detection.alignment import Margins
 from face0.embedders.inception import PUBLISHED, InceptionConfig
 from face0.embedders.interface import Embedder, EmbedderConfig
 from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD, OnnxConfig

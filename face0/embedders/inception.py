@@ -16,11 +16,11 @@ from facenet_pytorch.models.inception_resnet_v1 import BasicConv2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from face0.crops import Margins, crop_boxes
+from face0.detection.alignment import Margins, crop_boxes
+from face0.detection.detections import Faces
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
-from face0.faces import Faces
 from face0.io.storage import absolute
 from face0.runtime.precision import fast_dtype
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from face0.faces import Faces
+from face0.detection.detections import Faces
 
 # Faces that go through a net together. More are no faster on a CPU, and how much memory they take would depend on how
 # many faces the images of a batch happen to have.

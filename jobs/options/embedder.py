@@ -2,7 +2,7 @@
 
 import argparse
 
-from face0.crops import Margins
+from face0.detection.alignment import Margins
 from face0.embedders import EmbedderConfig, embedder_config
 from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
 from jobs.options import at_least, numbers

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import nn
 from torchvision.ops import nms
 
-from face0.area_sums import MAX_SIDE, AreaSums, shrink
-from face0.crops import NEUTRAL
-from face0.faces import Faces
-from face0.mtcnn import load_nets
+from face0.detection.alignment import NEUTRAL
+from face0.detection.detections import Faces
+from face0.detection.integral_images import MAX_SIDE, AreaSums, shrink
+from face0.detection.networks import load_nets
 
 THRESHOLDS = 0.6, 0.7, 0.7  # scores that a box must have after P-Net, R-Net and O-Net
 PYRAMID_FACTOR = 0.709  # from level to level: about half the pixels

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from face0.crops import ARCFACE_POINTS
+from face0.detection.alignment import ARCFACE_POINTS
 
 # How far the tip of the nose stands out from the plane of eyes and mouth, in distances between the eyes
 NOSE_DEPTH = 0.5

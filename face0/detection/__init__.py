@@ -1,0 +1,1 @@
+"""MTCNN, detections, alignment, portraits, head pose."""
