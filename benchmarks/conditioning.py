@@ -21,8 +21,8 @@ from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder, embedder_config
 from face0.guidance import Guidance
 from face0.pipeline import Face0Pipeline, as_images, noise
-from face0.row_selection import Holdout, RowFilter
-from face0.shards import FaceShards
+from face0.shards.loader import FaceShards
+from face0.shards.selection import Holdout, RowFilter
 
 SIDE = 250  # to which small pictures are enlarged for the judge
 

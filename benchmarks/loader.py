@@ -26,9 +26,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from face0.detection.detections import Faces
-from face0.face_rows import FaceRow, to_batch
-from face0.row_selection import Holdout
-from face0.shards import FaceShards, _decode_into
+from face0.shards.loader import FaceShards, _decode_into
+from face0.shards.rows import FaceRow, to_batch
+from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 

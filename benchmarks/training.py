@@ -21,8 +21,8 @@ from face0.base_models import load_base
 from face0.io import storage
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection, override
-from face0.row_selection import Holdout
-from face0.shards import Batch, FaceShards
+from face0.shards.loader import Batch, FaceShards
+from face0.shards.selection import Holdout
 from face0.training import Running, TrainConfig, Trainer
 from face0.training_run import matmul_rate, unet_flops
 

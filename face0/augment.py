@@ -15,12 +15,12 @@ from face0.denial import DenyList
 from face0.detection.detections import FaceFilter, Faces
 from face0.detection.mtcnn import Detector
 from face0.embedders import EmbedderConfig
-from face0.face_rows import FaceRow, to_batch
 from face0.images.decoding import BadImage, TrainingImage, decode, training_image
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
+from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, input_changed
 from face0.tasks.totals import shard_totals
 from schemas.face_shard import face_shard

@@ -15,7 +15,7 @@ from face0.errors import UsageError
 from face0.face_bank import Face
 from face0.io import storage
 from face0.results import Results
-from face0.shard_files import Shard, light_columns, readable
+from face0.shards.files import Shard, light_columns, readable
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error

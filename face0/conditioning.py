@@ -12,7 +12,7 @@ import torch
 from face0.noising import Draws, draw, losses, noise_schedule
 from face0.pipeline import Face0Pipeline
 from face0.projection import override
-from face0.shards import Batch
+from face0.shards.loader import Batch
 
 EVALUATED_TOGETHER = 32  # samples
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from face0.shard_files import FACE, Shard, face_field, light_columns
+from face0.shards.files import FACE, Shard, face_field, light_columns
 from face0.statistics.moments import Moments, Sample, name_hashes
 
 COLUMNS = ["key", "sha256", FACE + "embedding"]  # of a face shard, that are read

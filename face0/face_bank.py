@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.shard_files import EMBEDDER
+from face0.shards.files import EMBEDDER
 from schemas.face_bank import VERSION, Kind, face_bank
 
 ROWS = 1024  # of a row group

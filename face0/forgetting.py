@@ -24,7 +24,7 @@ from face0.report import PAGE, write_report
 from face0.report_parts import sweep_files
 from face0.results import Results, open_results
 from face0.runtime.concurrency import ordered_map
-from face0.shard_files import EMBEDDER, FACE, Shard, light_columns
+from face0.shards.files import EMBEDDER, FACE, Shard, light_columns
 from face0.tasks.output_folder import OutputFolder
 from schemas.failures import Reason
 

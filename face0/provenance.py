@@ -20,7 +20,7 @@ from face0.errors import UsageError
 from face0.io import storage
 from face0.results import open_results
 from face0.runtime.concurrency import ordered_map
-from face0.shard_files import Shard, light_columns, opened
+from face0.shards.files import Shard, light_columns, opened
 
 BATCH = 1024  # rows read at a time
 SCANNERS = 16  # threads that read the light columns of shards, mostly waiting for storage

@@ -19,7 +19,7 @@ from face0.latent_cache import LatentCache
 from face0.noising import Draws, draw, losses, noise_schedule
 from face0.pipeline import Face0Pipeline
 from face0.projection import override
-from face0.shards import Batch
+from face0.shards.loader import Batch
 
 ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
 BLANK = -1  # in place of a row

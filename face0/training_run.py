@@ -19,7 +19,7 @@ from face0.conditioning import face_losses
 from face0.errors import TrainingError, UsageError
 from face0.guidance import Guidance
 from face0.pipeline import as_images, noise
-from face0.shards import Batch, FaceShards
+from face0.shards.loader import Batch, FaceShards
 from face0.training import Trainer, learning_rate
 from face0.training_log import TrainingLog
 

@@ -25,8 +25,8 @@ from face0.io import storage
 from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.pipeline import Face0Pipeline
 from face0.results import open_results
-from face0.row_selection import Holdout, RowFilter
-from face0.shards import FaceShards
+from face0.shards.loader import FaceShards
+from face0.shards.selection import Holdout, RowFilter
 from jobs.options import at_least, pick_device
 
 

@@ -32,7 +32,7 @@ from face0.face_space import FEW, FaceSpace, fit
 from face0.io import storage
 from face0.photographs import FaceReader, from_photographs, people
 from face0.results import open_results
-from face0.shard_files import opened
+from face0.shards.files import opened
 from face0.tasks.progress import counted
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of

@@ -31,9 +31,9 @@ from face0.latent_cache import InMemory, LatentCache, OnDisk
 from face0.model_folder import fingerprint
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
-from face0.row_selection import Holdout, RowFilter
 from face0.runtime.precision import fast_dtype
-from face0.shards import FaceShards
+from face0.shards.loader import FaceShards
+from face0.shards.selection import Holdout, RowFilter
 from face0.tasks.output_folder import versions
 from face0.training import Running, TrainConfig, Trainer, latent_shape
 from face0.training_log import TrainingLog, wandb_run

@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.corpus import Corpus, read_corpus
-from face0.shard_files import Shard
+from face0.shards.files import Shard
 
 
 class Merge(beam.CombineFn):

@@ -15,9 +15,9 @@ from renders import row, thumbnail
 
 from face0.detection.detections import Faces
 from face0.face_bank import Face, write_bank
-from face0.face_rows import FaceRow, to_batch
 from face0.io import storage
 from face0.report import write_report
+from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.face_bank import Kind

@@ -14,7 +14,7 @@ from face0.denial import Deny, read_deny
 from face0.errors import UsageError
 from face0.face_bank import write_bank
 from face0.result_vectors import unit
-from face0.shard_files import opened
+from face0.shards.files import opened
 from schemas.face_bank import Kind
 from schemas.job import Ledger
 

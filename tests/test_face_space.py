@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from face0.corpus import Corpus, read_corpus
 from face0.detection.detections import Faces
 from face0.errors import UsageError
-from face0.face_rows import FaceRow, to_batch
 from face0.face_space import BY_CHANCE, FaceSpace, fit
-from face0.shard_files import opened
+from face0.shards.files import opened
+from face0.shards.rows import FaceRow, to_batch
 from face0.statistics.moments import name_hashes
 from face0.tasks.output_folder import OutputFolder
 from pipelines.face_space import ReadCorpus

@@ -11,7 +11,7 @@ from PIL import Image
 
 from face0.detection.alignment import ARCFACE_POINTS, NEUTRAL, Margins, align, crop_boxes, similarity
 from face0.detection.detections import FaceFilter, Faces
-from face0.face_rows import FaceRow, to_batch
+from face0.shards.rows import FaceRow, to_batch
 from schemas.face_shard import face_shard
 
 

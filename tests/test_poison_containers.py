@@ -18,9 +18,9 @@ from poison import CASES, Poison
 
 from face0 import readers
 from face0.augment import Augmenter, NoFace, Outcome, checked
-from face0.face_rows import FaceRow
 from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.samples import Columns
+from face0.shards.rows import FaceRow
 from schemas.failures import Failure, Reason, Stage
 
 EVERY = 5  # a good neighbour comes before so many broken ones

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from face0.runtime.splitmix import permutation
-from face0.shard_order import LANES, EpochOrder
+from face0.shards.order import LANES, EpochOrder
 
 SIZES = st.lists(st.integers(0, 90), min_size=1, max_size=40).filter(any)
 SEEDS = st.integers(-(2**70), 2**70)

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from pictures import augment, captioned, people, rows, write_tar
 from PIL import Image
 
-from face0 import row_selection, shards
 from face0.detection.detections import Faces
 from face0.errors import UsageError
-from face0.face_rows import FaceRow, to_batch
-from face0.row_selection import Holdout, RowFilter
-from face0.shards import Batch, FaceShards
+from face0.shards.loader import Batch, FaceShards
+from face0.shards.rows import FaceRow, to_batch
+from face0.shards.selection import Holdout, RowFilter
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 

@@ -29,8 +29,8 @@ from face0.embedders import embedder_config
 from face0.errors import TrainingError, UsageError
 from face0.pipeline import Face0Pipeline
 from face0.projection import FaceProjection
-from face0.row_selection import Holdout
-from face0.shards import FaceShards
+from face0.shards.loader import FaceShards
+from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
 from face0.training import Encoder, Running, TrainConfig, Trainer
 from jobs.main import main

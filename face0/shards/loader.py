@@ -23,10 +23,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from face0.errors import UsageError
 from face0.images.decoding import REDUCING_GAP
 from face0.io import storage
-from face0.row_selection import Holdout, RowFilter, kept_rows, select_rows
 from face0.runtime.concurrency import ordered_map
-from face0.shard_files import FACE, Shard, face_field, opened, readable
-from face0.shard_order import EpochOrder
+from face0.shards.files import FACE, Shard, face_field, opened, readable
+from face0.shards.order import EpochOrder
+from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
 
 READERS = 4  # threads that read row groups to train on
 READ_AHEAD = 8  # row groups, beyond those that are open

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
-from face0.shard_files import FACE, Shard, face_field, light_columns
+from face0.shards.files import FACE, Shard, face_field, light_columns
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""The face data set: rows, files, selection, order, loader."""
