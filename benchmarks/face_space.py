@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from face0.face_space import FaceSpace
+from face0.faces.space import FaceSpace
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 

@@ -11,7 +11,7 @@ from face0 import html
 from face0.audit import SIGNIFICANT, Audit, Reference, audit
 from face0.audit_arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
 from face0.audit_measures.by_prompt import Effort
-from face0.face_bank import FaceBank
+from face0.faces.bank import FaceBank
 from face0.html import Html
 from face0.measure_rows import Measure
 from face0.report import configuration, failures

@@ -11,10 +11,10 @@ import pyarrow as pa
 import torch
 
 from face0 import readers
-from face0.denial import DenyList
 from face0.detection.detections import FaceFilter, Faces
 from face0.detection.mtcnn import Detector
 from face0.embedders import EmbedderConfig
+from face0.faces.deny_list import DenyList
 from face0.images.decoding import BadImage, TrainingImage, decode, training_image
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample

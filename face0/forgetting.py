@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0.denial import refuse_other_embedder
+from face0.faces.deny_list import refuse_other_embedder
 from face0.io import storage
 from face0.people import People
 from face0.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from face0.errors import UsageError
-from face0.face_bank import read_bank
+from face0.faces.bank import read_bank
 from face0.manifests import read_rows
 from face0.statistics.probe import Labels
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.denial import Deny, Identity, refuse_missing_vectors
 from face0.embedders import embedder_config
-from face0.face_bank import FaceBank
+from face0.faces.bank import FaceBank
+from face0.faces.deny_list import Deny, Identity, refuse_missing_vectors
 from face0.io.storage import absolute
 from face0.result_vectors import unit
 

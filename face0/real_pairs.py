@@ -6,7 +6,7 @@ import numpy as np
 
 from face0.characters import RealPairs
 from face0.errors import UsageError
-from face0.photographs import FaceReader
+from face0.faces.photographs import FaceReader
 from face0.runtime.concurrency import ordered_map
 from face0.tasks.progress import counted
 
@@ -24,7 +24,7 @@ def real_pairs(
     """The ceiling and the floor that characters are compared with.
 
     Args:
-        photographs: by person, as ``face0.photographs.people`` finds them.
+        photographs: by person, as ``face0.faces.photographs.people`` finds them.
         read: finds and embeds the largest face of each.
         identity: from its vectors to identity vectors.
         encoder: ``judge`` or ``conditioning``.

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.face_bank import FaceBank
+from face0.faces.bank import FaceBank
 from face0.io import storage
 from face0.requests import ModelFacts, Request, as_table, make_request, problem
 from schemas.failures import Reason

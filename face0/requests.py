@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0.face_edits import noisy
+from face0.faces.edits import noisy
 from face0.guidance import Guidance
 from face0.io import storage
 from face0.samplers import SAMPLERS

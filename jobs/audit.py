@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from face0.audit import Reference
 from face0.audit_measures.by_prompt import Effort
 from face0.audit_report import write_audit
-from face0.face_space import FaceSpace
+from face0.faces.space import FaceSpace
 from face0.io.storage import absolute, join
 from face0.label_files import read_labels
 from face0.manifests import read_prompts

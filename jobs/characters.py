@@ -19,11 +19,11 @@ from face0.audit_arms import CONDITIONING, JUDGE
 from face0.characters import RealPairs
 from face0.characters_report import write_characters
 from face0.detection.detections import FaceFilter
-from face0.face_bank import read_bank
-from face0.face_space import FaceSpace
+from face0.faces.bank import read_bank
+from face0.faces.photographs import FaceReader, people
+from face0.faces.space import FaceSpace
 from face0.io.storage import absolute, join
 from face0.manifests import cross, read_prompts
-from face0.photographs import FaceReader, people
 from face0.real_pairs import real_pairs
 from jobs.options import at_least
 from jobs.options.settings import settings_of

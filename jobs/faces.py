@@ -20,17 +20,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from face0.augment import AugmentConfig
-from face0.chosen_faces import of_results, of_shards
-from face0.corpus import Corpus
 from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import MAX_SIDE
 from face0.detection.mtcnn import CELL
 from face0.errors import UsageError
-from face0.face_bank import Face, write_bank
-from face0.face_edits import Gallery, mix, move, vary
-from face0.face_space import FEW, FaceSpace, fit
+from face0.faces.bank import Face, write_bank
+from face0.faces.corpus import Corpus
+from face0.faces.edits import Gallery, mix, move, vary
+from face0.faces.from_shards import of_results, of_shards
+from face0.faces.photographs import FaceReader, from_photographs, people
+from face0.faces.space import FEW, FaceSpace, fit
 from face0.io import storage
-from face0.photographs import FaceReader, from_photographs, people
 from face0.results import open_results
 from face0.shards.files import opened
 from face0.tasks.progress import counted

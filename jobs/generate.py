@@ -13,7 +13,7 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.face_bank import read_bank
+from face0.faces.bank import read_bank
 from face0.io.storage import absolute, join
 from face0.manifests import read_manifest
 from jobs.options import reason, report

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.corpus import Corpus, read_corpus
+from face0.faces.corpus import Corpus, read_corpus
 from face0.shards.files import Shard
 
 

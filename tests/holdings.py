@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from renders import row, thumbnail
 
 from face0.detection.detections import Faces
-from face0.face_bank import Face, write_bank
+from face0.faces.bank import Face, write_bank
 from face0.io import storage
 from face0.report import write_report
 from face0.shards.rows import FaceRow, to_batch

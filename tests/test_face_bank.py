@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
-from face0.face_bank import ROWS, Face, read_bank, write_bank
+from face0.faces.bank import ROWS, Face, read_bank, write_bank
 from face0.io import storage
 from schemas.face_bank import Kind, face_bank
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from face0.errors import UsageError
-from face0.face_bank import Face, read_bank, write_bank
-from face0.face_edits import Gallery, linear, mix, move, noisy, spherical, vary
+from face0.faces.bank import Face, read_bank, write_bank
+from face0.faces.edits import Gallery, linear, mix, move, noisy, spherical, vary
 from schemas.face_bank import Kind
 
 EMBEDDER = {"name": "made up", "sha256": "0" * 64}

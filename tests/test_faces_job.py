@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from face0.face_bank import FaceBank, read_bank
-from face0.face_edits import noisy
+from face0.faces.bank import FaceBank, read_bank
+from face0.faces.edits import noisy
 from jobs.main import main
 from schemas.face_bank import Kind
 from tests.pictures import augment, captioned, original, picture, rows, write_tar

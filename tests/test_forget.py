@@ -25,7 +25,7 @@ from pictures import (
 )
 
 from face0.errors import UsageError
-from face0.face_bank import read_bank, write_bank
+from face0.faces.bank import read_bank, write_bank
 from face0.forgetting import Findings, forget, look_for
 from face0.io import storage
 from face0.people import identity_of, people_of

@@ -14,7 +14,7 @@ from face0.detection.detections import FaceFilter
 from face0.detection.portraits import portrait
 from face0.embedders import embedder_config
 from face0.errors import UsageError
-from face0.photographs import FULL_DETAIL, FaceReader, Seen, from_photographs, joined, people
+from face0.faces.photographs import FULL_DETAIL, FaceReader, Seen, from_photographs, joined, people
 from schemas.face_bank import Kind
 from tests.pictures import original, picture
 

@@ -11,7 +11,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from models import DIM, tiny_pipeline, vector
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from face0.face_edits import noisy
+from face0.faces.edits import noisy
 from face0.guidance import PRESETS, Branch, Guidance, combine
 from face0.pipeline import Face0Pipeline
 from face0.rendering import Batches, Rendered, Renderer

@@ -10,7 +10,7 @@ import pytest
 from models import DIM, EMBEDDER, vector
 
 from face0.errors import UsageError
-from face0.face_bank import Face, FaceBank
+from face0.faces.bank import Face, FaceBank
 from face0.manifests import cross, read_manifest, read_prompts
 from face0.request_plan import PROBLEMS, join_requests, plan_requests
 from face0.requests import ModelFacts, Request, as_table, read_requests

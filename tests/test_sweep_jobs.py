@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from face0.face_bank import read_bank, write_bank
-from face0.face_space import FaceSpace
+from face0.faces.bank import read_bank, write_bank
+from face0.faces.space import FaceSpace
 from jobs.main import main
 from pipelines.options import split_options
 from tests.models import tiny_pipeline, write_model

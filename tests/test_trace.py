@@ -8,7 +8,7 @@ import pytest
 from holdings import ANNA, BOB, World, bank, build, digest, face, request
 
 from face0.errors import UsageError
-from face0.face_bank import read_bank
+from face0.faces.bank import read_bank
 from face0.provenance import recognised
 from face0.tracing import trace
 from jobs.trace import main

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from face0.clip import check_clip
-from face0.denial import read_deny, refuse_other_embedder
 from face0.embedders import embedder_config
 from face0.errors import UsageError
-from face0.face_bank import FaceBank
+from face0.faces.bank import FaceBank
+from face0.faces.deny_list import read_deny, refuse_other_embedder
 from face0.generate import GenerateConfig, Unsafe
 from face0.image_files import FORMATS
 from face0.model_folder import ModelFolder, inspect_model

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from face0.errors import UsageError
-from face0.face_bank import FaceBank, write_bank
-from face0.face_space import FaceSpace
+from face0.faces.bank import FaceBank, write_bank
+from face0.faces.space import FaceSpace
 from face0.generate import GenerateConfig
 from face0.io.storage import absolute, join
 from face0.results import Results, open_results

@@ -15,9 +15,9 @@ import safetensors.numpy
 from safetensors import SafetensorError
 from sklearn.mixture import GaussianMixture
 
-from face0.corpus import Corpus
 from face0.errors import UsageError
-from face0.face_bank import Face
+from face0.faces.bank import Face
+from face0.faces.corpus import Corpus
 from face0.io import storage
 from face0.runtime.normals import normals, uniforms
 from face0.tasks.output_folder import versions

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from face0.errors import UsageError
-from face0.face_bank import FaceBank, read_bank
+from face0.faces.bank import FaceBank, read_bank
 from face0.io import storage
 
 Identity = Callable[[np.ndarray], np.ndarray]  # see ``Embedder.identity``

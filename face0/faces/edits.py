@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from face0.denial import refuse_other_embedder
 from face0.errors import UsageError
-from face0.face_bank import Face, read_bank
+from face0.faces.bank import Face, read_bank
+from face0.faces.deny_list import refuse_other_embedder
 from face0.io.storage import absolute
 from face0.runtime.normals import normals
 from schemas.face_bank import Kind

@@ -12,7 +12,7 @@ from PIL import Image
 
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
-from face0.face_bank import Face
+from face0.faces.bank import Face
 from face0.io import storage
 from face0.results import Results
 from face0.shards.files import Shard, light_columns, readable

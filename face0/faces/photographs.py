@@ -14,7 +14,7 @@ from face0.detection.mtcnn import Detector
 from face0.detection.portraits import portrait
 from face0.embedders import Embedder
 from face0.errors import UsageError
-from face0.face_bank import Face
+from face0.faces.bank import Face
 from face0.images.decoding import REDUCING_GAP, BadImage, decode
 from face0.io import storage
 from face0.readers.captions import IMAGE_EXTENSIONS

@@ -1,0 +1,1 @@
+"""Faces as vectors: banks, photographs, edits, face space, deny list."""
