@@ -31,7 +31,7 @@ from facenet_pytorch import MTCNN, InceptionResnetV1
 from PIL import Image
 from torch import nn
 
-from face0.augment import BATCH, AugmentConfig, Augmenter
+from face0.augmentation.augmenter import BATCH, AugmentConfig, Augmenter
 from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import AreaSums
 from face0.detection.mtcnn import by_image

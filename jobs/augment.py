@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from face0 import readers
-from face0.augment import AugmentConfig, Augmenter
+from face0.augmentation.augmenter import AugmentConfig, Augmenter
+from face0.augmentation.dry_run import survey
 from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import MAX_SIDE
 from face0.detection.mtcnn import CELL
-from face0.dry_run import survey
 from face0.errors import UsageError
 from face0.faces.deny_list import read_deny
 from face0.io.storage import absolute

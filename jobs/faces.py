@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from face0.augment import AugmentConfig
+from face0.augmentation.augmenter import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import MAX_SIDE
 from face0.detection.mtcnn import CELL

@@ -10,7 +10,7 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from face0.augment import AugmentConfig, Augmenter
+from face0.augmentation.augmenter import AugmentConfig, Augmenter
 from face0.embedders import embedder_config
 from face0.readers.fetching import Fetcher
 from jobs.main import main

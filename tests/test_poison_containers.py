@@ -17,7 +17,7 @@ from pictures import assert_complete, augment, people, rows, success, write_tar
 from poison import CASES, Poison
 
 from face0 import readers
-from face0.augment import Augmenter, NoFace, Outcome, checked
+from face0.augmentation.augmenter import Augmenter, NoFace, Outcome, checked
 from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.samples import Columns
 from face0.shards.rows import FaceRow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from face0 import readers
-from face0.augment import Augmenter, checked
+from face0.augmentation.augmenter import Augmenter, checked
 from face0.readers.samples import Sample, Split
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.output_folder import TaskRun
