@@ -19,8 +19,8 @@ from PIL import Image
 from face0.detection.detections import FaceFilter, Faces
 from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder, embedder_config
-from face0.guidance import Guidance
-from face0.pipeline import Face0Pipeline, as_images, noise
+from face0.model.guidance import Guidance
+from face0.model.pipeline import Face0Pipeline, as_images, noise
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 

@@ -22,8 +22,8 @@ import torch
 from benchmarks.augment import machine
 from face0.generate import GenerateConfig, Generator
 from face0.manifests import cross
-from face0.model_folder import inspect_model
-from face0.pipeline import as_images, noise
+from face0.model.folder import inspect_model
+from face0.model.pipeline import as_images, noise
 from face0.request_plan import RequestPlan, plan_requests
 from face0.requests import Request, make_request
 from face0.tasks.output_folder import OutputFolder, TaskRun

@@ -17,10 +17,10 @@ from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 
 from benchmarks.augment import machine
-from face0.base_models import load_base
 from face0.io import storage
-from face0.pipeline import Face0Pipeline
-from face0.projection import FaceProjection, override
+from face0.model.base_models import load_base
+from face0.model.pipeline import Face0Pipeline
+from face0.model.projection import FaceProjection, override
 from face0.shards.loader import Batch, FaceShards
 from face0.shards.selection import Holdout
 from face0.training import Running, TrainConfig, Trainer

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from face0.model.pipeline import Face0Pipeline
+from face0.model.projection import override
 from face0.noising import Draws, draw, losses, noise_schedule
-from face0.pipeline import Face0Pipeline
-from face0.projection import override
 from face0.shards.loader import Batch
 
 EVALUATED_TOGETHER = 32  # samples

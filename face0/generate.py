@@ -19,7 +19,7 @@ from face0.embedders import EmbedderConfig
 from face0.image_files import encode_image, thumbnail
 from face0.image_metrics import ImageMetrics
 from face0.io import storage
-from face0.pipeline import Face0Pipeline
+from face0.model.pipeline import Face0Pipeline
 from face0.rendering import Batch, Batches, Rendered, Renderer
 from face0.requests import Request, read_requests
 from face0.runtime.concurrency import ordered_map

@@ -10,8 +10,8 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.guidance import Guidance
 from face0.io import storage
+from face0.model.guidance import Guidance
 from schemas.requests import MANIFEST
 
 # Of a column that a manifest lacks, or that is null in a row. The prompt has none.

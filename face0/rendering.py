@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from face0.guidance import Branch
-from face0.pipeline import Face0Pipeline, as_images, noise
-from face0.projection import override
+from face0.model.guidance import Branch
+from face0.model.pipeline import Face0Pipeline, as_images, noise
+from face0.model.projection import override
 from face0.requests import Request
 from face0.runtime.out_of_memory import FittingBatches
 

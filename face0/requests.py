@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.faces.edits import noisy
-from face0.guidance import Guidance
 from face0.io import storage
-from face0.samplers import SAMPLERS
+from face0.model.guidance import Guidance
+from face0.model.samplers import SAMPLERS
 from schemas.failures import Reason
 from schemas.requests import REQUESTS, SETTINGS
 

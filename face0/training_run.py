@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from face0.checkpoints import LINEAGE, Checkpoints
 from face0.conditioning import face_losses
 from face0.errors import TrainingError, UsageError
-from face0.guidance import Guidance
-from face0.pipeline import as_images, noise
+from face0.model.guidance import Guidance
+from face0.model.pipeline import as_images, noise
 from face0.shards.loader import Batch, FaceShards
 from face0.training import Trainer, learning_rate
 from face0.training_log import TrainingLog

@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from face0.base_models import PRESETS, base_model, fit_vae
 from face0.errors import UsageError
 from face0.io import storage
+from face0.model.base_models import PRESETS, base_model, fit_vae
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from jobs.options import at_least

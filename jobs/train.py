@@ -23,14 +23,14 @@ from typing import Any
 import torch
 from torch import distributed
 
-from face0.base_models import load_base
 from face0.checkpoints import Checkpoints
 from face0.errors import TrainingError, UsageError
 from face0.io import storage
 from face0.latent_cache import InMemory, LatentCache, OnDisk
-from face0.model_folder import fingerprint
-from face0.pipeline import Face0Pipeline
-from face0.projection import FaceProjection
+from face0.model.base_models import load_base
+from face0.model.folder import fingerprint
+from face0.model.pipeline import Face0Pipeline
+from face0.model.projection import FaceProjection
 from face0.runtime.precision import fast_dtype
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter

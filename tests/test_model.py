@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from face0.base_models import word_tokenizer
 from face0.conditioning import difference
-from face0.guidance import PRESETS, Guidance, combine
+from face0.model.base_models import word_tokenizer
+from face0.model.guidance import PRESETS, Guidance, combine
+from face0.model.projection import FaceProjection, override
 from face0.noising import draw
-from face0.projection import FaceProjection, override
 from face0.training import TrainConfig, learning_rate
 
 

@@ -23,12 +23,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from face0.base_models import PRESETS, base_model, load_base
 from face0.checkpoints import STATE, Checkpoints
 from face0.embedders import embedder_config
 from face0.errors import TrainingError, UsageError
-from face0.pipeline import Face0Pipeline
-from face0.projection import FaceProjection
+from face0.model.base_models import PRESETS, base_model, load_base
+from face0.model.pipeline import Face0Pipeline
+from face0.model.projection import FaceProjection
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder

@@ -15,7 +15,7 @@ from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny, refuse_other_embedder
 from face0.generate import GenerateConfig, Unsafe
 from face0.image_files import FORMATS
-from face0.model_folder import ModelFolder, inspect_model
+from face0.model.folder import ModelFolder, inspect_model
 from face0.report import write_report
 from face0.request_plan import join_requests
 from face0.tasks.output_folder import as_json

@@ -2,9 +2,9 @@
 
 import argparse
 
-from face0.guidance import PRESETS
 from face0.manifests import DEFAULTS
-from face0.samplers import SAMPLERS
+from face0.model.guidance import PRESETS
+from face0.model.samplers import SAMPLERS
 from jobs.options import at_least, between, numbers
 
 

@@ -22,9 +22,9 @@ from face0.detection.detections import FaceFilter
 from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder
 from face0.errors import UsageError
-from face0.guidance import Branch, Guidance, combine
-from face0.projection import FaceProjection, override
-from face0.samplers import make_scheduler
+from face0.model.guidance import Branch, Guidance, combine
+from face0.model.projection import FaceProjection, override
+from face0.model.samplers import make_scheduler
 
 Face = Image.Image | np.ndarray | torch.Tensor
 
@@ -105,7 +105,7 @@ class Face0Pipeline(DiffusionPipeline):
             guidance: how strongly prompt and face steer.
             negative_prompt: what takes the place of the empty prompt.
             num_inference_steps: of the sampler.
-            sampler: one of ``face0.samplers.SAMPLERS``.
+            sampler: one of ``face0.model.samplers.SAMPLERS``.
             height, width: pixels; None: the size that the U-Net was made for.
             generator: one, or one for each picture; makes the noise.
             output_type: "pil", "np" or "pt".

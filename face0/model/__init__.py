@@ -1,0 +1,1 @@
+"""The conditioned model: projection, guidance, samplers, pipeline, folder, base models."""
