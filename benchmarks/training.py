@@ -23,8 +23,8 @@ from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection, override
 from face0.shards.loader import Batch, FaceShards
 from face0.shards.selection import Holdout
-from face0.training import Running, TrainConfig, Trainer
-from face0.training_run import matmul_rate, unet_flops
+from face0.training.loop import matmul_rate, unet_flops
+from face0.training.trainer import Running, TrainConfig, Trainer
 
 
 def model(base: str, dim: int) -> Face0Pipeline:

@@ -13,7 +13,6 @@ import torch
 import transformers
 from PIL import Image, ImageFilter
 
-from face0.checkpoints import Checkpoints
 from face0.clip import Clip
 from face0.embedders import EmbedderConfig
 from face0.image_files import encode_image, thumbnail
@@ -26,6 +25,7 @@ from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
 from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, versions
 from face0.tasks.totals import result_totals
+from face0.training.checkpoints import Checkpoints
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 from schemas.requests import RESULTS

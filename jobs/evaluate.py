@@ -18,8 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from face0.checkpoints import LINEAGE
-from face0.conditioning import compare_faces, difference
 from face0.errors import UsageError
 from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
@@ -27,6 +25,8 @@ from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.results import open_results
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
+from face0.training.checkpoints import LINEAGE
+from face0.training.held_out import compare_faces, difference
 from jobs.options import at_least, pick_device
 
 

@@ -23,10 +23,8 @@ from typing import Any
 import torch
 from torch import distributed
 
-from face0.checkpoints import Checkpoints
 from face0.errors import TrainingError, UsageError
 from face0.io import storage
-from face0.latent_cache import InMemory, LatentCache, OnDisk
 from face0.model.base_models import load_base
 from face0.model.folder import fingerprint
 from face0.model.pipeline import Face0Pipeline
@@ -35,9 +33,11 @@ from face0.runtime.precision import fast_dtype
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 from face0.tasks.output_folder import versions
-from face0.training import Running, TrainConfig, Trainer, latent_shape
-from face0.training_log import TrainingLog, wandb_run
-from face0.training_run import Intervals, Run, differences
+from face0.training.checkpoints import Checkpoints
+from face0.training.latent_cache import InMemory, LatentCache, OnDisk
+from face0.training.log import TrainingLog, wandb_run
+from face0.training.loop import Intervals, Run, differences
+from face0.training.trainer import Running, TrainConfig, Trainer, latent_shape
 from jobs.options import at_least, between, pick_device
 
 IN_MEMORY = ""  # in place of a folder

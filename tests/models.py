@@ -8,12 +8,12 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from face0.checkpoints import LINEAGE
 from face0.faces.bank import Face, write_bank
 from face0.model.base_models import PRESETS, base_model
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.tasks.output_folder import versions
+from face0.training.checkpoints import LINEAGE
 from schemas.face_bank import Kind
 
 DIM = 8

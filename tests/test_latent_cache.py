@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from face0.errors import UsageError
-from face0.latent_cache import InMemory, LatentCache, OnDisk
+from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 
 SHAPE = (8, 2, 2)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from face0.conditioning import difference
 from face0.model.base_models import word_tokenizer
 from face0.model.guidance import PRESETS, Guidance, combine
 from face0.model.projection import FaceProjection, override
-from face0.noising import draw
-from face0.training import TrainConfig, learning_rate
+from face0.training.held_out import difference
+from face0.training.loss import draw
+from face0.training.trainer import TrainConfig, learning_rate
 
 
 def test_the_projection_has_the_papers_size() -> None:

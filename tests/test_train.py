@@ -23,7 +23,6 @@ from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from face0.checkpoints import STATE, Checkpoints
 from face0.embedders import embedder_config
 from face0.errors import TrainingError, UsageError
 from face0.model.base_models import PRESETS, base_model, load_base
@@ -32,7 +31,8 @@ from face0.model.projection import FaceProjection
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
-from face0.training import Encoder, Running, TrainConfig, Trainer
+from face0.training.checkpoints import STATE, Checkpoints
+from face0.training.trainer import Encoder, Running, TrainConfig, Trainer
 from jobs.main import main
 
 USUAL = ("--batch", "8", "--resolution", "64", "--learning-rate", "1e-3", "--holdout", "4", "--holdout-similarity", "1",

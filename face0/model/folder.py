@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from face0.checkpoints import LINEAGE
 from face0.errors import UsageError
 from face0.io import storage
 from face0.requests import ModelFacts
+from face0.training.checkpoints import LINEAGE
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
 READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these

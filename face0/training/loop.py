@@ -14,14 +14,14 @@ from torch import distributed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from face0.checkpoints import LINEAGE, Checkpoints
-from face0.conditioning import face_losses
 from face0.errors import TrainingError, UsageError
 from face0.model.guidance import Guidance
 from face0.model.pipeline import as_images, noise
 from face0.shards.loader import Batch, FaceShards
-from face0.training import Trainer, learning_rate
-from face0.training_log import TrainingLog
+from face0.training.checkpoints import LINEAGE, Checkpoints
+from face0.training.held_out import face_losses
+from face0.training.log import TrainingLog
+from face0.training.trainer import Trainer, learning_rate
 
 HELD_OUT_LOSS = "held_out_loss"
 GRID = 8  # held-out faces of a sample grid

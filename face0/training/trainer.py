@@ -13,13 +13,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from face0.checkpoints import STATE
 from face0.errors import TrainingError
-from face0.latent_cache import LatentCache
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
-from face0.noising import Draws, draw, losses, noise_schedule
 from face0.shards.loader import Batch
+from face0.training.checkpoints import STATE
+from face0.training.latent_cache import LatentCache
+from face0.training.loss import Draws, draw, losses, noise_schedule
 
 ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
 BLANK = -1  # in place of a row

@@ -1,0 +1,1 @@
+"""Loss, trainer, loop, checkpoints, latent cache, held-out evaluation."""
