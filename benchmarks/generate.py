@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from benchmarks.augment import machine
-from face0.generate import GenerateConfig, Generator
-from face0.manifests import cross
+from face0.generation.generator import GenerateConfig, Generator
+from face0.generation.manifest import cross
+from face0.generation.plan import RequestPlan, plan_requests
+from face0.generation.requests import Request, make_request
 from face0.model.folder import inspect_model
 from face0.model.pipeline import as_images, noise
-from face0.request_plan import RequestPlan, plan_requests
-from face0.requests import Request, make_request
 from face0.tasks.output_folder import OutputFolder, TaskRun
 
 

@@ -18,10 +18,10 @@ from face0.characters import (
     characters,
 )
 from face0.detection.head_pose import degrees
+from face0.generation.results import Results
 from face0.html import Html
 from face0.report import configuration, failures
 from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files
-from face0.results import Results
 from face0.statistics.verification import Spread, Verification
 from schemas.requests import LABEL, SETTINGS
 

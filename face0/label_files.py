@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank
-from face0.manifests import read_rows
+from face0.generation.manifest import read_rows
 from face0.statistics.probe import Labels
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.errors import UsageError
-from face0.results import variants
+from face0.generation.results import variants
 from schemas.requests import LABEL, SETTINGS
 
 COLUMNS = [*(field.name for field in SETTINGS), LABEL.name, "faces_found", "text_alignment", "face_alignment"]

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
+from face0.generation.results import open_results
 from face0.io import storage
-from face0.results import open_results
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import Shard, light_columns, opened
 

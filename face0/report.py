@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from face0 import html, paper_tables
 from face0.errors import UsageError
+from face0.generation.results import Results, open_results, setting, variants
 from face0.html import Html
 from face0.io import storage
-from face0.results import Results, open_results, setting, variants
 from schemas.requests import RESULTS, SETTINGS
 
 PAGE, FOLDER = "report.html", "report"

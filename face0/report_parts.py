@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from face0 import html
 from face0.errors import UsageError
+from face0.generation.plan import request_task
+from face0.generation.results import Results
 from face0.html import Html
 from face0.io import storage
 from face0.provenance import request_files
-from face0.request_plan import request_task
-from face0.results import Results
 from schemas.failures import Reason
 
 PAGE, SUMMARY, TABLE = "report.html", "summary.json", "measures.parquet"

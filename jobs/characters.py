@@ -22,8 +22,8 @@ from face0.detection.detections import FaceFilter
 from face0.faces.bank import read_bank
 from face0.faces.photographs import FaceReader, people
 from face0.faces.space import FaceSpace
+from face0.generation.manifest import cross, read_prompts
 from face0.io.storage import absolute, join
-from face0.manifests import cross, read_prompts
 from face0.real_pairs import real_pairs
 from jobs.options import at_least
 from jobs.options.settings import settings_of

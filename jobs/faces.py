@@ -30,8 +30,8 @@ from face0.faces.edits import Gallery, mix, move, vary
 from face0.faces.from_shards import of_results, of_shards
 from face0.faces.photographs import FaceReader, from_photographs, people
 from face0.faces.space import FEW, FaceSpace, fit
+from face0.generation.results import open_results
 from face0.io import storage
-from face0.results import open_results
 from face0.shards.files import opened
 from face0.tasks.progress import counted
 from jobs.options import at_least, between, pick_device, threads_per_process

@@ -14,8 +14,8 @@ import argparse
 from collections.abc import Sequence
 
 from face0.faces.bank import read_bank
+from face0.generation.manifest import read_manifest
 from face0.io.storage import absolute, join
-from face0.manifests import read_manifest
 from jobs.options import reason, report
 from jobs.options.rendering import add_rendering, plan_rendering
 from pipelines.options import split_options

@@ -6,9 +6,9 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.generate import GenerateConfig, Generator
-from face0.request_plan import RequestPlan, plan_requests
-from face0.requests import Request
+from face0.generation.generator import GenerateConfig, Generator
+from face0.generation.plan import RequestPlan, plan_requests
+from face0.generation.requests import Request
 from face0.runtime.devices import claim_device
 from face0.tasks.output_folder import OutputFolder, TaskRun
 from pipelines.launch import Job

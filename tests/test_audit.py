@@ -18,8 +18,8 @@ from face0.audit_measures.by_prompt import Effort
 from face0.audit_measures.readout import one_per_seed
 from face0.audit_report import write_audit
 from face0.errors import UsageError
+from face0.generation.results import open_results
 from face0.measure_rows import Measure
-from face0.results import open_results
 from face0.statistics.design import Design
 from face0.statistics.probe import Labels
 from schemas.measures import MEASURES

@@ -18,7 +18,7 @@ from face0.characters import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPa
 from face0.characters_report import write_characters
 from face0.detection.head_pose import HEAD, degrees
 from face0.errors import UsageError
-from face0.results import open_results
+from face0.generation.results import open_results
 from schemas.requests import RESULTS
 
 PEOPLE, SCENES, SEEDS = 6, 4, 2

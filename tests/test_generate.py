@@ -22,15 +22,15 @@ from pictures import picture
 from PIL import ExifTags, Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from face0.clip import Clip
-from face0.image_files import encode_image, parameters
-from face0.image_metrics import ImageMetrics, enlarged
+from face0.generation.clip import Clip
+from face0.generation.image_files import encode_image, parameters
+from face0.generation.manifest import cross
+from face0.generation.metrics import ImageMetrics, enlarged
+from face0.generation.renderer import Rendered, Renderer
+from face0.generation.requests import Request
+from face0.generation.results import Results, open_results
 from face0.images.decoding import decode
-from face0.manifests import cross
 from face0.model.base_models import word_tokenizer
-from face0.rendering import Rendered, Renderer
-from face0.requests import Request
-from face0.results import Results, open_results
 from jobs.main import main
 
 ROOT = Path(__file__).parents[1]

@@ -12,11 +12,11 @@ from models import DIM, tiny_pipeline, vector
 from transformers import CLIPConfig, CLIPImageProcessor
 
 from face0.faces.edits import noisy
+from face0.generation.renderer import Batches, Rendered, Renderer
+from face0.generation.requests import Request
 from face0.model.guidance import PRESETS, Branch, Guidance, combine
 from face0.model.pipeline import Face0Pipeline
 from face0.model.samplers import SAMPLERS
-from face0.rendering import Batches, Rendered, Renderer
-from face0.requests import Request
 from face0.runtime.devices import claim_number
 
 # An image may differ by so many of 255 levels when others are rendered beside it: sums in another order.

@@ -12,9 +12,9 @@ from renders import THUMBNAIL, Chunk, commit, row
 
 from face0 import html
 from face0.errors import UsageError
+from face0.generation.results import open_results
 from face0.io import storage
 from face0.report import CHUNK, EMBEDDED, write_report
-from face0.results import open_results
 from schemas.failures import Failure, Reason, Stage
 
 EVIL = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> &amp; \u2028 \"'"

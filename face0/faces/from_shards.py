@@ -13,8 +13,8 @@ from PIL import Image
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import Face
+from face0.generation.results import Results
 from face0.io import storage
-from face0.results import Results
 from face0.shards.files import Shard, light_columns, readable
 from schemas.face_bank import Kind
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face0.errors import UsageError
+from face0.generation.requests import ModelFacts
 from face0.io import storage
-from face0.requests import ModelFacts
 from face0.training.checkpoints import LINEAGE
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image

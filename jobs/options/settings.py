@@ -2,7 +2,7 @@
 
 import argparse
 
-from face0.manifests import DEFAULTS
+from face0.generation.manifest import DEFAULTS
 from face0.model.guidance import PRESETS
 from face0.model.samplers import SAMPLERS
 from jobs.options import at_least, between, numbers

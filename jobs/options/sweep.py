@@ -11,9 +11,9 @@ import pyarrow as pa
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, write_bank
 from face0.faces.space import FaceSpace
-from face0.generate import GenerateConfig
+from face0.generation.generator import GenerateConfig
+from face0.generation.results import Results, open_results
 from face0.io.storage import absolute, join
-from face0.results import Results, open_results
 from jobs.options import pick_device, report
 from jobs.options.rendering import add_rendering, plan_rendering
 from jobs.options.settings import add_settings

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from face0.clip import Clip
 from face0.detection.alignment import Margins, crop_boxes
 from face0.detection.detections import FaceFilter, Faces
 from face0.detection.mtcnn import Detector
 from face0.embedders import Embedder
+from face0.generation.clip import Clip
+from face0.generation.requests import Request
 from face0.images.decoding import BadImage, decode
-from face0.requests import Request
 
 SIDE = 256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find
 CLIP_SIDE = 224  # pixels of the face that CLIP sees

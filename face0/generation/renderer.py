@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from face0.generation.requests import Request
 from face0.model.guidance import Branch
 from face0.model.pipeline import Face0Pipeline, as_images, noise
 from face0.model.projection import override
-from face0.requests import Request
 from face0.runtime.out_of_memory import FittingBatches
 
 

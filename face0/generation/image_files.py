@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from face0.requests import Request
+from face0.generation.requests import Request
 
 FORMATS = {"png": "PNG", "webp": "WEBP", "jpeg": "JPEG"}  # by the suffix of the file
 THUMBNAIL = 128  # pixels of the longer side, at most

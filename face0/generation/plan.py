@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
+from face0.generation.requests import ModelFacts, Request, as_table, make_request, problem
 from face0.io import storage
-from face0.requests import ModelFacts, Request, as_table, make_request, problem
 from schemas.failures import Reason
 from schemas.job import TaskStats
 from schemas.requests import REQUESTS

@@ -13,14 +13,14 @@ import torch
 import transformers
 from PIL import Image, ImageFilter
 
-from face0.clip import Clip
 from face0.embedders import EmbedderConfig
-from face0.image_files import encode_image, thumbnail
-from face0.image_metrics import ImageMetrics
+from face0.generation.clip import Clip
+from face0.generation.image_files import encode_image, thumbnail
+from face0.generation.metrics import ImageMetrics
+from face0.generation.renderer import Batch, Batches, Rendered, Renderer
+from face0.generation.requests import Request, read_requests
 from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
-from face0.rendering import Batch, Batches, Rendered, Renderer
-from face0.requests import Request, read_requests
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
 from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, versions

@@ -1,0 +1,1 @@
+"""Manifest, requests, plan, renderer, metrics, results."""
