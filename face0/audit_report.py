@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0 import html
-from face0.audit import SIGNIFICANT, Audit, Reference, audit
-from face0.audit_arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
-from face0.audit_measures.by_prompt import Effort
+from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
+from face0.evaluation.audit.audit import SIGNIFICANT, Audit, Reference, audit
+from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.measures import Measure
 from face0.faces.bank import FaceBank
 from face0.generation.results import Results
 from face0.html import Html
-from face0.measure_rows import Measure
 from face0.report import configuration, failures
 from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files
 from face0.statistics.probe import Labels

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from face0 import html
-from face0.characters import (
+from face0.detection.head_pose import degrees
+from face0.evaluation.characters.verdicts import (
     COPIES,
     PICTURE,
     POSE,
@@ -17,7 +18,6 @@ from face0.characters import (
     Verdict,
     characters,
 )
-from face0.detection.head_pose import degrees
 from face0.generation.results import Results
 from face0.html import Html
 from face0.report import configuration, failures

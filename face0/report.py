@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0 import html, paper_tables
+from face0 import html
 from face0.errors import UsageError
+from face0.evaluation import paper_tables
 from face0.generation.results import Results, open_results, setting, variants
 from face0.html import Html
 from face0.io import storage

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from face0.errors import UsageError
+from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.generation.results import open_results
 from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
-from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.checkpoints import LINEAGE

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from audit_simulation import World, arm_of, crossed, paired, without_vector
 
-from face0.audit_arms import Arm
-from face0.audit_measures.by_prompt import Effort, prompt_rows
-from face0.audit_measures.presence import image_measures
-from face0.audit_measures.readout import leakage_measures
-from face0.audit_measures.spread import distance_measures, variance_measures
-from face0.measure_rows import Measure
+from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.by_prompt import Effort, prompt_rows
+from face0.evaluation.audit.presence import image_measures
+from face0.evaluation.audit.readout import leakage_measures
+from face0.evaluation.audit.spread import distance_measures, variance_measures
+from face0.evaluation.measures import Measure
 from face0.statistics.design import Design
 from face0.statistics.discriminant import nearest_mean, whiten
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from face0.audit_arms import Cell
+from face0.evaluation.audit.arms import Cell
 from face0.generation.results import open_results
 
 ROOT = Path(__file__).parents[1]

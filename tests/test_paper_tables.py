@@ -9,8 +9,8 @@ import pytest
 from renders import commit, row
 
 from face0.errors import UsageError
+from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.generation.results import open_results
-from face0.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from jobs.main import main
 from schemas.requests import RESULTS
 

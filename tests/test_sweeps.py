@@ -5,8 +5,8 @@ from collections import defaultdict
 import pytest
 
 from face0.errors import UsageError
+from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
 from face0.generation.manifest import DEFAULTS
-from face0.sweeps import audit_manifest, filled, occupations
 
 SETTINGS = {"c": 1.0, "a": 0.0, "w": 5.0, "steps": 10}
 

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0.audit_arms import CONDITIONING, JUDGE, NO_VECTORS
 from face0.detection.head_pose import result_directions
 from face0.errors import UsageError
-from face0.face_pictures import face_pictures
-from face0.measure_rows import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
-from face0.result_vectors import result_vectors
+from face0.evaluation.audit.arms import CONDITIONING, JUDGE, NO_VECTORS
+from face0.evaluation.characters.face_pictures import face_pictures
+from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
+from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs
 from face0.statistics.resampling import Estimate, from_draws, proportion_interval, weights
 from face0.statistics.verification import Spread, Verification, auc_and_equal_error, spread, verify

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from face0.characters import RealPairs
 from face0.errors import UsageError
+from face0.evaluation.characters.verdicts import RealPairs
 from face0.faces.photographs import FaceReader
 from face0.runtime.concurrency import ordered_map
 from face0.tasks.progress import counted

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from face0.audit_arms import Arm
-from face0.audit_measures.by_prompt import Effort
-from face0.measure_rows import Measure, measured
+from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.measures import Measure, measured
 from face0.statistics.probe import Labels, Probe
 from face0.statistics.resampling import Estimate, from_draws
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from face0.audit_arms import Arm
-from face0.audit_measures.by_prompt import ByPrompt, Effort, jackknifed, means_of_rows, prompt_rows, ratio
-from face0.measure_rows import Measure, measured, replaced
+from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.by_prompt import ByPrompt, Effort, jackknifed, means_of_rows, prompt_rows, ratio
+from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics.distances import distance_to_reference, prompt_distances, variance_shares
 from face0.statistics.diversity import diversity
 from face0.statistics.resampling import false_discovery, from_draws, p_value, smallest_effect

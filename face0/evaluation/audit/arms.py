@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.errors import UsageError
+from face0.evaluation.vectors import result_vectors
 from face0.generation.results import variants
-from face0.result_vectors import result_vectors
 from face0.statistics.design import Design, share_groups
 from schemas.requests import LABEL, SETTINGS
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from face0.audit_arms import BASE, FIXED, RANDOM, ZERO
 from face0.errors import UsageError
+from face0.evaluation.audit.arms import BASE, FIXED, RANDOM, ZERO
 from face0.generation.manifest import cross
 
 SLOT = "{x}"  # where a template takes a word

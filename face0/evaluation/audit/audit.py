@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from face0.audit_arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
-from face0.audit_measures import groups, presence, readout, spread
-from face0.audit_measures.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows
+from face0.evaluation.audit import groups, presence, readout, spread
+from face0.evaluation.audit.arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
+from face0.evaluation.audit.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows
+from face0.evaluation.measures import Measure, as_records, measured, measures_table
+from face0.evaluation.vectors import unit
 from face0.faces.bank import FaceBank
-from face0.measure_rows import Measure, as_records, measured, measures_table
-from face0.result_vectors import unit
 from face0.statistics.clusters import cluster_centres
 from face0.statistics.probe import Labels, Probe
 

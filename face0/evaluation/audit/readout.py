@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from face0.audit_arms import Arm
-from face0.audit_measures.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows, row_means
-from face0.measure_rows import Measure, replaced
+from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows, row_means
+from face0.evaluation.measures import Measure, replaced
 from face0.statistics.design import Design
 from face0.statistics.discriminant import Leakage, leakage
 from face0.statistics.fidelity import follows_input, follows_vector

@@ -1,0 +1,1 @@
+"""Measures of generated images: the paper's tables, audits, characters."""

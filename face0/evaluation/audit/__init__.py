@@ -1,0 +1,1 @@
+"""What the words of a prompt do to the faces."""

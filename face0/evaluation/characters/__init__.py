@@ -1,0 +1,1 @@
+"""Whether a character stays the same person from scene to scene."""
