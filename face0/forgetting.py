@@ -21,8 +21,8 @@ from face0.io import storage
 from face0.people import People
 from face0.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
 from face0.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
-from face0.report import PAGE, write_report
-from face0.report_parts import sweep_files
+from face0.reports.generation import PAGE, write_report
+from face0.reports.sections import sweep_files
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import EMBEDDER, FACE, Shard, light_columns
 from face0.tasks.output_folder import OutputFolder

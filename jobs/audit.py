@@ -15,7 +15,6 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.audit_report import write_audit
 from face0.evaluation.audit.audit import Reference
 from face0.evaluation.audit.by_prompt import Effort
 from face0.evaluation.audit.labels import read_labels
@@ -23,6 +22,7 @@ from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
 from face0.faces.space import FaceSpace
 from face0.generation.manifest import read_prompts
 from face0.io.storage import absolute, join
+from face0.reports.audit import write_audit
 from jobs.options import at_least, numbers
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep

@@ -15,7 +15,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from face0.characters_report import write_characters
 from face0.detection.detections import FaceFilter
 from face0.evaluation.audit.arms import CONDITIONING, JUDGE
 from face0.evaluation.characters.real_pairs import real_pairs
@@ -25,6 +24,7 @@ from face0.faces.photographs import FaceReader, people
 from face0.faces.space import FaceSpace
 from face0.generation.manifest import cross, read_prompts
 from face0.io.storage import absolute, join
+from face0.reports.characters import write_characters
 from jobs.options import at_least
 from jobs.options.settings import settings_of
 from jobs.options.sweep import Sweep, add_sweep, check_sweep, drawn, run_sweep

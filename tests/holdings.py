@@ -16,7 +16,7 @@ from renders import row, thumbnail
 from face0.detection.detections import Faces
 from face0.faces.bank import Face, write_bank
 from face0.io import storage
-from face0.report import write_report
+from face0.reports.generation import write_report
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.totals import result_totals, shard_totals

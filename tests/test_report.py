@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from renders import THUMBNAIL, Chunk, commit, row
 
-from face0 import html
 from face0.errors import UsageError
 from face0.generation.results import open_results
 from face0.io import storage
-from face0.report import CHUNK, EMBEDDED, write_report
+from face0.reports import html
+from face0.reports.generation import CHUNK, EMBEDDED, write_report
 from schemas.failures import Failure, Reason, Stage
 
 EVIL = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> &amp; \u2028 \"'"

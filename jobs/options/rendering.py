@@ -17,7 +17,7 @@ from face0.generation.generator import GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
 from face0.generation.plan import join_requests
 from face0.model.folder import ModelFolder, inspect_model
-from face0.report import write_report
+from face0.reports.generation import write_report
 from face0.tasks.output_folder import as_json
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of

@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0 import html
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
 from face0.evaluation.audit.audit import SIGNIFICANT, Audit, Reference, audit
 from face0.evaluation.audit.by_prompt import Effort
 from face0.evaluation.measures import Measure
 from face0.faces.bank import FaceBank
 from face0.generation.results import Results
-from face0.html import Html
-from face0.report import configuration, failures
-from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files
+from face0.reports import html
+from face0.reports.generation import configuration, failures
+from face0.reports.html import Html
+from face0.reports.sections import bullets, ledger, read_asked, strip, thumbnails, write_files
 from face0.statistics.probe import Labels
 from schemas.requests import LABEL, SETTINGS
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from face0 import html
 from face0.detection.head_pose import degrees
 from face0.evaluation.characters.verdicts import (
     COPIES,
@@ -19,9 +18,10 @@ from face0.evaluation.characters.verdicts import (
     characters,
 )
 from face0.generation.results import Results
-from face0.html import Html
-from face0.report import configuration, failures
-from face0.report_parts import bullets, ledger, read_asked, strip, thumbnails, write_files
+from face0.reports import html
+from face0.reports.generation import configuration, failures
+from face0.reports.html import Html
+from face0.reports.sections import bullets, ledger, read_asked, strip, thumbnails, write_files
 from face0.statistics.verification import Spread, Verification
 from schemas.requests import LABEL, SETTINGS
 

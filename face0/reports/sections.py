@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0 import html
 from face0.errors import UsageError
 from face0.generation.plan import request_task
 from face0.generation.results import Results
-from face0.html import Html
 from face0.io import storage
 from face0.provenance import request_files
+from face0.reports import html
+from face0.reports.html import Html
 from schemas.failures import Reason
 
 PAGE, SUMMARY, TABLE = "report.html", "summary.json", "measures.parquet"

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0 import html
 from face0.errors import UsageError
 from face0.evaluation import paper_tables
 from face0.generation.results import Results, open_results, setting, variants
-from face0.html import Html
 from face0.io import storage
+from face0.reports import html
+from face0.reports.html import Html
 from schemas.requests import RESULTS, SETTINGS
 
 PAGE, FOLDER = "report.html", "report"

@@ -1,0 +1,1 @@
+"""Pages: HTML reports with their assets."""
