@@ -19,9 +19,9 @@ from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank
 from face0.faces.photographs import FaceReader, from_photographs, people
-from face0.forgetting import Findings, Place, forget, look_for
-from face0.people import People, identity_of, people_of
-from face0.provenance import recognised
+from face0.privacy.forget import Findings, Place, forget, look_for
+from face0.privacy.people import People, identity_of, people_of
+from face0.privacy.provenance import recognised
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 

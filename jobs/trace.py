@@ -12,8 +12,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.provenance import recognised
-from face0.tracing import trace
+from face0.privacy.provenance import recognised
+from face0.privacy.trace import trace
 
 
 def arguments() -> argparse.ArgumentParser:

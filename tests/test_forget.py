@@ -26,11 +26,11 @@ from pictures import (
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank, write_bank
-from face0.forgetting import Findings, forget, look_for
 from face0.generation.results import open_results
 from face0.io import storage
-from face0.people import identity_of, people_of
-from face0.provenance import recognised
+from face0.privacy.forget import Findings, forget, look_for
+from face0.privacy.people import identity_of, people_of
+from face0.privacy.provenance import recognised
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
 from schemas.face_bank import Kind

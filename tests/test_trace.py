@@ -9,8 +9,8 @@ from holdings import ANNA, BOB, World, bank, build, digest, face, request
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank
-from face0.provenance import recognised
-from face0.tracing import trace
+from face0.privacy.provenance import recognised
+from face0.privacy.trace import trace
 from jobs.trace import main
 from schemas.face_bank import Kind
 

@@ -14,7 +14,7 @@ from face0.errors import UsageError
 from face0.generation.plan import request_task
 from face0.generation.results import Results
 from face0.io import storage
-from face0.provenance import request_files
+from face0.privacy.provenance import request_files
 from face0.reports import html
 from face0.reports.html import Html
 from schemas.failures import Reason

@@ -185,7 +185,7 @@ class OutputFolder:
             yield output
             assert output.ledger.balanced, f"task {task.task_id} lost rows: {output.ledger}"
             data_files = output.close()
-            # Rows that were forgotten since moved the others into files of other names: see face0.removal.
+            # Rows that were forgotten since moved the others into files of other names: see face0.privacy.removal.
             earlier = self.stats(task.task_id).files if self._exists(f"stats/{task.task_id}.json") else []
             self._remove(f"stats/{task.task_id}.json")
         stats = TaskStats(

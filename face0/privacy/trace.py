@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from face0.errors import UsageError
-from face0.provenance import (
+from face0.privacy.provenance import (
     Graph,
     Holdings,
     Kind,

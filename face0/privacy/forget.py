@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from face0.faces.deny_list import refuse_other_embedder
 from face0.generation.results import Results, open_results
 from face0.io import storage
-from face0.people import People
-from face0.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
-from face0.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
+from face0.privacy.people import People
+from face0.privacy.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
+from face0.privacy.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
 from face0.reports.generation import PAGE, write_report
 from face0.reports.sections import sweep_files
 from face0.runtime.concurrency import ordered_map

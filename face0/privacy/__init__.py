@@ -1,0 +1,1 @@
+"""Where a face came from and went, and how it goes away."""
