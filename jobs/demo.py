@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from face0.demo_data import PHOTOGRAPHS, SCENES, write_people, write_tar
+from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
 from face0.reports.shard_preview import contact_sheet
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
