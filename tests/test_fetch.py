@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import fsspec
 import pytest
 
+from face0.readers import fetching
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason, Stage
@@ -108,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[Server]:
-    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(Server, "handle_error", lambda *_: None)
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -262,7 +263,7 @@ def test_closing_early_breaks_requests_off(server):
 
 
 def test_closing_early_ends_the_wait_between_tries(server, monkeypatch):
-    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 20.0)
+    monkeypatch.setattr(fetching, "_BACKOFF_SECONDS", 20.0)
     found = Fetcher().fetch([sample(f"{server.url}/echo/first"), sample(f"{server.url}/status/500")])
     next(found)
     time.sleep(0.2)
@@ -284,7 +285,7 @@ def test_closing_early_ends_the_wait_between_tries(server, monkeypatch):
     ],
 )
 def test_uri_that_leads_nowhere(monkeypatch, uri):
-    monkeypatch.setattr(fetch, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "_BACKOFF_SECONDS", 0.01)
     row = fetch_one(uri)
     assert isinstance(row, Sample) if uri == "data:," else row.reason == Reason.FETCH_ERROR
 
@@ -324,5 +325,5 @@ def test_file_system_that_denies(monkeypatch):
     def denied(uri):
         raise PermissionError(uri)
 
-    monkeypatch.setattr(fetch, "filesystem", denied)
+    monkeypatch.setattr(fetching, "filesystem", denied)
     assert reason_of("s3://bucket/a.jpg") == Reason.FETCH_DENIED

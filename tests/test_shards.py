@@ -18,9 +18,12 @@ from PIL import Image
 
 from face0.detection.detections import Faces
 from face0.errors import UsageError
+from face0.shards import loader as loading
+from face0.shards import selection
 from face0.shards.loader import Batch, FaceShards
 from face0.shards.rows import FaceRow, to_batch
 from face0.shards.selection import Holdout, RowFilter
+from face0.tasks import output_folder
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 
@@ -79,7 +82,7 @@ def write(root: Path | str, files: Sequence[Sequence[Sequence[FaceRow]]], *, dim
     folder = OutputFolder(str(root))
     schema = face_shard(dim, {"name": embedder})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "ROW_GROUP", 1)  # so that each batch is a row group
+        patch.setattr(output_folder, "ROW_GROUP", 1)  # so that each batch is a row group
         for number, groups in enumerate(files):
             with folder.commit(Part(number=number)) as output:
                 table = output.table("shards", schema)
@@ -178,15 +181,15 @@ def read_groups(
 ) -> set[tuple[str, int]]:
     """Files and row groups that are read for images in some steps, read-ahead aside."""
     read = set()
-    load = shards._load
+    load = loading._load
 
     def recorded(group, rows, slots):
         read.add((group.uri, group.index))
         return load(group, rows, slots)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "_load", recorded)
-        patch.setattr(shards, "READ_AHEAD", 1)
+        patch.setattr(loading, "_load", recorded)
+        patch.setattr(loading, "READ_AHEAD", 1)
         take(loader, steps, batch=32, threads=1, **options)
     return read
 
@@ -194,7 +197,7 @@ def read_groups(
 def test_a_rank_reads_only_its_lanes(hundreds, monkeypatch):
     """A lane is 30 rows, so that it touches 2 or 3 row groups: a rank of 16, with 2 lanes, 6 at most of the 48."""
     loader = FaceShards([hundreds], holdout=NONE)
-    monkeypatch.setattr(shards, "PART", 2)
+    monkeypatch.setattr(loading, "PART", 2)
     read = [read_groups(loader, monkeypatch, 29, world=16, rank=rank) for rank in range(16)]
     assert max(map(len, read)) <= 6
     assert len(set.union(*read)) == 48
@@ -214,7 +217,7 @@ def test_as_many_row_groups_are_in_memory_as_there_are_lanes_and_read_ahead(hund
     loader = FaceShards([hundreds], holdout=NONE)
     live, most = set(), 0
 
-    class Counted(shards._Loaded):
+    class Counted(loading._Loaded):
         def __init__(self, **columns):
             nonlocal most
             super().__init__(**columns)
@@ -224,16 +227,16 @@ def test_as_many_row_groups_are_in_memory_as_there_are_lanes_and_read_ahead(hund
         def __del__(self):
             live.discard(id(self))
 
-    monkeypatch.setattr(shards, "_Loaded", Counted)
+    monkeypatch.setattr(loading, "_Loaded", Counted)
     take(loader, 100, batch=32)
-    assert 32 <= most <= 32 + 2 + shards.READ_AHEAD + shards.READERS
+    assert 32 <= most <= 32 + 2 + loading.READ_AHEAD + loading.READERS
 
 
 def test_each_use_frees_its_image(hundreds, monkeypatch):
     loader = FaceShards([hundreds], holdout=NONE)
     loaded = []
-    load = shards._load
-    monkeypatch.setattr(shards, "_load", lambda *arguments: loaded.append(load(*arguments)) or loaded[-1])
+    load = loading._load
+    monkeypatch.setattr(loading, "_load", lambda *arguments: loaded.append(load(*arguments)) or loaded[-1])
     take(loader, 20, batch=48, world=2, threads=1)
     assert sum(image == b"" for each in loaded for image in each.images) >= 19 * 24
 
@@ -265,7 +268,7 @@ def test_images_are_resized_as_without_a_shortcut(kind, mode, resolution):
     decoded = Image.open(io.BytesIO(file.getvalue())).convert("RGB")
     expected = np.asarray(decoded.resize((resolution, resolution), Image.Resampling.LANCZOS)).astype(float)
     pixels = np.empty((resolution, resolution, 3), np.uint8)
-    shards._decode_into(pixels, file.getvalue(), (400, 400))
+    loading._decode_into(pixels, file.getvalue(), (400, 400))
     assert np.sqrt(((pixels - expected) ** 2).mean()) < 2  # levels of 255: 42 dB
 
 
@@ -335,7 +338,7 @@ def test_footers_are_all_that_is_read_without_filter_and_holdout(hundreds, monke
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(row_selection, "light_columns", refuse)
+    monkeypatch.setattr(selection, "light_columns", refuse)
     assert FaceShards([hundreds], holdout=NONE).samples == 960
     with pytest.raises(AssertionError):
         FaceShards([hundreds])

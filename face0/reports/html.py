@@ -187,7 +187,7 @@ def script(name: str) -> Html:
 
 def asset(name: str) -> str:
     """The text of a style or script of this package."""
-    return files("face0").joinpath("web", name).read_text(encoding="utf-8")
+    return files(__package__).joinpath("web", name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

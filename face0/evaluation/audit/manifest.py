@@ -15,7 +15,7 @@ SLOT = "{x}"  # where a template takes a word
 
 def occupations() -> list[str]:
     """Our own list of words for templates: 50 occupations, in the order of the alphabet."""
-    return (files("face0") / "occupations.txt").read_text().split("\n")[:-1]
+    return (files(__package__) / "occupations.txt").read_text().split("\n")[:-1]
 
 
 def filled(template: str, words: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.by_prompt import ByPrompt, Effort, jackknifed, means_of_rows, prompt_rows, ratio
 from face0.evaluation.measures import Measure, measured, replaced
+from face0.statistics import clusters
 from face0.statistics.distances import distance_to_reference, prompt_distances, variance_shares
 from face0.statistics.diversity import diversity
 from face0.statistics.resampling import false_discovery, from_draws, p_value, smallest_effect
@@ -111,17 +112,17 @@ def cluster_measures(
         prompts: of the audit.
     """
     vectors, design = arm.seen(encoder)
-    one_hot = np.eye(len(centres))[face_clusters.nearest(vectors, centres)]
-    expected = np.bincount(face_clusters.nearest(reference, centres), minlength=len(centres))[None]
+    one_hot = np.eye(len(centres))[clusters.nearest(vectors, centres)]
+    expected = np.bincount(clusters.nearest(reference, centres), minlength=len(centres))[None]
     member = np.eye(design.prompts)[design.prompt]
 
     def statistic(rows: np.ndarray) -> np.ndarray:
         counts = member[rows].T @ one_hot[rows]
         found = np.stack(
             [
-                face_clusters.entropy(counts),
-                face_clusters.divergence(counts, counts.sum(axis=0) - counts),
-                face_clusters.divergence(counts, expected),
+                clusters.entropy(counts),
+                clusters.divergence(counts, counts.sum(axis=0) - counts),
+                clusters.divergence(counts, expected),
             ]
         )
         return np.concatenate([found, means_of_rows(found)[:, None]], axis=1).ravel()
