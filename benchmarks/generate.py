@@ -26,7 +26,8 @@ from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request, make_request
 from face0.model.folder import inspect_model
 from face0.model.pipeline import as_images, noise
-from face0.tasks.output_folder import OutputFolder, TaskRun
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun
 
 
 def requests_of(args: argparse.Namespace) -> list[Request]:

@@ -26,7 +26,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from face0.detection.detections import Faces
-from face0.shards.loader import FaceShards, _decode_into
+from face0.shards.decoding import _decode_into
+from face0.shards.loader import FaceShards
 from face0.shards.rows import FaceRow, to_batch
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder

@@ -21,9 +21,10 @@ from face0.io import storage
 from face0.model.base_models import load_base
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection, override
-from face0.shards.loader import Batch, FaceShards
+from face0.shards.decoding import Batch
+from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
-from face0.training.loop import matmul_rate, unet_flops
+from face0.training.throughput import matmul_rate, unet_flops
 from face0.training.trainer import Running, TrainConfig, Trainer
 
 

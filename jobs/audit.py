@@ -20,7 +20,7 @@ from face0.evaluation.audit.by_prompt import Effort
 from face0.evaluation.audit.labels import read_labels
 from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
 from face0.faces.space import FaceSpace
-from face0.generation.manifest import read_prompts
+from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
 from face0.reports.audit import write_audit
 from jobs.options import at_least, numbers

@@ -22,10 +22,11 @@ from face0.detection.integral_images import MAX_SIDE
 from face0.detection.mtcnn import CELL
 from face0.errors import UsageError
 from face0.faces.deny_list import read_deny
+from face0.io.json import as_json
 from face0.io.storage import absolute
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns
-from face0.tasks.output_folder import OutputFolder, as_json
+from face0.tasks.output_folder import OutputFolder
 from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.launch import Job

@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from face0.detection.detections import FaceFilter
-from face0.evaluation.audit.arms import CONDITIONING, JUDGE
 from face0.evaluation.characters.real_pairs import real_pairs
 from face0.evaluation.characters.verdicts import RealPairs
+from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.faces.bank import read_bank
 from face0.faces.photographs import FaceReader, people
 from face0.faces.space import FaceSpace
-from face0.generation.manifest import cross, read_prompts
+from face0.generation.manifest import cross
+from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
 from face0.reports.characters import write_characters
 from jobs.options import at_least

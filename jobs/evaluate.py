@@ -22,10 +22,10 @@ from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.generation.results import open_results
 from face0.io import storage
+from face0.model.lineage import LINEAGE
 from face0.model.pipeline import Face0Pipeline
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
-from face0.training.checkpoints import LINEAGE
 from face0.training.held_out import compare_faces, difference
 from jobs.options import at_least, pick_device
 

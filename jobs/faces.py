@@ -27,13 +27,15 @@ from face0.errors import UsageError
 from face0.faces.bank import Face, write_bank
 from face0.faces.corpus import Corpus
 from face0.faces.edits import Gallery, mix, move, vary
-from face0.faces.from_shards import of_results, of_shards
+from face0.faces.from_shards import of_shards
 from face0.faces.photographs import FaceReader, from_photographs, people
-from face0.faces.space import FEW, FaceSpace, fit
+from face0.faces.space import FEW, FaceSpace
+from face0.faces.space_fit import fit
+from face0.generation.faces import of_results
 from face0.generation.results import open_results
 from face0.io import storage
+from face0.runtime.progress import counted
 from face0.shards.files import opened
-from face0.tasks.progress import counted
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines import face_space

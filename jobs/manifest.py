@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 
 from face0.faces.bank import read_bank
-from face0.generation.manifest import cross, read_prompts
+from face0.generation.manifest import cross
+from face0.generation.prompts import read_prompts
 from face0.io import storage
 from jobs.options import at_least
 from jobs.options.settings import add_settings, settings_of

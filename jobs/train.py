@@ -30,9 +30,9 @@ from face0.model.folder import fingerprint
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.runtime.precision import fast_dtype
+from face0.runtime.versions import versions
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
-from face0.tasks.output_folder import versions
 from face0.training.checkpoints import Checkpoints
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 from face0.training.log import TrainingLog, wandb_run

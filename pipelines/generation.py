@@ -10,7 +10,8 @@ from face0.generation.generator import GenerateConfig, Generator
 from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request
 from face0.runtime.devices import claim_device
-from face0.tasks.output_folder import OutputFolder, TaskRun
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun
 from pipelines.launch import Job
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats

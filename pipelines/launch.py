@@ -6,8 +6,10 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.tasks.output_folder import OutputFolder, Task, TaskRun, Worker, select
+from face0.tasks.output_folder import OutputFolder
 from face0.tasks.progress import Progress
+from face0.tasks.task import Task, TaskRun, select
+from face0.tasks.worker import Worker
 from pipelines import work
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats

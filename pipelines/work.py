@@ -8,7 +8,9 @@ from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from face0.tasks.output_folder import OutputFolder, TaskRun, Worker
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun
+from face0.tasks.worker import Worker
 
 
 class _RunTask(beam.DoFn):

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from renders import commit, row
 
-from face0.evaluation.audit.arms import JUDGE, REQUEST_COLUMNS, RESULT_COLUMNS, Arm
+from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Arm
+from face0.evaluation.encoders import JUDGE
 from face0.faces.bank import Face, FaceBank
 from face0.statistics.design import Design
 from schemas.face_bank import Kind

@@ -10,10 +10,10 @@ import torch
 
 from face0.faces.bank import Face, write_bank
 from face0.model.base_models import PRESETS, base_model
+from face0.model.lineage import LINEAGE
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
-from face0.tasks.output_folder import versions
-from face0.training.checkpoints import LINEAGE
+from face0.runtime.versions import versions
 from schemas.face_bank import Kind
 
 DIM = 8

@@ -13,15 +13,15 @@ from audit_simulation import World, bank_of, crossed, paired, rendered, rows, sw
 from PIL import Image
 
 from face0.errors import UsageError
-from face0.evaluation.audit.arms import NO_VECTORS
 from face0.evaluation.audit.audit import Audit, Reference, audit
 from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.audit.labels import Labels
 from face0.evaluation.audit.readout import one_per_seed
+from face0.evaluation.encoders import NO_VECTORS
 from face0.evaluation.measures import Measure
 from face0.generation.results import open_results
 from face0.reports.audit import write_audit
 from face0.statistics.design import Design
-from face0.statistics.probe import Labels
 from schemas.measures import MEASURES
 
 PROMPTS, VECTORS = 6, 20

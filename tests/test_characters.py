@@ -15,8 +15,8 @@ from renders import row
 
 from face0.detection.head_pose import HEAD, degrees
 from face0.errors import UsageError
-from face0.evaluation.audit.arms import NO_VECTORS
 from face0.evaluation.characters.verdicts import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, characters
+from face0.evaluation.encoders import NO_VECTORS
 from face0.generation.results import open_results
 from face0.reports.characters import write_characters
 from schemas.requests import RESULTS

@@ -10,11 +10,11 @@ from holdings import ANNA, BOB, CORA, DIM, EMBEDDER, bank, face, like
 from pictures import assert_complete, augment, captioned, contents, original, rows, success, write_tar
 
 from face0.errors import UsageError
-from face0.evaluation.vectors import unit
 from face0.faces.bank import write_bank
 from face0.faces.deny_list import Deny, read_deny
 from face0.faces.from_shards import of_shards
 from face0.shards.files import opened
+from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
 from schemas.job import Ledger
 

@@ -5,12 +5,12 @@ import pytest
 from audit_simulation import World, crossed, paired
 from scipy.stats import energy_distance
 
-from face0.evaluation.vectors import unit
 from face0.statistics.clusters import cluster_centres, divergence, entropy, nearest
 from face0.statistics.design import Design
 from face0.statistics.distances import distance_to_reference, prompt_distances
 from face0.statistics.diversity import diversity, effective_numbers
 from face0.statistics.fidelity import follows_input, follows_vector
+from face0.statistics.vectors import unit
 
 
 def independent(sizes: tuple[int, ...]) -> Design:

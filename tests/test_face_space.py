@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from face0.detection.detections import Faces
 from face0.errors import UsageError
 from face0.faces.corpus import Corpus, read_corpus
-from face0.faces.space import BY_CHANCE, FaceSpace, fit
+from face0.faces.space import FaceSpace
+from face0.faces.space_fit import BY_CHANCE, fit
 from face0.shards.files import opened
 from face0.shards.rows import FaceRow, to_batch
 from face0.statistics.moments import name_hashes

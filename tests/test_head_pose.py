@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from face0.detection.head_pose import HEAD, degrees, head_directions, result_directions
+from face0.detection.head_pose import HEAD, degrees, head_directions
 from face0.detection.mtcnn import Detector
+from face0.evaluation.characters.head_pose import result_directions
 from tests.pictures import original
 
 

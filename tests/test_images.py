@@ -27,7 +27,8 @@ from poison import (
     with_segment,
 )
 
-from face0.images.decoding import BadImage, decode, training_image
+from face0.images.decoding import BadImage, decode
+from face0.images.training_image import training_image
 from schemas.failures import Reason
 
 # Pytest resets the filter that face0.images sets at import.

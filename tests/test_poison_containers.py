@@ -18,7 +18,7 @@ from poison import CASES, Poison
 
 from face0 import readers
 from face0.augmentation.augmenter import Augmenter, NoFace, Outcome, checked
-from face0.readers.captions import IMAGE_EXTENSIONS
+from face0.images.formats import IMAGE_EXTENSIONS
 from face0.readers.samples import Columns
 from face0.shards.rows import FaceRow
 from schemas.failures import Failure, Reason, Stage

@@ -11,9 +11,11 @@ from models import DIM, EMBEDDER, vector
 
 from face0.errors import UsageError
 from face0.faces.bank import Face, FaceBank
-from face0.generation.manifest import cross, read_manifest, read_prompts
+from face0.generation.manifest import cross, read_manifest
 from face0.generation.plan import PROBLEMS, join_requests, plan_requests
-from face0.generation.requests import ModelFacts, Request, as_table, read_requests
+from face0.generation.prompts import read_prompts
+from face0.generation.requests import Request, as_table, read_requests
+from face0.model.folder import ModelFacts
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_bank import Kind
 from schemas.failures import Reason

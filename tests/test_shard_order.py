@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face0.runtime.splitmix import permutation
+from face0.runtime.random import permutation
 from face0.shards.order import LANES, EpochOrder
 
 SIZES = st.lists(st.integers(0, 90), min_size=1, max_size=40).filter(any)

@@ -20,7 +20,8 @@ from face0.detection.detections import Faces
 from face0.errors import UsageError
 from face0.shards import loader as loading
 from face0.shards import selection
-from face0.shards.loader import Batch, FaceShards
+from face0.shards.decoding import Batch
+from face0.shards.loader import FaceShards
 from face0.shards.rows import FaceRow, to_batch
 from face0.shards.selection import Holdout, RowFilter
 from face0.tasks import output_folder
@@ -217,7 +218,7 @@ def test_as_many_row_groups_are_in_memory_as_there_are_lanes_and_read_ahead(hund
     loader = FaceShards([hundreds], holdout=NONE)
     live, most = set(), 0
 
-    class Counted(loading._Loaded):
+    class Counted(loading.LoadedRows):
         def __init__(self, **columns):
             nonlocal most
             super().__init__(**columns)
@@ -227,7 +228,7 @@ def test_as_many_row_groups_are_in_memory_as_there_are_lanes_and_read_ahead(hund
         def __del__(self):
             live.discard(id(self))
 
-    monkeypatch.setattr(loading, "_Loaded", Counted)
+    monkeypatch.setattr(loading, "LoadedRows", Counted)
     take(loader, 100, batch=32)
     assert 32 <= most <= 32 + 2 + loading.READ_AHEAD + loading.READERS
 
@@ -268,7 +269,7 @@ def test_images_are_resized_as_without_a_shortcut(kind, mode, resolution):
     decoded = Image.open(io.BytesIO(file.getvalue())).convert("RGB")
     expected = np.asarray(decoded.resize((resolution, resolution), Image.Resampling.LANCZOS)).astype(float)
     pixels = np.empty((resolution, resolution, 3), np.uint8)
-    loading._decode_into(pixels, file.getvalue(), (400, 400))
+    loading.decode_into(pixels, file.getvalue(), (400, 400))
     assert np.sqrt(((pixels - expected) ** 2).mean()) < 2  # levels of 255: 42 dB
 
 

@@ -32,7 +32,8 @@ from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
 from face0.training.checkpoints import STATE, Checkpoints
-from face0.training.trainer import Encoder, Running, TrainConfig, Trainer
+from face0.training.encoder import Encoder
+from face0.training.trainer import Running, TrainConfig, Trainer
 from jobs.main import main
 
 USUAL = ("--batch", "8", "--resolution", "64", "--learning-rate", "1e-3", "--holdout", "4", "--holdout-similarity", "1",

@@ -28,7 +28,10 @@ from pictures import (
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.tasks.output_folder import ROW_GROUP, OutputFolder, as_json, select
+from face0.io.json import as_json
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import select
+from face0.tasks.task_output import ROW_GROUP
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import Ledger
 

@@ -15,13 +15,16 @@ from face0.detection.detections import FaceFilter, Faces
 from face0.detection.mtcnn import Detector
 from face0.embedders import EmbedderConfig
 from face0.faces.deny_list import DenyList
-from face0.images.decoding import BadImage, TrainingImage, decode, training_image
+from face0.images.decoding import BadImage, decode
+from face0.images.training_image import TrainingImage, training_image
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
-from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, input_changed
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun, input_changed
+from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import shard_totals
 from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
@@ -92,7 +95,7 @@ class Augmenter:
         self.schema = config.schema(self._embedder.dim)
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.tasks.output_folder.Worker``."""
+        """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
         rows: Iterable[Any] = checked(readers.read(run.task, self.config.columns))
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():

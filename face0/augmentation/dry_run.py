@@ -9,7 +9,7 @@ from face0 import readers
 from face0.augmentation.augmenter import Augmenter, checked
 from face0.readers.samples import Sample, Split
 from face0.shards.rows import FaceRow, to_batch
-from face0.tasks.output_folder import TaskRun
+from face0.tasks.task import TaskRun
 from schemas.failures import Failure
 
 SAMPLE = 64  # rows tried

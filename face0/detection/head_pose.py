@@ -1,7 +1,6 @@
 """Which way a head is turned, from five landmarks: to see whether one pose is copied into every scene."""
 
 import numpy as np
-import pyarrow as pa
 
 from face0.detection.alignment import ARCFACE_POINTS
 
@@ -37,15 +36,6 @@ def head_directions(landmarks: np.ndarray) -> np.ndarray:
     facing = np.stack([across[:, 2], down[:, 2], np.cross(across, down)[:, 2]], axis=1)
     flat = scales[:, 1] <= 1e-6 * np.maximum(scales[:, 0], 1e-12)
     return np.where(flat[:, None], np.nan, facing)
-
-
-def result_directions(column: pa.ChunkedArray) -> np.ndarray:
-    """``head_directions`` of the column ``landmarks`` of results, NaN where there is none: float64 [n, 3]."""
-    found = np.full((len(column), 3), np.nan)
-    known = np.flatnonzero(column.is_valid().to_numpy())
-    if len(known):
-        found[known] = head_directions(np.array(column.drop_null().to_pylist(), float).reshape(-1, 5, 2))
-    return found
 
 
 def degrees(cosine: float) -> float:

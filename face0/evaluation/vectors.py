@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from face0.statistics.vectors import unit
+
 
 def result_vectors(
     column: pa.ChunkedArray, identity: Callable[[np.ndarray], np.ndarray] | None = None
@@ -23,9 +25,3 @@ def result_vectors(
     vectors = np.full((len(column), found.shape[1]), np.nan, np.float32)
     vectors[known] = found
     return vectors
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [n, d] at length 1; NaN where the length is 0."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(length > 0, length, np.nan)

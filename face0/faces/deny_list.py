@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank
 from face0.io import storage
@@ -88,17 +89,6 @@ def refuse_missing_vectors(uri: str, bank: FaceBank) -> None:
                 f"the face {face.face_id!r} of {uri} has no vector ({face.note or 'not numbers, or all zeros'}), so "
                 "nobody can be told by it: make the bank with another photograph, or without this face"
             )
-
-
-def refuse_other_embedder(one: str, embedder: Mapping[str, Any], other: str, expected: Mapping[str, Any]) -> None:
-    """Raises UsageError if two things, by their names in words, have vectors of different embedders."""
-    names = sorted(embedder.keys() | expected.keys())
-    a, b = ({name: str(each.get(name, "")) for name in names} for each in (embedder, expected))
-    if differences := [f"{name}: {a[name]}, {b[name]}" for name in names if a[name] != b[name]]:
-        raise UsageError(
-            f"{one} and {other} are of different embedders ({'; '.join(differences)}), whose vectors cannot be "
-            "compared: make the bank with the same one"
-        )
 
 
 def _digest(uri: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import Face, read_bank
-from face0.faces.deny_list import refuse_other_embedder
 from face0.io.storage import absolute
-from face0.runtime.normals import normals
+from face0.runtime.random import normals
 from schemas.face_bank import Kind
 
 _NOISE = int.from_bytes(b"noise")  # names the stream of random numbers, so that no other use of a seed shares it

@@ -1,11 +1,10 @@
-"""Faces that somebody chose from the output of a job: rows of face shards by key, generated images by request."""
+"""Faces of chosen rows of face shards, for a bank."""
 
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
@@ -13,14 +12,12 @@ from PIL import Image
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import Face
-from face0.generation.results import Results
 from face0.io import storage
 from face0.shards.files import Shard, light_columns, readable
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error
 _SHARD_COLUMNS = ["key", "source", "sha256", "image", "faces"]
-_RESULT_COLUMNS = ["request_id", "image", "box", "face_vector"]
 
 
 def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[Face]:
@@ -38,29 +35,12 @@ def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[Face]:
             for key in table["key"].to_pylist():
                 if key in wanted:
                     rows.setdefault(key, []).append((shard, index))
-    _refuse_unknown([key for key in keys if key not in rows], "key", "the shards", "look them up in the column key")
+    refuse_unknown([key for key in keys if key not in rows], "key", "the shards", "look them up in the column key")
     return [_of_row(_row(*rows[key][0], key), len(rows[key])) for key in dict.fromkeys(keys)]
 
 
-def of_results(results: Results, requests: Sequence[str]) -> list[Face]:
-    """The faces of generated images, in the order of the requests; a face's id is its request's.
-
-    Raises:
-        UsageError: the results hold no such request, or were made without an embedder.
-    """
-    if not results.job["config"].get("embedder"):
-        raise UsageError(f"{results.uri} has no face vectors: run face0 generate with --embedder")
-    wanted = pa.array(requests, pa.string())
-    found: dict[str, dict[str, Any]] = {}
-    for batch in results.batches(_RESULT_COLUMNS):
-        chosen = batch.filter(pc.is_in(batch.column("request_id"), wanted))
-        found |= {row["request_id"]: row for row in chosen.to_pylist()}
-    unknown = [request for request in requests if request not in found]
-    _refuse_unknown(unknown, "request", results.uri, "the report shows the ids of its images")
-    return [_of_result(results.uri, found[request]) for request in dict.fromkeys(requests)]
-
-
-def _refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> None:
+def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> None:
+    """Raises UsageError if a place does not hold what was named."""
     if names:
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         raise UsageError(f"{place} hold no {kind} {', '.join(map(repr, names[:SHOWN]))}{more}: {remedy}")
@@ -90,20 +70,4 @@ def _of_row(row: dict[str, Any], rows: int) -> Face:
         provenance={"sources": [{name: row[name] for name in ("key", "source", "sha256")}]},
         portrait=picture,
         note="; ".join(notes),
-    )
-
-
-def _of_result(uri: str, row: dict[str, Any]) -> Face:
-    picture = None
-    if row["face_vector"] is not None and row["image"] is not None:
-        with storage.open_uri(storage.join(uri, row["image"])) as file:
-            pixels = np.asarray(Image.open(file).convert("RGB"))
-        picture = portrait(pixels, np.array(row["box"]))
-    return Face(
-        face_id=row["request_id"],
-        vector=None if row["face_vector"] is None else np.array(row["face_vector"], np.float32),
-        kind=Kind.RESULT,
-        provenance={"sources": [{"request_id": row["request_id"]}], "results": storage.absolute(uri)},
-        portrait=picture,
-        note="" if row["face_vector"] is not None else "no face was found in the image",
     )

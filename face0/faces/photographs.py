@@ -16,8 +16,8 @@ from face0.embedders import Embedder
 from face0.errors import UsageError
 from face0.faces.bank import Face
 from face0.images.decoding import REDUCING_GAP, BadImage, decode
+from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io import storage
-from face0.readers.captions import IMAGE_EXTENSIONS
 from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map
 from schemas.face_bank import Kind

@@ -23,7 +23,10 @@ from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
-from face0.tasks.output_folder import OutputFolder, TaskOutput, TaskRun, versions
+from face0.runtime.versions import versions
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun
+from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import result_totals
 from face0.training.checkpoints import Checkpoints
 from schemas.failures import Failure, Reason, Stage
@@ -100,7 +103,7 @@ class Generator:
         }
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.tasks.output_folder.Worker``."""
+        """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
         if self._on_cpu:
             torch.set_num_threads(self._threads)  # of this thread, which Beam chose
         requests: Sequence[Request] = read_requests(storage.join(folder.uri, run.task.uri), run.task.row_group)

@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
-import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.io import storage
+from face0.io.tables import read_rows
 from face0.model.guidance import Guidance
 from schemas.requests import MANIFEST
 
@@ -72,48 +71,6 @@ def read_manifest(uri: str) -> pa.Table:
     return pa.Table.from_arrays([_column(table, field, uri) for field in MANIFEST], schema=MANIFEST)
 
 
-def read_prompts(uri: str) -> list[str]:
-    """The prompts of a file: its lines, or the column ``prompt`` of a Parquet, CSV, TSV or JSONL file. Each once.
-
-    Raises:
-        UsageError: it cannot be read, or holds none.
-    """
-    if _format(uri) == "txt":
-        prompts = _text(uri).splitlines()
-    else:
-        table = read_rows(uri)
-        names = [name for name in table.column_names if name.lower() == "prompt"]
-        if len(names) != 1:
-            raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}")
-        prompts = [str(prompt or "") for prompt in table[names[0]].to_pylist()]
-    prompts = list(dict.fromkeys(prompt.strip() for prompt in prompts if prompt.strip()))
-    if not prompts:
-        raise UsageError(f"{uri} holds no prompts: give one on each line")
-    return prompts
-
-
-def read_rows(uri: str) -> pa.Table:
-    """The rows of a Parquet, CSV, TSV or JSONL file, told by its name.
-
-    Raises:
-        UsageError: it is none of these, or cannot be read.
-    """
-    name = _format(uri)
-    try:
-        with storage.open_uri(uri) as file:
-            if name == "parquet":
-                return pq.read_table(file)
-            if name == "jsonl":
-                return pa.json.read_json(file)
-            if name in ("csv", "tsv"):
-                delimiter = "," if name == "csv" else "\t"
-                options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-                return pa.csv.read_csv(file, parse_options=options)
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"cannot read {uri}: {error}") from error
-    raise UsageError(f"{uri}: give a file named .parquet, .csv, .tsv or .jsonl")
-
-
 def _column(table: pa.Table, field: pa.Field, uri: str) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
         return pa.array([DEFAULTS[field.name]] * table.num_rows, field.type)
@@ -122,16 +79,3 @@ def _column(table: pa.Table, field: pa.Field, uri: str) -> pa.ChunkedArray | pa.
     except pa.ArrowException as error:
         raise UsageError(f"{uri}: the column {field.name} is not {field.type}: {error}") from error
     return column.fill_null(DEFAULTS[field.name]) if column.null_count else column
-
-
-def _format(uri: str) -> str:
-    return uri.rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
-
-
-def _text(uri: str) -> str:
-    try:
-        with storage.open_uri(uri) as file:
-            text: str = file.read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {uri} as UTF-8 text: {error}") from error
-    return text

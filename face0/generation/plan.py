@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
-from face0.generation.requests import ModelFacts, Request, as_table, make_request, problem
+from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io import storage
+from face0.model.folder import ModelFacts
 from schemas.failures import Reason
 from schemas.job import TaskStats
 from schemas.requests import REQUESTS
@@ -230,3 +231,10 @@ def _existing(output: str, pattern: str) -> list[str]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def request_files(uri: str) -> list[str]:
+    """The URIs of the files in which an output of generate keeps its requests."""
+    fs, path = storage.filesystem(storage.join(uri, "requests"))
+    fs.invalidate_cache()
+    return sorted(storage.full_uri(fs, found) for found in fs.glob(f"{path}/*.parquet"))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from face0.faces.edits import noisy
 from face0.io import storage
+from face0.model.folder import ModelFacts
 from face0.model.guidance import Guidance
 from face0.model.samplers import SAMPLERS
 from schemas.failures import Reason
@@ -69,16 +70,6 @@ class Request:
     def settings(self) -> dict[str, Any]:
         """The columns SETTINGS."""
         return {field.name: getattr(self, field.name) for field in SETTINGS}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFacts:
-    """What a model demands of requests."""
-
-    fingerprint: str  # of its weights
-    dim: int  # of a face's vector
-    multiple: int  # of a side, pixels
-    side: int  # for which it was made, pixels
 
 
 def make_request(row: Mapping[str, Any], vector: np.ndarray | None, model: ModelFacts) -> Request:

@@ -21,7 +21,6 @@ Image.MAX_IMAGE_PIXELS = None
 # Once, here: warnings.catch_warnings swaps the state of the whole process, and decode runs in many threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-JPEG_QUALITY, JPEG_SUBSAMPLING = 95, 0  # 0 is 4:4:4: half the resolution of colour would be lost on eyes and lips
 REDUCING_GAP = 3.0  # shrink by whole factors first, down to 3 x the target: as good as LANCZOS alone, and faster
 SAME_COLOUR = 2  # a profile that moves no colour by more than this many levels of 255 is sRGB under another name
 
@@ -48,14 +47,6 @@ class DecodedImage:
     format: str  # "JPEG", "PNG", "WEBP", "GIF" or "TIFF"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingImage:
-    """A square image to store: contiguous pixels, uint8 [side, side, 3], and the bytes of the file that holds them."""
-
-    pixels: np.ndarray
-    data: bytes
-
-
 def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = None) -> DecodedImage:
     """Decodes the first frame of a JPEG, PNG, WebP, GIF or TIFF, told by its content. Safe in many threads.
 
@@ -80,26 +71,6 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
     except Exception as error:  # whatever a broken file makes Pillow raise: over the years, nearly every type
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
         raise BadImage(reason, f"{name} does not decode: {str(error) or type(error).__name__}") from error
-
-
-def training_image(decoded: DecodedImage, data: bytes, resolution: int) -> TrainingImage:
-    """The centre square of an image, at most ``resolution`` a side and never enlarged.
-
-    ``data`` is kept as it is where it already holds exactly these pixels. Otherwise it is a JPEG of them; the pixels
-    returned are those before the loss.
-    """
-    height, width = decoded.pixels.shape[:2]
-    crop = min(height, width)
-    side = min(crop, resolution)
-    if decoded.faithful and side == height == width:
-        return TrainingImage(pixels=np.ascontiguousarray(decoded.pixels), data=data)
-    left, top = (width - crop) // 2, (height - crop) // 2
-    image = Image.fromarray(np.ascontiguousarray(decoded.pixels[top : top + crop, left : left + crop]))
-    if side < crop:
-        image = image.resize((side, side), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=JPEG_SUBSAMPLING)
-    return TrainingImage(pixels=np.array(image), data=file.getvalue())
 
 
 # --- From the opened file to pixels

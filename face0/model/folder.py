@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face0.errors import UsageError
-from face0.generation.requests import ModelFacts
 from face0.io import storage
-from face0.training.checkpoints import LINEAGE
+from face0.model.lineage import LINEAGE
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
+
+
 READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What a model demands of requests."""
+
+    fingerprint: str  # of its weights
+    dim: int  # of a face's vector
+    multiple: int  # of a side, pixels
+    side: int  # for which it was made, pixels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0.faces.deny_list import refuse_other_embedder
+from face0.embedders.metadata import refuse_other_embedder
+from face0.generation.plan import request_files
 from face0.generation.results import Results, open_results
 from face0.io import storage
 from face0.privacy.people import People
-from face0.privacy.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, request_files, shards_of
+from face0.privacy.provenance import SCANNERS, Graph, Holdings, Kind, Node, read_graph, shards_of
 from face0.privacy.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
 from face0.reports.generation import PAGE, write_report
 from face0.reports.sections import sweep_files

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from face0.embedders import embedder_config
-from face0.evaluation.vectors import unit
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import Deny, Identity, refuse_missing_vectors
 from face0.io.storage import absolute
+from face0.statistics.vectors import unit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
+from face0.generation.plan import request_files
 from face0.generation.results import open_results
 from face0.io import storage
 from face0.runtime.concurrency import ordered_map
@@ -162,13 +163,6 @@ def rows_named(shards: Sequence[tuple[str, Shard]], asked: str) -> list[Row]:
         return found
 
     return _rows(shards, chosen)
-
-
-def request_files(uri: str) -> list[str]:
-    """The URIs of the files in which an output of generate keeps its requests."""
-    fs, path = storage.filesystem(storage.join(uri, "requests"))
-    fs.invalidate_cache()
-    return sorted(storage.full_uri(fs, found) for found in fs.glob(f"{path}/*.parquet"))
 
 
 def _rows(shards: Sequence[tuple[str, Shard]], chosen: Any) -> list[Row]:

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from face0.generation.plan import request_files
 from face0.io import storage
-from face0.privacy.provenance import request_files
-from face0.tasks.output_folder import OutputFolder, Table
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task_output import Table
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
 from schemas.job import DataFile, Ledger, TaskStats

@@ -6,7 +6,6 @@ from typing import Any
 
 from face0.readers.columns import CAPTION_NAMES
 
-IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "gif", "tif", "tiff"})
 SIDECAR_EXTENSIONS = frozenset({"txt", "json"})
 
 

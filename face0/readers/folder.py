@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from face0.errors import UsageError
+from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.storage import filesystem, join, open_uri
 from face0.readers import uri_list
-from face0.readers.captions import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, sidecar_caption
+from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension

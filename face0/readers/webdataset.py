@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from face0.errors import UsageError
+from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.storage import open_uri
-from face0.readers.captions import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, sidecar_caption, well_formed
+from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension

@@ -10,14 +10,13 @@ import pyarrow.compute as pc
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
 from face0.evaluation.audit.audit import SIGNIFICANT, Audit, Reference, audit
 from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.audit.labels import Labels
 from face0.evaluation.measures import Measure
 from face0.faces.bank import FaceBank
 from face0.generation.results import Results
 from face0.reports import html
-from face0.reports.generation import configuration, failures
 from face0.reports.html import Html
-from face0.reports.sections import bullets, ledger, read_asked, strip, thumbnails, write_files
-from face0.statistics.probe import Labels
+from face0.reports.sections import bullets, configuration, failures, ledger, read_asked, strip, thumbnails, write_files
 from schemas.requests import LABEL, SETTINGS
 
 SHOWN_PROMPTS = 12  # with pictures; plots by prompt show as many

@@ -19,9 +19,8 @@ from face0.evaluation.characters.verdicts import (
 )
 from face0.generation.results import Results
 from face0.reports import html
-from face0.reports.generation import configuration, failures
 from face0.reports.html import Html
-from face0.reports.sections import bullets, ledger, read_asked, strip, thumbnails, write_files
+from face0.reports.sections import bullets, configuration, failures, ledger, read_asked, strip, thumbnails, write_files
 from face0.statistics.verification import Spread, Verification
 from schemas.requests import LABEL, SETTINGS
 

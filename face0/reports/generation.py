@@ -6,8 +6,7 @@ loads as they come into sight: a page opened from a disk may load scripts, and n
 
 import base64
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,18 +16,17 @@ import pyarrow.compute as pc
 
 from face0.errors import UsageError
 from face0.evaluation import paper_tables
-from face0.generation.results import Results, open_results, setting, variants
+from face0.generation.results import Results, open_results, variants
 from face0.io import storage
 from face0.reports import html
 from face0.reports.html import Html
-from schemas.requests import RESULTS, SETTINGS
+from face0.reports.sections import _natural, configuration, failures
+from schemas.requests import RESULTS
 
 PAGE, FOLDER = "report.html", "report"
 EMBEDDED = 2000  # images whose thumbnails the page holds itself: about 15 MB
 CHUNK = 128  # thumbnails loaded together
 ROWS = 2000  # images whose figures stand in one script element
-FAILURES_SHOWN = 200
-VALUES_SHOWN = 20  # of a setting
 PLOTTED = 25  # faces or prompts
 
 LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "judge_vector")
@@ -263,39 +261,6 @@ def _paper(images: pa.Table) -> Html:
     return html.section("The paper's tables", *parts, name="paper")
 
 
-def failures(results: Results) -> Html:
-    """The section of failed requests."""
-    if not results.ledger.failed:
-        return html.section("Failures", html.paragraph("None."), name="failures")
-    rows = results.failures(FAILURES_SHOWN).to_pylist()
-    columns = ["reason", "message", "stage", "key", "source"]
-    parts = [
-        html.table(["reason", "requests"], ([reason, f"{count:,}"] for reason, count in results.reasons.items())),
-        html.table(columns, ([row[name] for name in columns] for row in rows), text=range(len(columns))),
-    ]
-    if results.ledger.failed > len(rows):
-        parts.append(html.paragraph(f"The first {len(rows):,}; all of them are in failures/.", kind="note"))
-    return html.section("Failures", *parts, name="failures")
-
-
-def configuration(results: Results, images: pa.Table) -> Html:
-    """The section of the settings of the images (SETTINGS), of the job, and of versions."""
-    settings = []
-    for name in (field.name for field in SETTINGS if field.name not in ("prompt", "face_id")):
-        values = sorted((setting(value.as_py()) or "(empty)" for value in pc.unique(images[name])), key=_natural)
-        more = [f"... ({len(values):,} in all)"] if len(values) > VALUES_SHOWN else []
-        settings.append((name, ", ".join([*values[:VALUES_SHOWN], *more])))
-    parts = [
-        Html("<h3>Of the images</h3>\n"),
-        html.facts(settings),
-        Html(f"<h3>Of the job {html.escape(results.job['job'])}</h3>\n"),
-        html.facts(_flat(results.job["config"])),
-        Html("<h3>Versions</h3>\n"),
-        html.facts(sorted(results.job["versions"].items())),
-    ]
-    return html.section("Configuration", *parts, name="configuration", folded=True)
-
-
 def _streamed(results: Results, kept: list[pa.RecordBatch]) -> Iterator[str]:
     """The thumbnails in base64, one by one; empty where there is none. What else there is of a row goes to ``kept``."""
     for batch in results.batches(COLUMNS):
@@ -327,12 +292,6 @@ def _coded(values: Sequence[str], order: Callable[[str], Any]) -> tuple[list[str
     return distinct, [places[value] for value in values]
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
-    """A key that sorts face-2 before face-10."""
-    parts = re.split(r"([0-9]+)", text.casefold())
-    return [(len(part.lstrip("0")), part.lstrip("0")) if i % 2 else (0, part) for i, part in enumerate(parts)]
-
-
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     return column.drop_null().cast(pa.float64()).to_numpy()
 
@@ -353,14 +312,6 @@ def _share(count: int, total: int) -> str:
 
 def _of(rows: Sequence[Any]) -> str:
     return f" ({PLOTTED} of {len(rows):,})" if len(rows) > PLOTTED else ""
-
-
-def _flat(record: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in sorted(record.items()):
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", "" if value is None else setting(value)
 
 
 def _labelled(name: str, control: str, kind: str = "") -> str:

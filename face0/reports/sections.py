@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,13 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.generation.plan import request_task
-from face0.generation.results import Results
+from face0.generation.plan import request_files, request_task
+from face0.generation.results import Results, setting
 from face0.io import storage
-from face0.privacy.provenance import request_files
 from face0.reports import html
 from face0.reports.html import Html
 from schemas.failures import Reason
+from schemas.requests import SETTINGS
 
 PAGE, SUMMARY, TABLE = "report.html", "summary.json", "measures.parquet"
 
@@ -112,3 +113,56 @@ def write_files(output: str, page: str, summary: dict[str, Any], table: pa.Table
         file.write(page.encode())
     storage.drop_partial(output)
     return storage.join(output, PAGE)
+
+
+FAILURES_SHOWN = 200
+
+
+VALUES_SHOWN = 20  # of a setting
+
+
+def failures(results: Results) -> Html:
+    """The section of failed requests."""
+    if not results.ledger.failed:
+        return html.section("Failures", html.paragraph("None."), name="failures")
+    rows = results.failures(FAILURES_SHOWN).to_pylist()
+    columns = ["reason", "message", "stage", "key", "source"]
+    parts = [
+        html.table(["reason", "requests"], ([reason, f"{count:,}"] for reason, count in results.reasons.items())),
+        html.table(columns, ([row[name] for name in columns] for row in rows), text=range(len(columns))),
+    ]
+    if results.ledger.failed > len(rows):
+        parts.append(html.paragraph(f"The first {len(rows):,}; all of them are in failures/.", kind="note"))
+    return html.section("Failures", *parts, name="failures")
+
+
+def configuration(results: Results, images: pa.Table) -> Html:
+    """The section of the settings of the images (SETTINGS), of the job, and of versions."""
+    settings = []
+    for name in (field.name for field in SETTINGS if field.name not in ("prompt", "face_id")):
+        values = sorted((setting(value.as_py()) or "(empty)" for value in pc.unique(images[name])), key=_natural)
+        more = [f"... ({len(values):,} in all)"] if len(values) > VALUES_SHOWN else []
+        settings.append((name, ", ".join([*values[:VALUES_SHOWN], *more])))
+    parts = [
+        Html("<h3>Of the images</h3>\n"),
+        html.facts(settings),
+        Html(f"<h3>Of the job {html.escape(results.job['job'])}</h3>\n"),
+        html.facts(_flat(results.job["config"])),
+        Html("<h3>Versions</h3>\n"),
+        html.facts(sorted(results.job["versions"].items())),
+    ]
+    return html.section("Configuration", *parts, name="configuration", folded=True)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """A key that sorts face-2 before face-10."""
+    parts = re.split(r"([0-9]+)", text.casefold())
+    return [(len(part.lstrip("0")), part.lstrip("0")) if i % 2 else (0, part) for i, part in enumerate(parts)]
+
+
+def _flat(record: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in sorted(record.items()):
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", "" if value is None else setting(value)

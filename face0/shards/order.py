@@ -11,7 +11,7 @@ from math import gcd
 
 import numpy as np
 
-from face0.runtime.splitmix import permutation
+from face0.runtime.random import permutation
 
 LANES = 32  # row groups open at a time on one rank: a mix wide enough to shuffle well, and small enough to hold
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.cluster import KMeans
 
-from face0.evaluation.vectors import unit
+from face0.statistics.vectors import unit
 
 
 def cluster_centres(reference: np.ndarray, count: int, seed: int = 0) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Shares of groups among generated faces, by a probe that was trained on labelled faces and makes known errors."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,33 +13,6 @@ from face0.errors import UsageError
 from face0.statistics import resampling
 
 FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Labels:
-    """Faces that somebody has put into groups. Of vectors, not of people in generated images.
-
-    Attributes:
-        name: of the label, as the report names it.
-        face_ids: of the faces [m].
-        groups: of each face [m].
-        vectors: of each face, as the conditioning embedder makes them [m, dim].
-        target: the share of each group, 0..1, that the report compares with; None: equal shares.
-        target_name: what those are, as ``census 2021``.
-    """
-
-    name: str
-    face_ids: Sequence[str]
-    groups: Sequence[str]
-    vectors: np.ndarray
-    target: dict[str, float] | None = None
-    target_name: str = "uniform"
-
-    def shares(self, names: Sequence[str]) -> np.ndarray:
-        """The target's shares of the groups."""
-        if self.target is None:
-            return np.full(len(names), 1 / len(names))
-        return np.array([self.target.get(name, np.nan) for name in names])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,109 +8,22 @@ trusts only files that a stats file names.
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
-from schemas.failures import FAILURES, Failure, Reason
-from schemas.job import VERSION, DataFile, Ledger, Success, TaskStats
-
-# Rows of a Parquet row group: 256 images of 512 px are about 20 MB, small enough to hold and large enough to scan.
-ROW_GROUP = 256
-
-
-class Task(Protocol):
-    """What one element of the pipeline is to do: a small frozen dataclass of JSON values."""
-
-    @property
-    def uri(self) -> str:
-        """The input that it reads, or a part of which it reads."""
-
-    @property
-    def task_id(self) -> str:
-        """A name made of the task's content alone; output files are named after it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRun:
-    """One task to run: whole, or just the rows that failed for the reasons in ``retry``, merged with the others."""
-
-    task: Any
-    retry: tuple[Reason, ...] = ()
-
-
-class Worker(Protocol):
-    """Does tasks. Holds what is expensive to load (models), once per process."""
-
-    def run(self, run: TaskRun, folder: "OutputFolder") -> TaskStats:
-        """Does one task and commits it through ``folder.commit``."""
-
-
-class Table:
-    """A Parquet file that is being written, in row groups of ROW_GROUP rows."""
-
-    def __init__(self, name: str, file: storage.HashingWriter, schema: pa.Schema) -> None:
-        self._name, self._file, self._schema = name, file, schema
-        # Nearly every value is unique (images, keys, vectors), so dictionaries would only cost.
-        self._writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = self._rows = 0
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Appends rows in order."""
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= ROW_GROUP:
-            self._flush()
-
-    def close(self) -> DataFile:
-        """Completes the file; returns what it holds."""
-        self._flush()
-        self._writer.close()
-        return DataFile(name=self._name, rows=self._rows, bytes=self._file.size, sha256=self._file.sha256)
-
-    def _flush(self) -> None:
-        if self._waiting_rows:
-            rows = pa.Table.from_batches(self._waiting, schema=self._schema)
-            self._writer.write_table(rows, row_group_size=rows.num_rows)
-        self._rows += self._waiting_rows
-        self._waiting, self._waiting_rows = [], 0
-
-
-class TaskOutput:
-    """What one run of a task writes and counts. Made by ``OutputFolder.commit``."""
-
-    def __init__(self, root: str, task_id: str, files: ExitStack) -> None:
-        self._root, self._task_id, self._files = root, task_id, files
-        self._tables: list[Table] = []
-        self._failures = self.table("failures", FAILURES)
-        self.ledger = Ledger()
-        self.reasons: Counter[str] = Counter()
-        self.totals: Counter[str] = Counter()
-
-    def table(self, folder: str, schema: pa.Schema) -> Table:
-        """Starts the file ``folder/<task>.parquet``."""
-        name = f"{folder}/{self._task_id}.parquet"
-        self._tables.append(Table(name, self._files.enter_context(storage.write_whole(self._root, name)), schema))
-        return self._tables[-1]
-
-    def fail(self, failure: Failure) -> None:
-        """Records a failed row: its row in ``failures/``, its count in the ledger and by reason."""
-        self.ledger.failed += 1
-        self.reasons[str(failure.reason)] += 1
-        self._failures.write(pa.RecordBatch.from_pylist([asdict(failure)], schema=FAILURES))
-
-    def close(self) -> list[DataFile]:
-        """Completes the tables."""
-        return [table.close() for table in self._tables]
+from face0.io.json import as_json
+from face0.runtime.versions import versions
+from face0.tasks.task import Task
+from face0.tasks.task_output import TaskOutput
+from schemas.job import VERSION, Ledger, Success, TaskStats
 
 
 @dataclass(frozen=True)
@@ -243,54 +156,6 @@ class OutputFolder:
         fs, path = storage.filesystem(storage.join(self.uri, name))
         if fs.exists(path):
             fs.rm_file(path)
-
-
-def select(
-    planned: Sequence[Task], committed: Mapping[str, TaskStats], retry: Collection[Reason] = ()
-) -> tuple[list[TaskRun], list[TaskStats]]:
-    """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
-
-    An input that could not be read may have been mended: with ``unreadable_input`` in ``retry`` its tasks run whole,
-    and commits that no longer fit the mended file go.
-
-    Raises:
-        UsageError: an input has changed since a task of it was committed.
-    """
-    runs = []
-    for task in planned:
-        stats = committed.get(task.task_id)
-        reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
-        if stats is None or Reason.UNREADABLE_INPUT in reasons:
-            runs.append(TaskRun(task=task))
-        elif stats.task != as_json(task):
-            raise input_changed(stats)
-        elif reasons:
-            runs.append(TaskRun(task=task, retry=reasons))
-    ids = {task.task_id for task in planned}
-    uris = {task.uri for task in planned}
-    stale = [stats for stats in committed.values() if stats.task_id not in ids and stats.task["uri"] in uris]
-    for stats in stale:
-        if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
-            raise input_changed(stats)
-    return runs, stale
-
-
-def input_changed(stats: TaskStats) -> UsageError:
-    """The error of an input that is not what a committed task has read."""
-    return UsageError(
-        f"{stats.task['uri']} has changed since its task {stats.task_id} was committed: "
-        "restore it, or give another --output"
-    )
-
-
-def versions() -> dict[str, str]:
-    """Of the code and of the libraries that results may depend on; recorded with every job, not compared."""
-    return {name: version(name) for name in ("face0", "torch", "facenet-pytorch", "onnxruntime", "pillow", "pyarrow")}
-
-
-def as_json(record: Any) -> Any:
-    """A dataclass as the JSON values that it becomes in a file."""
-    return json.loads(json.dumps(asdict(record)))
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -3,30 +3,13 @@
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO, TypeVar
+from collections.abc import Sequence
+from typing import TextIO
 
-from face0.tasks.output_folder import OutputFolder, TaskRun
+from face0.runtime.progress import _clock
+from face0.tasks.output_folder import OutputFolder
+from face0.tasks.task import TaskRun
 from schemas.job import Ledger
-
-T = TypeVar("T")
-
-
-def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
-    """The items, with a line on how many of them are done: in place on a terminal, else now and then."""
-    live, started = sys.stderr.isatty(), time.monotonic()
-    printed = started
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - printed >= (0.5 if live else 30) or (live and done == total):
-            left = (now - started) / done * (total - done)
-            line = f"{done:,}/{total:,} {unit}, {_clock(left)} left"
-            sys.stderr.write(f"\r{line}\033[K" if live else f"{line}\n")
-            sys.stderr.flush()
-            printed = now
-    if live:
-        sys.stderr.write("\n")
 
 
 class Progress:
@@ -88,9 +71,3 @@ class Progress:
             line += f", {self._ledger.read:,} rows, {self._ledger.read / seconds:.1f} rows/s, {_clock(left)} left"
         self._stream.write(f"\r{line}\033[K" if self._live else f"{line}\n")
         self._stream.flush()
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}"

@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 
 from face0.errors import TrainingError
 from face0.io import storage
+from face0.model.lineage import LINEAGE
 
 COMPLETE = "complete.json"
-LINEAGE = "lineage.json"
 STATE = "training_state"  # the folder in a checkpoint that only training needs
 
 

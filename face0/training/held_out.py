@@ -11,7 +11,7 @@ import torch
 
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
-from face0.shards.loader import Batch
+from face0.shards.decoding import Batch
 from face0.training.loss import Draws, draw, losses, noise_schedule
 
 EVALUATED_TOGETHER = 32  # samples

@@ -7,7 +7,7 @@ import torch
 from diffusers import DDPMScheduler, SchedulerMixin, UNet2DConditionModel
 from torch.nn import functional
 
-from face0.runtime.splitmix import number
+from face0.runtime.random import number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from torch.nn.parallel import DistributedDataParallel
 from face0.errors import TrainingError
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
-from face0.shards.loader import Batch
+from face0.shards.decoding import Batch
 from face0.training.checkpoints import STATE
+from face0.training.ema import Average, Swapped
+from face0.training.encoder import BLANK, Encoder
 from face0.training.latent_cache import LatentCache
 from face0.training.loss import Draws, draw, losses, noise_schedule
 
-ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
-BLANK = -1  # in place of a row
 LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
@@ -65,62 +65,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         done = max(0, step - config.warmup) / max(1, config.steps - config.warmup)
         rate *= (1 + math.cos(math.pi * min(1.0, done))) / 2
     return rate
-
-
-class Average:
-    """An exponential moving average of parameters. Its decay grows with the steps, so that the start is forgotten."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
-        self._decay = decay
-        self.values = [parameter.detach().clone() for parameter in parameters]
-
-    @torch.no_grad()
-    def update(self, parameters: Sequence[nn.Parameter], step: int) -> None:
-        """Takes in the parameters after a step, counted from 0."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, [p.detach() for p in parameters], 1 - decay)
-
-
-class Encoder:
-    """The frozen parts: images to latents, captions to states."""
-
-    def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: LatentCache | None) -> None:
-        self._pipe, self._device, self._cache = pipe, device, cache
-
-    @torch.no_grad()
-    def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:
-        """The batch's images as scaled latents [n, C, h, w], placed within what the VAE gives by normal draws."""
-        mean, deviation = self._moments(batch).chunk(2, dim=1)
-        return (mean + deviation * posterior) * self._pipe.vae.config.scaling_factor
-
-    @torch.no_grad()
-    def states(self, captions: Sequence[str]) -> torch.Tensor:
-        """[n, 77, D]."""
-        return self._pipe.encode_text(captions)
-
-    @torch.no_grad()
-    def means(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (uint8 [n, 3, H, W]) as scaled latents in the middle of what the VAE gives."""
-        return self._encode(images).chunk(2, dim=1)[0] * self._pipe.vae.config.scaling_factor
-
-    def _moments(self, batch: Batch) -> torch.Tensor:
-        rows = batch.rows.tolist()
-        if self._cache is None or BLANK in rows:
-            return self._encode(batch.images)
-        if missing := self._cache.missing(rows):
-            self._cache.put([rows[i] for i in missing], self._encode(batch.images[missing]).cpu())
-        return self._cache.get(rows).to(self._device)
-
-    def _encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Mean and deviation of the latents, [n, 2 C, h, w]."""
-        parts = []
-        for start in range(0, len(images), ENCODE):
-            some = images[start : start + ENCODE].to(self._device, non_blocking=True)
-            x = torch.zeros(ENCODE, *some.shape[1:], device=self._device)
-            x[: len(some)] = some / 127.5 - 1
-            posterior = self._pipe.vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
-            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(some)])
-        return torch.cat(parts)
 
 
 class Trainer:
@@ -279,26 +223,6 @@ class Conditioned(nn.Module):
         with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
             context = override(states, self.face_projection(faces, present))
             return losses(self.unet, self._scheduler, latents, context, draws, self._config.min_snr)
-
-
-class Swapped:
-    """Parameters with other values, for the time of a block."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], values: Sequence[torch.Tensor]) -> None:
-        self._parameters, self._values = parameters, values
-
-    def __enter__(self) -> None:
-        self._swap()
-
-    def __exit__(self, *_: object) -> None:
-        self._swap()
-
-    @torch.no_grad()
-    def _swap(self) -> None:
-        for parameter, value in zip(self._parameters, self._values, strict=True):
-            kept = parameter.detach().clone()
-            parameter.copy_(value)
-            value.copy_(kept)
 
 
 def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running) -> None:

@@ -9,16 +9,17 @@ from typing import Any
 import pyarrow as pa
 
 from face0.embedders import embedder_config
+from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
-from face0.faces.deny_list import read_deny, refuse_other_embedder
+from face0.faces.deny_list import read_deny
 from face0.generation.clip import check_clip
 from face0.generation.generator import GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
 from face0.generation.plan import join_requests
+from face0.io.json import as_json
 from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation import write_report
-from face0.tasks.output_folder import as_json
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.generation import Generation, LoadGenerator

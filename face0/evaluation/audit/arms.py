@@ -9,18 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.errors import UsageError
+from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.evaluation.vectors import result_vectors
 from face0.generation.results import variants
 from face0.statistics.design import Design, share_groups
 from schemas.requests import LABEL, SETTINGS
 
 BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"  # arms, as labels of a manifest
-JUDGE, CONDITIONING = "judge", "conditioning"  # encoders; the first that is there is the one to go by
-# What a report says that has nothing to go by. It is written all the same: that no face was found is a result.
-NO_VECTORS = (
-    "No image has a vector of a face, so nothing is said of faces: none was found, or the images were rendered without "
-    "--embedder and --judge."
-)
 REQUEST_COLUMNS = ["request_id", *(field.name for field in SETTINGS), LABEL.name]
 RESULT_COLUMNS = ["request_id", "image", "flagged", "faces_found", "face_vector", "judge_vector", "text_alignment"]
 

@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from face0.evaluation.audit import groups, presence, readout, spread
-from face0.evaluation.audit.arms import BASE, CONDITIONING, NO_VECTORS, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
+from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
 from face0.evaluation.audit.by_prompt import ByPrompt, Effort, contrast, exchange_p, prompt_rows
+from face0.evaluation.audit.labels import Labels
+from face0.evaluation.encoders import CONDITIONING, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
-from face0.evaluation.vectors import unit
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
-from face0.statistics.probe import Labels, Probe
+from face0.statistics.probe import Probe
+from face0.statistics.vectors import unit
 
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference

@@ -1,11 +1,41 @@
 """Labels of faces, as people hand them in: a file with a group for each face of a bank."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank
-from face0.generation.manifest import read_rows
-from face0.statistics.probe import Labels
+from face0.io.tables import read_rows
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Labels:
+    """Faces that somebody has put into groups. Of vectors, not of people in generated images.
+
+    Attributes:
+        name: of the label, as the report names it.
+        face_ids: of the faces [m].
+        groups: of each face [m].
+        vectors: of each face, as the conditioning embedder makes them [m, dim].
+        target: the share of each group, 0..1, that the report compares with; None: equal shares.
+        target_name: what those are, as ``census 2021``.
+    """
+
+    name: str
+    face_ids: Sequence[str]
+    groups: Sequence[str]
+    vectors: np.ndarray
+    target: dict[str, float] | None = None
+    target_name: str = "uniform"
+
+    def shares(self, names: Sequence[str]) -> np.ndarray:
+        """The target's shares of the groups."""
+        if self.target is None:
+            return np.full(len(names), 1 / len(names))
+        return np.array([self.target.get(name, np.nan) for name in names])
 
 
 def read_labels(uri: str, bank_uri: str) -> Labels:

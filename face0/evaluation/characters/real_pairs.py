@@ -8,7 +8,7 @@ from face0.errors import UsageError
 from face0.evaluation.characters.verdicts import RealPairs
 from face0.faces.photographs import FaceReader
 from face0.runtime.concurrency import ordered_map
-from face0.tasks.progress import counted
+from face0.runtime.progress import counted
 
 MOST = 1_000_000  # pairs of strangers that are kept
 

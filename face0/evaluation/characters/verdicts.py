@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from face0.detection.head_pose import result_directions
 from face0.errors import UsageError
-from face0.evaluation.audit.arms import CONDITIONING, JUDGE, NO_VECTORS
 from face0.evaluation.characters.face_pictures import face_pictures
+from face0.evaluation.characters.head_pose import result_directions
+from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_VECTORS
 from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs

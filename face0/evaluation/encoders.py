@@ -1,0 +1,10 @@
+"""The encoders whose vectors a result holds."""
+
+JUDGE, CONDITIONING = "judge", "conditioning"  # encoders; the first that is there is the one to go by
+
+
+# What a report says that has nothing to go by. It is written all the same: that no face was found is a result.
+NO_VECTORS = (
+    "No image has a vector of a face, so nothing is said of faces: none was found, or the images were rendered without "
+    "--embedder and --judge."
+)

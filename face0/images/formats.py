@@ -1,0 +1,3 @@
+"""Formats of image files, by their names."""
+
+IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "gif", "tif", "tiff"})

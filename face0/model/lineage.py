@@ -1,0 +1,3 @@
+"""The lineage of a trained model: what it was made from."""
+
+LINEAGE = "lineage.json"

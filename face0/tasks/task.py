@@ -1,0 +1,68 @@
+"""Tasks: what they are, which of them are left, and who does them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from face0.errors import UsageError
+from face0.io.json import as_json
+from schemas.failures import Reason
+from schemas.job import TaskStats
+
+
+class Task(Protocol):
+    """What one element of the pipeline is to do: a small frozen dataclass of JSON values."""
+
+    @property
+    def uri(self) -> str:
+        """The input that it reads, or a part of which it reads."""
+
+    @property
+    def task_id(self) -> str:
+        """A name made of the task's content alone; output files are named after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRun:
+    """One task to run: whole, or just the rows that failed for the reasons in ``retry``, merged with the others."""
+
+    task: Any
+    retry: tuple[Reason, ...] = ()
+
+
+def select(
+    planned: Sequence[Task], committed: Mapping[str, TaskStats], retry: Collection[Reason] = ()
+) -> tuple[list[TaskRun], list[TaskStats]]:
+    """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
+
+    An input that could not be read may have been mended: with ``unreadable_input`` in ``retry`` its tasks run whole,
+    and commits that no longer fit the mended file go.
+
+    Raises:
+        UsageError: an input has changed since a task of it was committed.
+    """
+    runs = []
+    for task in planned:
+        stats = committed.get(task.task_id)
+        reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
+        if stats is None or Reason.UNREADABLE_INPUT in reasons:
+            runs.append(TaskRun(task=task))
+        elif stats.task != as_json(task):
+            raise input_changed(stats)
+        elif reasons:
+            runs.append(TaskRun(task=task, retry=reasons))
+    ids = {task.task_id for task in planned}
+    uris = {task.uri for task in planned}
+    stale = [stats for stats in committed.values() if stats.task_id not in ids and stats.task["uri"] in uris]
+    for stats in stale:
+        if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
+            raise input_changed(stats)
+    return runs, stale
+
+
+def input_changed(stats: TaskStats) -> UsageError:
+    """The error of an input that is not what a committed task has read."""
+    return UsageError(
+        f"{stats.task['uri']} has changed since its task {stats.task_id} was committed: "
+        "restore it, or give another --output"
+    )

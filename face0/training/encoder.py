@@ -1,0 +1,56 @@
+"""Frozen encoders of a training: images to latents, captions to states."""
+
+from collections.abc import Sequence
+
+import torch
+
+from face0.model.pipeline import Face0Pipeline
+from face0.shards.decoding import Batch
+from face0.training.latent_cache import LatentCache
+
+ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
+
+
+BLANK = -1  # in place of a row
+
+
+class Encoder:
+    """The frozen parts: images to latents, captions to states."""
+
+    def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: LatentCache | None) -> None:
+        self._pipe, self._device, self._cache = pipe, device, cache
+
+    @torch.no_grad()
+    def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:
+        """The batch's images as scaled latents [n, C, h, w], placed within what the VAE gives by normal draws."""
+        mean, deviation = self._moments(batch).chunk(2, dim=1)
+        return (mean + deviation * posterior) * self._pipe.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def states(self, captions: Sequence[str]) -> torch.Tensor:
+        """[n, 77, D]."""
+        return self._pipe.encode_text(captions)
+
+    @torch.no_grad()
+    def means(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (uint8 [n, 3, H, W]) as scaled latents in the middle of what the VAE gives."""
+        return self._encode(images).chunk(2, dim=1)[0] * self._pipe.vae.config.scaling_factor
+
+    def _moments(self, batch: Batch) -> torch.Tensor:
+        rows = batch.rows.tolist()
+        if self._cache is None or BLANK in rows:
+            return self._encode(batch.images)
+        if missing := self._cache.missing(rows):
+            self._cache.put([rows[i] for i in missing], self._encode(batch.images[missing]).cpu())
+        return self._cache.get(rows).to(self._device)
+
+    def _encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Mean and deviation of the latents, [n, 2 C, h, w]."""
+        parts = []
+        for start in range(0, len(images), ENCODE):
+            some = images[start : start + ENCODE].to(self._device, non_blocking=True)
+            x = torch.zeros(ENCODE, *some.shape[1:], device=self._device)
+            x[: len(some)] = some / 127.5 - 1
+            posterior = self._pipe.vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
+            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(some)])
+        return torch.cat(parts)
