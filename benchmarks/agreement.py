@@ -19,8 +19,9 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from benchmarks.augment import BATCH, photographs
-from face0.detection.detections import FaceFilter, Faces
+from benchmarks.augment import photographs
+from face0.augmentation.augmenter import IMAGE_BATCH
+from face0.detection.detections import Detections, FaceFilter
 from face0.detection.mtcnn import Detector
 from face0.embedders.inception import InceptionConfig
 
@@ -59,8 +60,8 @@ def compare(images: Sequence[np.ndarray], iou: float) -> Agreement:
     """Compares the detectors; a face is found when a box of ours overlaps its box by more than ``iou``."""
     mtcnn, detector = MTCNN(keep_all=True, min_face_size=MIN_FACE), Detector(MIN_FACE, "cpu")
     result = Agreement()
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
+    for start in range(0, len(images), IMAGE_BATCH):
+        batch = images[start : start + IMAGE_BATCH]
         for image, found in zip(batch, detector.detect(batch), strict=True):
             boxes, scores = reference(mtcnn, image)
             boxes = boxes[scores >= MIN_SCORE]
@@ -112,7 +113,7 @@ def tight(images: Sequence[np.ndarray], detector: Detector) -> list[np.ndarray]:
     return crops
 
 
-def count_found(faces: Sequence[Faces]) -> int:
+def count_found(faces: Sequence[Detections]) -> int:
     """Images with a usable face."""
     return sum(len(FaceFilter()(found)) > 0 for found in faces)
 

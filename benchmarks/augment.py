@@ -31,11 +31,11 @@ from facenet_pytorch import MTCNN, InceptionResnetV1
 from PIL import Image
 from torch import nn
 
-from face0.augmentation.augmenter import BATCH, AugmentConfig, Augmenter
+from face0.augmentation.augmenter import IMAGE_BATCH, AugmentConfig, Augmenter
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import AreaSums
+from face0.detection.integral_images import IntegralImages
 from face0.detection.mtcnn import by_image
-from face0.embedders import embedder_config
+from face0.embedders.specification import embedder_config
 from face0.readers import webdataset
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Split
@@ -98,8 +98,8 @@ def batched(images: Sequence[bytes], device: str) -> Callable[[], int]:
     def run() -> int:
         faces = 0
         with torch.inference_mode():
-            for start in range(0, len(images), BATCH):
-                found = mtcnn([decoded(image) for image in images[start : start + BATCH]])
+            for start in range(0, len(images), IMAGE_BATCH):
+                found = mtcnn([decoded(image) for image in images[start : start + IMAGE_BATCH]])
                 crops = [crops for crops in found if crops is not None]
                 if crops:
                     faces += len(net(torch.cat(crops).to(device)))
@@ -167,13 +167,13 @@ def stages(images: Sequence[bytes], device: str) -> tuple[Stages, Counter[str]]:
     macs: Counter[str] = Counter()
     parts = Stages()
     with torch.inference_mode():
-        for start in [0, *range(0, len(images), BATCH)]:  # the first twice: it warms up
+        for start in [0, *range(0, len(images), IMAGE_BATCH)]:  # the first twice: it warms up
             if start == 0:
                 parts.seconds.clear()
-            group = [parts.time("decode", decoded, image) for image in images[start : start + BATCH]]
+            group = [parts.time("decode", decoded, image) for image in images[start : start + IMAGE_BATCH]]
             pixels = [np.asarray(image) for image in group]
             tensors = parts.time("tables", lambda p=pixels: [torch.tensor(x, device=device) for x in p])
-            sums = parts.time("tables", AreaSums, tensors)
+            sums = parts.time("tables", IntegralImages, tensors)
             boxes = parts.time("P-Net", detector._propose, sums)
             boxes = parts.time("R-Net", detector._refine, sums, boxes)
             boxes, points = parts.time("O-Net", detector._decide, sums, boxes)
@@ -183,8 +183,8 @@ def stages(images: Sequence[bytes], device: str) -> tuple[Stages, Counter[str]]:
     for net in (detector._pnet, detector._rnet, detector._onet):
         count_macs(net, macs, "detector")
     count_macs(embedder._pooled, macs, "embedder")
-    for start in range(0, len(images), BATCH):
-        pixels = [np.asarray(decoded(image)) for image in images[start : start + BATCH]]
+    for start in range(0, len(images), IMAGE_BATCH):
+        pixels = [np.asarray(decoded(image)) for image in images[start : start + IMAGE_BATCH]]
         embedder.embed(pixels, [worker.config.faces(found) for found in detector.detect(pixels)])
     return parts, macs
 

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from face0.detection.detections import FaceFilter, Faces
+from face0.detection.detections import Detections, FaceFilter
 from face0.detection.mtcnn import Detector
-from face0.embedders import Embedder, embedder_config
+from face0.embedders.interface import Embedder
+from face0.embedders.specification import embedder_config
 from face0.model.guidance import Guidance
 from face0.model.pipeline import Face0Pipeline, as_images, noise
 from face0.shards.loader import FaceShards
@@ -51,7 +52,7 @@ def identities(images: torch.Tensor, judge: Embedder) -> tuple[np.ndarray, int]:
     usable = FaceFilter(max_faces=1)
     found = [usable(faces) for faces in Detector(usable.min_face, "cpu").detect(pixels)]
     seen = [faces for faces in found if len(faces)]
-    usual = Faces(
+    usual = Detections(
         boxes=np.mean([f.boxes for f in seen], axis=0),
         scores=np.ones(1, np.float32),
         landmarks=np.mean([f.landmarks for f in seen], axis=0),

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from face0.detection.detections import Faces
+from face0.detection.detections import Detections
 from face0.shards.decoding import _decode_into
 from face0.shards.loader import FaceShards
 from face0.shards.rows import FaceRow, to_batch
@@ -80,7 +80,7 @@ def pixels(image: bytes, side: int) -> torch.Tensor:
 def face_shards(tars: Sequence[Path], folder: Path) -> None:
     random = np.random.default_rng(0)
     output, schema = OutputFolder(str(folder)), face_shard(DIM, {"name": "made up"})
-    face = Faces(
+    face = Detections(
         boxes=np.array([[80, 60, 170, 180]], np.float32),
         scores=np.ones(1, np.float32),
         landmarks=np.zeros((1, 5, 2), np.float32),

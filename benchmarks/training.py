@@ -25,7 +25,7 @@ from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.training.throughput import matmul_rate, unet_flops
-from face0.training.trainer import Running, TrainConfig, Trainer
+from face0.training.trainer import RunOptions, TrainConfig, Trainer
 
 
 def model(base: str, dim: int) -> Face0Pipeline:
@@ -83,7 +83,7 @@ def main() -> None:
     config = TrainConfig(batch=args.batch, resolution=args.resolution, precision=args.precision)
     shards = FaceShards([args.shards], holdout=Holdout(count=0))
     batches = shards.batches(batch=args.batch, resolution=args.resolution, slots=1, seed=0)
-    trainer = Trainer(model(args.base, shards.dim), config, Running(), device)
+    trainer = Trainer(model(args.base, shards.dim), config, RunOptions(), device)
     print(f"{machine()}, {device}; batches of {args.batch} at {args.resolution} px, {args.precision}")
     steps = {"face0": trainer.take_step, "plain diffusers": plain(model(args.base, shards.dim), config, device)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}

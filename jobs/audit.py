@@ -15,8 +15,8 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.evaluation.audit.audit import Reference
-from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.audit.analysis import Reference
+from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import read_labels
 from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
 from face0.faces.space import FaceSpace
@@ -46,8 +46,16 @@ def arguments() -> argparse.ArgumentParser:
         help="guidance of the arms with a face, in place of --guidance; may be repeated")  # fmt: skip
     add("--groups", metavar="FILE", help="Parquet or CSV with face_id and group of faces of --group-faces")
     add("--group-faces", metavar="BANK", help="labelled faces, which a probe learns the groups from")
-    add("--resamples", type=at_least(99), default=Effort.resamples, metavar="N", help="of the bootstrap (%(default)s)")
-    add("--permutations", type=at_least(99), default=Effort.permutations, metavar="N", help="of tests (%(default)s)")
+    add(
+        "--resamples",
+        type=at_least(99),
+        default=Resampling.resamples,
+        metavar="N",
+        help="of the bootstrap (%(default)s)",
+    )
+    add(
+        "--permutations", type=at_least(99), default=Resampling.permutations, metavar="N", help="of tests (%(default)s)"
+    )
     add_sweep(parser)
     return parser
 
@@ -75,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
         reference=Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
         identity=sweep.identity,
         labels=labels,
-        effort=Effort(resamples=args.resamples, permutations=args.permutations),
+        effort=Resampling(resamples=args.resamples, permutations=args.permutations),
     )
     print(f"look at {join(args.output, 'report.html')}")
     return code

@@ -14,22 +14,22 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from face0 import readers
 from face0.augmentation.augmenter import AugmentConfig, Augmenter
 from face0.augmentation.dry_run import survey
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import MAX_SIDE
-from face0.detection.mtcnn import CELL
+from face0.detection.integral_images import PYRAMID_MAX_SIDE
+from face0.detection.mtcnn import P_NET_SIDE
 from face0.errors import UsageError
 from face0.faces.deny_list import read_deny
-from face0.io.json import as_json
+from face0.io.json import to_json_values
 from face0.io.storage import absolute
+from face0.readers import planning
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns
 from face0.tasks.output_folder import OutputFolder
 from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
-from pipelines.launch import Job
+from pipelines.job import Job
 from pipelines.options import pipeline_options, processes_per_machine, split_options
 
 
@@ -48,17 +48,17 @@ def arguments() -> argparse.ArgumentParser:
     add("--dry-run", action="store_true", help="plan and try a few rows; print what would be read, written and taken")
 
     images = parser.add_argument_group("images")
-    images.add_argument("--resolution", type=between(1, MAX_SIDE), default=512, metavar="PX",
-        help=f"side of the training image: a square centre crop, never enlarged, at most {MAX_SIDE} (%(default)s)",
-    )  # fmt: skip
+    images.add_argument("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=512, metavar="PX",
+        help=f"side of the training image: a square centre crop, never enlarged, at most {PYRAMID_MAX_SIDE}"
+        " (%(default)s)")  # fmt: skip
     images.add_argument("--max-pixels", type=at_least(1), default=AugmentConfig.max_pixels, metavar="N",
         help="largest image that is decoded, in pixels (%(default)s)")  # fmt: skip
     images.add_argument("--max-bytes", type=at_least(1), default=AugmentConfig.max_bytes, metavar="N",
         help="largest image file (%(default)s)")  # fmt: skip
 
     faces = parser.add_argument_group("faces")
-    faces.add_argument("--min-face", type=at_least(CELL, float), default=FaceFilter.min_face, metavar="PX",
-        help=f"shorter side of the smallest face that counts, {CELL} or more (%(default)s)")  # fmt: skip
+    faces.add_argument("--min-face", type=at_least(P_NET_SIDE, float), default=FaceFilter.min_face, metavar="PX",
+        help=f"shorter side of the smallest face that counts, {P_NET_SIDE} or more (%(default)s)")  # fmt: skip
     faces.add_argument("--min-score", type=between(0, 1, float), default=FaceFilter.min_score, metavar="S",
         help="the detector's score from which a face counts; it finds none under 0.7 (%(default)s)")  # fmt: skip
     faces.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
@@ -136,10 +136,10 @@ def main(argv: Sequence[str]) -> int:
         device=args.device,
         threads=threads_per_process(args.threads, processes_per_machine(options)),
     )
-    planned = readers.plan(args.inputs, columns, args.rows_per_task)
+    planned = planning.plan(args.inputs, columns, args.rows_per_task)
     job = Job(
         name="augment",
-        config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **as_json(config)},
+        config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
         planned=planned,
         folder=OutputFolder(absolute(args.output)),
     )

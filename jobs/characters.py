@@ -20,7 +20,7 @@ from face0.evaluation.characters.real_pairs import real_pairs
 from face0.evaluation.characters.verdicts import RealPairs
 from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.faces.bank import read_bank
-from face0.faces.photographs import FaceReader, people
+from face0.faces.photographs import FaceReader, photographs_by_person
 from face0.faces.space import FaceSpace
 from face0.generation.manifest import cross
 from face0.generation.prompts import read_prompts
@@ -47,7 +47,11 @@ def arguments() -> argparse.ArgumentParser:
     add("--space", metavar="SPACE", help="output of face0 faces fit")
     add("--scenes", required=True, metavar="FILE", help="prompts, one on each line")
     add("--seeds", type=at_least(1), default=2, metavar="K", help="images of each character and scene (%(default)s)")
-    add("--photos", metavar="DIR", help="a sub-folder of photographs for each of some real people: how alike they are")
+    add(
+        "--photos",
+        metavar="DIR",
+        help="a sub-folder of photographs for each of some real people: how alike they are",
+    )
     add_sweep(parser)
     return parser
 
@@ -73,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _real(folder: str, sweep: Sweep) -> list[RealPairs]:
-    photographs, name, pairs = people(folder), PurePosixPath(folder).name, []
+    photographs, name, pairs = photographs_by_person(folder), PurePosixPath(folder).name, []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:
             embedder = config.load(sweep.device)

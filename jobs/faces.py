@@ -5,7 +5,7 @@
   face0 faces from-results renders --request 3f9a... --output bank.parquet    faces of generated images
   face0 faces fit shards --output space                                       what the faces of a corpus look like
   face0 faces sample space --n 100 --seed 0 --output bank.parquet             faces that are nobody's
-  face0 faces mix bank.parquet --from anna --to bert --output mixed.parquet
+  face0 faces interpolate bank.parquet --from anna --to bert --output mixed.parquet
   face0 faces direction bank.parquet --from plain --to moustache --face anna --strength 0.5 1 --output moved.parquet
   face0 faces noise bank.parquet --face anna --sigma 0.2 --count 8 --output varied.parquet
 
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 
 from face0.augmentation.augmenter import AugmentConfig
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import MAX_SIDE
-from face0.detection.mtcnn import CELL
+from face0.detection.integral_images import PYRAMID_MAX_SIDE
+from face0.detection.mtcnn import P_NET_SIDE
 from face0.errors import UsageError
-from face0.faces.bank import Face, write_bank
+from face0.faces.bank import BankFace, write_bank
 from face0.faces.corpus import Corpus
-from face0.faces.edits import Gallery, mix, move, vary
+from face0.faces.edits import Gallery, interpolate, perturb, translate
 from face0.faces.from_shards import of_shards
-from face0.faces.photographs import FaceReader, from_photographs, people
+from face0.faces.photographs import FaceReader, from_photographs, photographs_by_person
 from face0.faces.space import FEW, FaceSpace
 from face0.faces.space_fit import fit
 from face0.generation.faces import of_results
 from face0.generation.results import open_results
 from face0.io import storage
 from face0.runtime.progress import counted
-from face0.shards.files import opened
+from face0.shards.files import open_shards
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines import face_space
@@ -62,11 +62,11 @@ def _add_photos(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("photos", metavar="DIR", help="each image is a face, and each sub-folder is one with several photographs")
     add("--embedder", required=True, metavar="SPEC", help="vggface2, casia, onnx:URI, or random:SEED (for tests)")
     add("--output", required=True, metavar="BANK.parquet")
-    add("--min-face", type=at_least(CELL, float), default=FaceFilter.min_face, metavar="PX",
-        help=f"shorter side of the smallest face that counts, {CELL} or more (%(default)s)")  # fmt: skip
+    add("--min-face", type=at_least(P_NET_SIDE, float), default=FaceFilter.min_face, metavar="PX",
+        help=f"shorter side of the smallest face that counts, {P_NET_SIDE} or more (%(default)s)")  # fmt: skip
     add("--min-score", type=between(0, 1, float), default=FaceFilter.min_score, metavar="S",
         help="the detector's score from which a face counts; it finds none under 0.7 (%(default)s)")  # fmt: skip
-    add("--resolution", type=between(1, MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",
+    add("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",
         help="shorter side at which photographs are looked at, as of the shards (%(default)s)")  # fmt: skip
     add_embedder_details(parser)
     add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _from_photos(args: argparse.Namespace) -> int:
-    photographs = people(args.photos)
+    photographs = photographs_by_person(args.photos)
     config = embedder_of(args)
     device = pick_device(args.device)
     embedder = config.load(device)
@@ -164,7 +164,7 @@ def _from_shards(args: argparse.Namespace) -> int:
     keys = [*args.key, *(_lines(args.keys) if args.keys else [])]
     if not keys:
         raise UsageError("no rows are named: give --key K or --keys FILE")
-    shards = opened(args.shards)
+    shards = open_shards(args.shards)
     return _write(args.output, of_shards(shards, keys), shards[0].dim, shards[0].embedder)
 
 
@@ -195,7 +195,7 @@ class FitAndSave:
 
 def _fit(args: argparse.Namespace) -> int:
     options = pipeline_options(args.beam)
-    shards = opened(args.shards)
+    shards = open_shards(args.shards)
     output = storage.absolute(args.output)
     if (rows := sum(shard.file.rows for shard in shards)) < FEW:
         raise UsageError(f"{', '.join(args.shards)}: {rows} rows make no face space, give {FEW} or more")
@@ -222,7 +222,7 @@ def _sample(args: argparse.Namespace) -> int:
     space = FaceSpace.load(args.space)
     redrawn: list[int] = []
 
-    def drawn() -> Iterator[Face]:
+    def drawn() -> Iterator[BankFace]:
         for face in space.faces(args.seed, args.n, args.space):
             redrawn.append(int(face.provenance["redrawn"]))
             yield face
@@ -234,28 +234,28 @@ def _sample(args: argparse.Namespace) -> int:
 
 def _mix(args: argparse.Namespace) -> int:
     gallery = Gallery(args.banks)
-    return _edited(args, gallery, mix(gallery, args.start, args.end, args.steps, args.spherical))
+    return _edited(args, gallery, interpolate(gallery, args.start, args.end, args.steps, args.spherical))
 
 
 def _move(args: argparse.Namespace) -> int:
     gallery = Gallery(args.banks)
-    return _edited(args, gallery, move(gallery, args.start, args.end, args.face, args.strength))
+    return _edited(args, gallery, translate(gallery, args.start, args.end, args.face, args.strength))
 
 
 def _vary(args: argparse.Namespace) -> int:
     gallery = Gallery(args.banks)
-    return _edited(args, gallery, vary(gallery, args.face, args.sigma, args.count, args.seed))
+    return _edited(args, gallery, perturb(gallery, args.face, args.sigma, args.count, args.seed))
 
 
-def _edited(args: argparse.Namespace, gallery: Gallery, faces: Iterable[Face]) -> int:
+def _edited(args: argparse.Namespace, gallery: Gallery, faces: Iterable[BankFace]) -> int:
     return _write(args.output, faces, gallery.dim, gallery.embedder)
 
 
-def _write(output: str, faces: Iterable[Face], dim: int, embedder: Mapping[str, str]) -> int:
+def _write(output: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[str, str]) -> int:
     """Writes the bank, says what there is to say of its faces, and returns the exit code."""
     without = 0
 
-    def told() -> Iterator[Face]:
+    def told() -> Iterator[BankFace]:
         nonlocal without
         for face in faces:
             if face.note:

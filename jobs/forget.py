@@ -18,10 +18,10 @@ from face0.augmentation.augmenter import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank
-from face0.faces.photographs import FaceReader, from_photographs, people
-from face0.privacy.forget import Findings, Place, forget, look_for
-from face0.privacy.people import People, identity_of, people_of
-from face0.privacy.provenance import recognised
+from face0.faces.photographs import FaceReader, from_photographs, photographs_by_person
+from face0.privacy.forgetting import Findings, LocationMatches, forget, look_for
+from face0.privacy.people import Subjects, identity_of, subjects_of
+from face0.privacy.provenance import classify
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 
@@ -56,7 +56,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    holdings = recognised(args.places)
+    holdings = classify(args.places)
     findings = look_for(_of_photographs(args) if args.photos else _of_bank(args), holdings)
     print(as_text(findings))
     if args.json:  # before anything goes: what was removed cannot be listed again
@@ -80,28 +80,28 @@ def as_text(findings: Findings) -> str:
     return "\n".join(lines)
 
 
-def _remarks(place: Place) -> str:
+def _remarks(place: LocationMatches) -> str:
     leftovers = f"; {len(place.leftovers):,} files that an earlier removal has left" if place.leftovers else ""
     sweep = "; and the report of the sweep, which its command writes anew" if place.found and place.sweep else ""
     return leftovers + sweep + ("" if place.finished else "; not finished: what its job still does may bring more")
 
 
-def _of_bank(args: argparse.Namespace) -> People:
+def _of_bank(args: argparse.Namespace) -> Subjects:
     bank = read_bank(args.faces)
-    return people_of(args.faces, bank, args.threshold, identity_of(bank.embedder, args.weights))
+    return subjects_of(args.faces, bank, args.threshold, identity_of(bank.embedder, args.weights))
 
 
-def _of_photographs(args: argparse.Namespace) -> People:
+def _of_photographs(args: argparse.Namespace) -> Subjects:
     if not args.embedder:
         raise UsageError("--photos needs --embedder: name the one that made the vectors in the places")
     device = pick_device(args.device)
     config = embedder_of(args)
     embedder = config.load(device)
     read = FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, device)
-    faces = from_photographs(people(args.photos), read, threads_per_process(args.threads, 1))
+    faces = from_photographs(photographs_by_person(args.photos), read, threads_per_process(args.threads, 1))
     bank = FaceBank(
         faces={face.face_id: face for face in faces},
         dim=embedder.dim,
         embedder={name: str(value) for name, value in config.metadata().items()},
     )
-    return people_of(args.photos, bank, args.threshold, embedder.identity)
+    return subjects_of(args.photos, bank, args.threshold, embedder.identity)

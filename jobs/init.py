@@ -18,7 +18,7 @@ from diffusers import AutoencoderKL
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.model.base_models import PRESETS, base_model, fit_vae
+from face0.model.base_models import BASE_PRESETS, base_model, fit_vae
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from jobs.options import at_least
@@ -30,7 +30,12 @@ def arguments() -> argparse.ArgumentParser:
         "face0 init", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("--preset", required=True, choices=PRESETS, help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px")
+    add(
+        "--preset",
+        required=True,
+        choices=BASE_PRESETS,
+        help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px",
+    )
     add("--output", required=True, metavar="URI", help="folder for the model; new, or empty")
     add("--seed", type=int, default=0, help="of the weights (%(default)s)")
     add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon", help="(%(default)s)")
@@ -45,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     fs, path = storage.filesystem(args.output)
     if fs.exists(path) and fs.ls(path):
         raise UsageError(f"--output {args.output} is not empty: give another, or remove it")
-    base = base_model(PRESETS[args.preset], args.seed, args.prediction_type)
+    base = base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
     if args.fit_vae:
         _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,8 +12,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.privacy.provenance import recognised
-from face0.privacy.trace import trace
+from face0.privacy.provenance import classify
+from face0.privacy.tracing import trace
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    answer = trace(args.id, recognised(args.places))
+    answer = trace(args.id, classify(args.places))
     print(answer.as_text())
     if args.json:
         Path(args.json).write_text(json.dumps(answer.as_json(), indent=2) + "\n")

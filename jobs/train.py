@@ -36,8 +36,8 @@ from face0.shards.selection import Holdout, RowFilter
 from face0.training.checkpoints import Checkpoints
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 from face0.training.log import TrainingLog, wandb_run
-from face0.training.loop import Intervals, Run, differences
-from face0.training.trainer import Running, TrainConfig, Trainer, latent_shape
+from face0.training.loop import Intervals, TrainingLoop, differences
+from face0.training.trainer import RunOptions, TrainConfig, Trainer, latent_shape
 from jobs.options import at_least, between, pick_device
 
 IN_MEMORY = ""  # in place of a folder
@@ -139,7 +139,7 @@ def main(argv: Sequence[str]) -> int:
         if trainer.step >= config.steps:
             print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
             return 0
-        run = Run(
+        run = TrainingLoop(
             trainer,
             shards,
             checkpoints,
@@ -200,7 +200,7 @@ def _trainer(
         pipe = Face0Pipeline.from_base(base, projection)
         if config.resolution % pipe.multiple:
             raise UsageError(f"--resolution {config.resolution}: this base needs a multiple of {pipe.multiple}")
-        running = Running(
+        running = RunOptions(
             accumulate=args.accumulate,
             gradient_checkpointing=args.gradient_checkpointing,
             compile=args.compile,

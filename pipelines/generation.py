@@ -12,7 +12,7 @@ from face0.generation.requests import Request
 from face0.runtime.devices import claim_device
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
-from pipelines.launch import Job
+from pipelines.job import Job
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats
 

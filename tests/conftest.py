@@ -1,4 +1,4 @@
-"""Fixtures that several test modules share. Data sets are made in ``pictures.py``, broken images in ``poison.py``."""
+"""Fixtures that several test modules share. What they are made of is in ``fixtures``."""
 
 import os
 import uuid
@@ -11,12 +11,13 @@ import torch
 from moto.server import ThreadedMotoServer
 
 from face0.augmentation.augmenter import AugmentConfig, Augmenter
-from face0.embedders import embedder_config
+from face0.embedders.specification import embedder_config
 from face0.readers.fetching import Fetcher
 from jobs.main import main
-from tests.pictures import augment, captioned, people, write_tar
+from tests.fixtures.pictures import augment, captioned, people, write_tar
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+LONG = Path(__file__).parent / "long"
 
 # Threads that wait for each other in every layer are slow where tests share the cores, and change last bits.
 torch.set_num_threads(1)
@@ -79,3 +80,10 @@ def space(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("space")
     assert main(["faces", "fit", str(shards), "--output", str(folder / "space"), "--runner", "FnApiRunner"]) == 0
     return folder / "space"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in ``tests/long`` takes minutes."""
+    for item in items:
+        if LONG in item.path.parents:
+            item.add_marker(pytest.mark.long)

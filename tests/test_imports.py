@@ -1,14 +1,36 @@
-"""The import ladder: jobs > pipelines > face0 > schemas, and imports only ever go down it."""
+"""Imports only ever go down: jobs > pipelines > face0 > schemas, and within face0 by the list ORDER."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# The sub-packages of face0 from the ground up. Each may import those that stand before it, and ``face0.errors``.
+ORDER = (
+    "io",
+    "runtime",
+    "statistics",
+    "tasks",
+    "images",
+    "readers",
+    "detection",
+    "embedders",
+    "shards",
+    "faces",
+    "augmentation",
+    "model",
+    "training",
+    "generation",
+    "evaluation",
+    "reports",
+    "privacy",
+)
+TOP = {"__init__.py", "__init__.pyi", "demo.py", "errors.py", "py.typed"}  # what lies in face0 itself
 OURS = ("jobs", "pipelines", "face0", "schemas")
 MAY = {
     "jobs": {"jobs", "pipelines", "face0", "schemas"},
@@ -26,6 +48,7 @@ NEVER = {
 MODULES = [path.relative_to(ROOT) for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
 SHARED_BY_JOBS = "jobs.options"
 DISPATCHER = "jobs/main.py"
+LIBRARY = [path for path in MODULES if path.parts[0] == "face0"]
 BY_NAME = ("import_module", "__import__")
 
 
@@ -78,6 +101,36 @@ def test_all_beam_lives_in_pipelines(path):
     assert "apache_beam" not in {top(name) for name in imports(ROOT / path)}
 
 
+@pytest.mark.parametrize("path", [path for path in LIBRARY if len(path.parts) > 2], ids=str)
+def test_imports_within_the_library_go_down_the_list(path):
+    below = {"errors", *ORDER[: ORDER.index(path.parts[1]) + 1]}
+    found = {name.split(".")[1] for name in imports(ROOT / path) if top(name) == "face0" and "." in name}
+    assert found <= below
+
+
+def test_every_module_of_the_library_lies_in_a_package_of_the_list():
+    assert {path.name for path in (ROOT / "face0").iterdir() if path.is_file()} <= TOP
+    assert {path.parts[1] for path in LIBRARY if len(path.parts) > 2} == set(ORDER)
+
+
+def test_modules_do_not_import_each_other_in_circles():
+    names = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+    graph = {
+        name: {module for found in imports(ROOT / path) if (module := module_of(found, names)) not in (name, None)}
+        for name, path in names.items()
+        if path.name != "__init__.py"  # which imports its modules lazily, and only when it is asked for a name
+    }
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def module_of(name: str, names: Container[str]) -> str | None:
+    """The module of ours that an imported name is, or is in."""
+    if name in names:
+        return name
+    above = name.rpartition(".")[0]
+    return above if above in names else None
+
+
 def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     module = tmp_path / "face0" / "readers" / "x.py"
@@ -99,7 +152,7 @@ def loaded(statement: str) -> set[str]:
 
 
 def test_the_library_loads_without_beam():
-    found = loaded("import face0.augment")
+    found = loaded("import face0.augmentation.augmenter")
     assert "torch" in found
     assert "apache_beam" not in found
 

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from face0 import readers
-from face0.detection.detections import FaceFilter, Faces
+from face0.detection.detections import Detections, FaceFilter
 from face0.detection.mtcnn import Detector
-from face0.embedders import EmbedderConfig
+from face0.embedders.interface import EmbedderConfig
 from face0.faces.deny_list import DenyList
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, training_image
+from face0.readers import planning
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample
 from face0.runtime.concurrency import ordered_map
@@ -30,7 +30,7 @@ from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
-BATCH = 16  # images that go through the models together
+IMAGE_BATCH = 16  # images that go through the models together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class NoFace:
 
 
 @dataclass(frozen=True)
-class Kept:
+class EarlierRow:
     """A row of an earlier commit that stays as it is: one row of a face shard."""
 
     row: pa.RecordBatch
@@ -76,7 +76,7 @@ class Prepared:
     sha256: str
 
 
-Outcome = FaceRow | NoFace | Kept | Failure
+Outcome = FaceRow | NoFace | EarlierRow | Failure
 
 
 class Augmenter:
@@ -91,12 +91,12 @@ class Augmenter:
         self._detector = Detector(config.faces.min_face, device)
         self._embedder = config.embedder.load(device)
         self._deny = config.deny.load(self._embedder.identity) if config.deny else None
-        self._look = FittingBatches(self._find_and_embed, BATCH)
+        self._look = FittingBatches(self._find_and_embed, IMAGE_BATCH)
         self.schema = config.schema(self._embedder.dim)
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
         """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
-        rows: Iterable[Any] = checked(readers.read(run.task, self.config.columns))
+        rows: Iterable[Any] = checked(planning.read(run.task, self.config.columns))
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
             rows = settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
@@ -111,7 +111,7 @@ class Augmenter:
         and the result does not depend on how many there are.
         """
         fetched = self._fetcher.fetch(rows)
-        batches = iter(lambda: list(islice(fetched, BATCH)), [])
+        batches = iter(lambda: list(islice(fetched, IMAGE_BATCH)), [])
         for outcomes in ordered_map(self._process, batches, workers=self._threads, ahead=self._threads + 1):
             yield from outcomes
 
@@ -125,7 +125,7 @@ class Augmenter:
             elif isinstance(outcome, NoFace):
                 output.ledger.no_face += 1
             else:
-                batch = outcome.row if isinstance(outcome, Kept) else to_batch([outcome], self.schema)
+                batch = outcome.row if isinstance(outcome, EarlierRow) else to_batch([outcome], self.schema)
                 output.ledger.written += 1
                 output.totals.update(shard_totals(batch))
                 shard.write(batch)
@@ -153,7 +153,7 @@ class Augmenter:
         done = iter(zip(ready, self._look(ready), strict=True))
         return [self._row(*next(done)) if isinstance(item, Prepared) else item for item in prepared]
 
-    def _find_and_embed(self, items: Sequence[Prepared]) -> list[tuple[Faces, np.ndarray]]:
+    def _find_and_embed(self, items: Sequence[Prepared]) -> list[tuple[Detections, np.ndarray]]:
         images = [item.image.pixels for item in items]
         faces = [self.config.faces(found) for found in self._detector.detect(images)]
         if self.config.pad:
@@ -163,7 +163,7 @@ class Augmenter:
                 faces[i] = self.config.faces(found)
         return list(zip(faces, self._embedder.embed(images, faces), strict=True))
 
-    def _row(self, item: Prepared, seen: tuple[Faces, np.ndarray] | MemoryError) -> FaceRow | NoFace | Failure:
+    def _row(self, item: Prepared, seen: tuple[Detections, np.ndarray] | MemoryError) -> FaceRow | NoFace | Failure:
         if isinstance(seen, MemoryError):
             return _failure(item.sample, Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {seen}")
         faces, embeddings = seen
@@ -227,7 +227,7 @@ def settle(
         elif (failure := failures.get((row.key, row.source))) is not None:
             yield row if failure.reason in retry else failure
         elif head is not None and _identity(head) == (row.key, row.source):
-            yield Kept(head)
+            yield EarlierRow(head)
             head = next(kept, None)
         else:
             faceless += 1

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from face0 import readers
 from face0.augmentation.augmenter import Augmenter, checked
+from face0.readers import planning
 from face0.readers.samples import Sample, Split
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.task import TaskRun
@@ -24,7 +24,7 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     ]
     if not runs:
         return lines[0]
-    rows = list(islice(checked(readers.read(runs[0].task, worker.config.columns)), SAMPLE))
+    rows = list(islice(checked(planning.read(runs[0].task, worker.config.columns)), SAMPLE))
     started = time.monotonic()
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started

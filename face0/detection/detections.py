@@ -1,4 +1,4 @@
-"""Faces of an image as arrays, and which of them are used."""
+"""Detections of an image as arrays, and which of them are used."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Faces:
+class Detections:
     """The n faces of one image, largest first."""
 
     boxes: np.ndarray  # float32 [n, 4]: x0, y0, x1, y1 in pixels; may reach a little beyond the image
@@ -16,13 +16,13 @@ class Faces:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def take(self, index: np.ndarray) -> "Faces":
+    def take(self, index: np.ndarray) -> "Detections":
         """The faces at the given positions or under the given mask, in that order."""
-        return Faces(boxes=self.boxes[index], scores=self.scores[index], landmarks=self.landmarks[index])
+        return Detections(boxes=self.boxes[index], scores=self.scores[index], landmarks=self.landmarks[index])
 
-    def mapped(self, scale: np.ndarray, shift: np.ndarray) -> "Faces":
+    def mapped(self, scale: np.ndarray, shift: np.ndarray) -> "Detections":
         """The faces where every point p is at p * scale + shift (both float32 [2]: x, y)."""
-        return Faces(
+        return Detections(
             boxes=self.boxes * np.tile(scale, 2) + np.tile(shift, 2),
             scores=self.scores,
             landmarks=self.landmarks * scale + shift,
@@ -37,7 +37,7 @@ class FaceFilter:
     min_score: float = 0.9  # 0..1
     max_faces: int = 4
 
-    def __call__(self, faces: Faces) -> Faces:
+    def __call__(self, faces: Detections) -> Detections:
         """The largest faces over both thresholds, largest first."""
         width, height = (faces.boxes[:, 2:] - faces.boxes[:, :2]).T
         usable = np.flatnonzero((np.minimum(width, height) >= self.min_face) & (faces.scores >= self.min_score))

@@ -13,7 +13,7 @@ import torch
 
 BITS = 21
 MAX_CELL = 2**BITS // 255  # pixels whose sum fits
-MAX_SIDE = 1024  # of an image, so that the cells of the least level of its pyramid fit: 12 to a side
+PYRAMID_MAX_SIDE = 1024  # of an image, so that the cells of the least level of its pyramid fit: 12 to a side
 BLOCK = 16  # rows that are summed beside each other: torch.cumsum down whole columns takes 2.5 times as long
 
 
@@ -33,7 +33,7 @@ class Stack:
     sums: torch.Tensor
 
 
-class AreaSums:
+class IntegralImages:
     """The tables of images of any sizes, one after the other in one tensor.
 
     Attributes:
@@ -41,7 +41,7 @@ class AreaSums:
     """
 
     def __init__(self, pixels: Sequence[torch.Tensor]) -> None:
-        """Sums images: uint8 [H, W, 3] of up to MAX_SIDE pixels a side, on one device."""
+        """Sums images: uint8 [H, W, 3] of up to PYRAMID_MAX_SIDE pixels a side, on one device."""
         device = pixels[0].device
         by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         for i, image in enumerate(pixels):

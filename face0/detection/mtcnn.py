@@ -15,13 +15,13 @@ from torch import nn
 from torchvision.ops import nms
 
 from face0.detection.alignment import NEUTRAL
-from face0.detection.detections import Faces
-from face0.detection.integral_images import MAX_SIDE, AreaSums, shrink
+from face0.detection.detections import Detections
+from face0.detection.integral_images import PYRAMID_MAX_SIDE, IntegralImages, shrink
 from face0.detection.networks import load_nets
 
 THRESHOLDS = 0.6, 0.7, 0.7  # scores that a box must have after P-Net, R-Net and O-Net
 PYRAMID_FACTOR = 0.709  # from level to level: about half the pixels
-CELL, STRIDE = 12, 2  # P-Net sees windows of 12 x 12 pixels, two apart
+P_NET_SIDE, STRIDE = 12, 2  # P-Net sees windows of 12 x 12 pixels, two apart
 BATCH_PIXELS = 2**22  # of images whose tables are in memory together: 8 bytes each
 # Pixels of a pyramid's level that go through P-Net together, and boxes that go through R-Net or O-Net: on a CPU few,
 # for more fall out of its cache; on a GPU as many as keep it busy in bounded memory.
@@ -60,17 +60,17 @@ class Detector:
         self._level_pixels, self._boxes = (CPU_LEVEL_PIXELS, CPU_BOXES) if on_cpu else (GPU_LEVEL_PIXELS, GPU_BOXES)
 
     @torch.inference_mode()
-    def detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
+    def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         """The faces of each image (uint8 [H, W, 3]), largest first, with every score over MTCNN's own 0.7.
 
         Raises:
-            ValueError: an image has more than MAX_SIDE pixels a side.
+            ValueError: an image has more than PYRAMID_MAX_SIDE pixels a side.
         """
-        if any(max(image.shape[:2]) > MAX_SIDE for image in images):
-            raise ValueError(f"an image is larger than {MAX_SIDE} pixels a side: shrink it first")
+        if any(max(image.shape[:2]) > PYRAMID_MAX_SIDE for image in images):
+            raise ValueError(f"an image is larger than {PYRAMID_MAX_SIDE} pixels a side: shrink it first")
         return [found for part in _by_pixels(images) for found in self._detect(part)]
 
-    def detect_padded(self, images: Sequence[np.ndarray], margin: float) -> list[Faces]:
+    def detect_padded(self, images: Sequence[np.ndarray], margin: float) -> list[Detections]:
         """Like ``detect``, with each image shrunk into a grey frame: finds faces that fill the image to its edges.
 
         Args:
@@ -81,12 +81,12 @@ class Detector:
         found = self.detect([canvas for canvas, _, _ in framed])
         return [faces.mapped(scale, shift) for faces, (_, scale, shift) in zip(found, framed, strict=True)]
 
-    def _detect(self, images: Sequence[np.ndarray]) -> list[Faces]:
-        sums = AreaSums([torch.tensor(image, device=self._device) for image in images])
+    def _detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+        sums = IntegralImages([torch.tensor(image, device=self._device) for image in images])
         boxes, landmarks = self._decide(sums, self._refine(sums, self._propose(sums)))
         return by_image(boxes, landmarks, len(images))
 
-    def _propose(self, sums: AreaSums) -> Boxes:
+    def _propose(self, sums: IntegralImages) -> Boxes:
         """P-Net: boxes wherever a window of the pyramid looks like a face."""
         boxes, offsets, level = self._windows(sums)
         keep = _nms(boxes, 0.5, group=boxes.image * 64 + level)
@@ -96,7 +96,7 @@ class Detector:
         side = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
         return replace(boxes, xyxy=_square(boxes.xyxy + offsets * side.repeat(1, 2)))
 
-    def _windows(self, sums: AreaSums) -> tuple[Boxes, torch.Tensor, torch.Tensor]:
+    def _windows(self, sums: IntegralImages) -> tuple[Boxes, torch.Tensor, torch.Tensor]:
         """P-Net's windows over the threshold, their offsets [n, 4], and the pyramid's level that each was seen on."""
         nothing = torch.empty(0, dtype=torch.long, device=self._device)
         none = torch.empty(0, 4, device=self._device)
@@ -108,14 +108,14 @@ class Detector:
                     features, scores = self._pnet(shrink(stack, some, height, width))
                     image, row, column = (scores >= THRESHOLDS[0]).nonzero(as_tuple=True)
                     cell = torch.stack([column, row], dim=1).float() * STRIDE
-                    xyxy = torch.cat([((cell + 1) / scale).floor(), ((cell + CELL) / scale).floor()], dim=1)
+                    xyxy = torch.cat([((cell + 1) / scale).floor(), ((cell + P_NET_SIDE) / scale).floor()], dim=1)
                     offsets = self._pnet.offset(features[image, row, column])
                     seen = scores[image, row, column], stack.members[some][image], offsets
                     found.append((xyxy, *seen, torch.full_like(image, level)))
         xyxy, score, image, offsets, levels = (torch.cat(parts) for parts in zip(*found, strict=True))
         return Boxes(xyxy, score, image), offsets, levels
 
-    def _refine(self, sums: AreaSums, boxes: Boxes) -> Boxes:
+    def _refine(self, sums: IntegralImages, boxes: Boxes) -> Boxes:
         """R-Net: drops most boxes, and moves the rest."""
         boxes, (offsets, probabilities) = self._look(self._rnet, 24, sums, boxes)
         score = probabilities[:, 1]
@@ -125,7 +125,7 @@ class Detector:
         boxes, offsets = boxes[keep], offsets[keep]
         return replace(boxes, xyxy=_square(_moved(boxes.xyxy, offsets)))
 
-    def _decide(self, sums: AreaSums, boxes: Boxes) -> tuple[Boxes, torch.Tensor]:
+    def _decide(self, sums: IntegralImages, boxes: Boxes) -> tuple[Boxes, torch.Tensor]:
         """O-Net: the final boxes, and their landmarks, float32 [n, 5, 2]."""
         boxes, (offsets, points, probabilities) = self._look(self._onet, 48, sums, boxes)
         score = probabilities[:, 1]
@@ -138,7 +138,9 @@ class Detector:
         keep = _nms_by_smaller(boxes, 0.7)
         return boxes[keep], landmarks[keep]
 
-    def _look(self, net: nn.Module, size: int, sums: AreaSums, boxes: Boxes) -> tuple[Boxes, tuple[torch.Tensor, ...]]:
+    def _look(
+        self, net: nn.Module, size: int, sums: IntegralImages, boxes: Boxes
+    ) -> tuple[Boxes, tuple[torch.Tensor, ...]]:
         """What a net says of the boxes that hold a pixel, each seen at size x size."""
         windows, inside = sums.windows(boxes.xyxy, boxes.image)
         boxes, windows = boxes[inside], windows[inside]
@@ -162,10 +164,10 @@ def _framed(image: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, n
 
 def pyramid(side: int, min_face: float) -> list[float]:
     """The scales at which an image with this smaller side is searched for faces of min_face pixels and more."""
-    scale = CELL / min_face
+    scale = P_NET_SIDE / min_face
     left = side * scale
     scales = []
-    while left >= CELL:
+    while left >= P_NET_SIDE:
         scales.append(scale)
         scale, left = scale * PYRAMID_FACTOR, left * PYRAMID_FACTOR
     return scales
@@ -231,12 +233,12 @@ def _nms_by_smaller(boxes: Boxes, threshold: float) -> torch.Tensor:
     return torch.tensor(kept, dtype=torch.long, device=boxes.score.device)
 
 
-def by_image(boxes: Boxes, landmarks: torch.Tensor, images: int) -> list[Faces]:
+def by_image(boxes: Boxes, landmarks: torch.Tensor, images: int) -> list[Detections]:
     """Candidates as the faces of each image, largest first."""
     area = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]).prod(dim=1)
     order = area.argsort(descending=True, stable=True)
     xyxy, score, image, points = (
         values[order].cpu().numpy() for values in (boxes.xyxy, boxes.score, boxes.image, landmarks)
     )
-    faces = Faces(boxes=xyxy, scores=score, landmarks=points)
+    faces = Detections(boxes=xyxy, scores=score, landmarks=points)
     return [faces.take(np.flatnonzero(image == i)) for i in range(images)]

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-SIDE = 256  # pixels, at most
+PORTRAIT_SIDE = 256  # pixels, at most
 SURROUNDINGS = 0.5  # of the face's longer side, at each side of it: detectors and CLIP want more than the bare face
-QUALITY = 90
+PORTRAIT_QUALITY = 90
 
 
 def portrait(pixels: np.ndarray, box: np.ndarray) -> bytes:
@@ -24,7 +24,7 @@ def portrait(pixels: np.ndarray, box: np.ndarray) -> bytes:
     left, top = max(0, round(x - reach)), max(0, round(y - reach))
     right, bottom = min(width, round(x + reach)), min(height, round(y + reach))
     image = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((PORTRAIT_SIDE, PORTRAIT_SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
+    image.save(file, "JPEG", quality=PORTRAIT_QUALITY)
     return file.getvalue()

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from face0.detection.alignment import Margins, crop_boxes
-from face0.detection.detections import Faces
+from face0.detection.detections import Detections
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
@@ -137,14 +137,14 @@ class InceptionEmbedder:
         self._last = nn.Sequential(net.last_linear, net.last_bn).to(device)
         self._margins, self._device = margins, device
 
-    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
+    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
         if not images:
             return []
         vectors = self.vectors(self.crops(images, faces))
         return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
 
-    def crops(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> np.ndarray:
+    def crops(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> np.ndarray:
         """The faces of all images, cut with the margins: uint8 [n, 160, 160, 3]."""
         pairs = zip(images, faces, strict=True)
         return np.concatenate(

@@ -5,16 +5,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from face0.detection.detections import Faces
+from face0.detection.detections import Detections
 
 # Faces that go through a net together. More are no faster on a CPU, and how much memory they take would depend on how
 # many faces the images of a batch happen to have.
-BATCH = 16
+EMBEDDING_BATCH = 16
 
 
 def in_batches(forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, dim: int) -> np.ndarray:
-    """Applies a net to crops [n, ...], BATCH at a time: float32 [n, dim]."""
-    parts = [forward(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+    """Applies a net to crops [n, ...], EMBEDDING_BATCH at a time: float32 [n, dim]."""
+    parts = [forward(crops[start : start + EMBEDDING_BATCH]) for start in range(0, len(crops), EMBEDDING_BATCH)]
     return np.concatenate([np.empty((0, dim), np.float32), *parts])
 
 
@@ -23,7 +23,7 @@ class Embedder(Protocol):
 
     dim: int
 
-    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
+    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         """Embeds the faces of a batch of images.
 
         Args:

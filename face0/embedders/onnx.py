@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from face0.detection.alignment import align
-from face0.detection.detections import Faces
+from face0.detection.detections import Detections
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
@@ -70,7 +70,7 @@ class OnnxEmbedder:
         self._size = config.size or 0
         self.dim = self._forward(np.zeros((1, self._size, self._size, 3), np.uint8)).shape[1]
 
-    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray]:
+    def embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
         if not images:
             return []

@@ -14,11 +14,11 @@ from face0.io import storage
 from face0.shards.files import EMBEDDER
 from schemas.face_bank import VERSION, Kind, face_bank
 
-ROWS = 1024  # of a row group
+FACES_PER_ROW_GROUP = 1024  # of a row group
 
 
 @dataclass(frozen=True, kw_only=True)
-class Face:
+class BankFace:
     """One face of a bank: see ``schemas.face_bank``."""
 
     face_id: str
@@ -39,7 +39,7 @@ class FaceBank:
         embedder: what made the vectors; whoever mixes two is refused.
     """
 
-    faces: Mapping[str, Face]
+    faces: Mapping[str, BankFace]
     dim: int
     embedder: Mapping[str, str]
 
@@ -67,13 +67,13 @@ def read_bank(uri: str) -> FaceBank:
         raise UsageError(
             f"{uri} holds rows of {kind}, not of ('face_bank', {VERSION!r}): make a bank with `face0 faces`"
         )
-    faces: dict[str, Face] = {}
-    for batch in table.to_batches(max_chunksize=ROWS):
+    faces: dict[str, BankFace] = {}
+    for batch in table.to_batches(max_chunksize=FACES_PER_ROW_GROUP):
         for row in batch.to_pylist():
             if row["face_id"] in faces:
                 raise UsageError(f"{uri} has the face_id {row['face_id']!r} twice: rename one")
             vector = None if row["vector"] is None else np.array(row["vector"], np.float32)
-            faces[row["face_id"]] = Face(
+            faces[row["face_id"]] = BankFace(
                 face_id=row["face_id"],
                 vector=vector,
                 kind=Kind(row["kind"]),
@@ -85,7 +85,7 @@ def read_bank(uri: str) -> FaceBank:
     return FaceBank(faces=faces, dim=int(metadata["face0.embedding_dim"]), embedder=embedder)
 
 
-def write_bank(uri: str, faces: Iterable[Face], dim: int, embedder: Mapping[str, Any]) -> int:
+def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[str, Any]) -> int:
     """Writes a bank whole, or not at all; streams, in row groups. Returns the number of rows.
 
     Args:
@@ -104,7 +104,7 @@ def write_bank(uri: str, faces: Iterable[Face], dim: int, embedder: Mapping[str,
         storage.write_whole(folder, name) as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
     ):
-        for rows in _grouped(faces):
+        for rows in _batched(faces):
             for face in rows:
                 if face.face_id in seen:
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
@@ -114,7 +114,7 @@ def write_bank(uri: str, faces: Iterable[Face], dim: int, embedder: Mapping[str,
     return len(seen)
 
 
-def _row(face: Face) -> dict[str, Any]:
+def _row(face: BankFace) -> dict[str, Any]:
     return {
         "face_id": face.face_id,
         "vector": None if face.vector is None else np.asarray(face.vector, np.float32),
@@ -125,11 +125,11 @@ def _row(face: Face) -> dict[str, Any]:
     }
 
 
-def _grouped(faces: Iterable[Face]) -> Iterator[list[Face]]:
-    rows: list[Face] = []
+def _batched(faces: Iterable[BankFace]) -> Iterator[list[BankFace]]:
+    rows: list[BankFace] = []
     for face in faces:
         rows.append(face)
-        if len(rows) == ROWS:
+        if len(rows) == FACES_PER_ROW_GROUP:
             yield rows
             rows = []
     if rows:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from face0.shards.files import FACE, Shard, face_field, light_columns
-from face0.statistics.moments import Moments, Sample, name_hashes
+from face0.shards.files import FACE, Shard, face_field, iter_columns
+from face0.statistics.moments import LowestHashSample, Moments, name_hashes
 
-COLUMNS = ["key", "sha256", FACE + "embedding"]  # of a face shard, that are read
-BLOCK = 4096  # rows whose moments are taken together: to merge two costs as much as some hundred rows
+CORPUS_COLUMNS = ["key", "sha256", FACE + "embedding"]  # of a face shard, that are read
+MOMENT_ROWS = 4096  # rows whose moments are taken together: to merge two costs as much as some hundred rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Corpus:
     moments: Moments
     low: np.ndarray
     high: np.ndarray
-    sample: Sample
+    sample: LowestHashSample
     faceless: int = 0
     not_finite: int = 0
 
@@ -40,7 +40,7 @@ class Corpus:
 
     @classmethod
     def of(cls, rows: pa.Table, sample: int) -> "Corpus":
-        """That of rows of a face shard with at least COLUMNS, and a sample of this size."""
+        """That of rows of a face shard with at least CORPUS_COLUMNS, and a sample of this size."""
         vectors, present = (array[:, 0] for array in face_field(rows, "embedding", 1))
         finite = np.isfinite(vectors).all(axis=1)
         chosen = rows.filter(pa.array(present & finite))
@@ -57,7 +57,7 @@ class Corpus:
             moments=Moments.of(vectors),
             low=vectors.min(axis=0, initial=np.inf).astype(np.float32),
             high=vectors.max(axis=0, initial=-np.inf).astype(np.float32),
-            sample=Sample.of(hashes, vectors, sample),
+            sample=LowestHashSample.of(hashes, vectors, sample),
         )
 
     @property
@@ -88,11 +88,11 @@ def read_corpus(shard: Shard, sample: int) -> Corpus:
 
 
 def _blocks(shard: Shard) -> Iterator[pa.Table]:
-    """The rows of a shard, about BLOCK at a time."""
+    """The rows of a shard, about MOMENT_ROWS at a time."""
     waiting: list[pa.Table] = []
-    for table in light_columns(shard, COLUMNS):
+    for table in iter_columns(shard, CORPUS_COLUMNS):
         waiting.append(table)
-        if sum(each.num_rows for each in waiting) >= BLOCK:
+        if sum(each.num_rows for each in waiting) >= MOMENT_ROWS:
             yield pa.concat_tables(waiting)
             waiting = []
     if waiting:

@@ -6,7 +6,7 @@ import numpy as np
 
 from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
-from face0.faces.bank import Face, read_bank
+from face0.faces.bank import BankFace, read_bank
 from face0.io.storage import absolute
 from face0.runtime.random import normals
 from schemas.face_bank import Kind
@@ -80,7 +80,7 @@ class Gallery:
         for uri in others:
             refuse_other_embedder(uri, banks[uri].embedder, first, self.embedder)
         self._uris = uris
-        self._faces: dict[str, tuple[str, Face]] = {}
+        self._faces: dict[str, tuple[str, BankFace]] = {}
         for uri, bank in banks.items():
             for face_id, face in bank.faces.items():
                 if face_id in self._faces:
@@ -104,11 +104,11 @@ class Gallery:
         return {"face_id": face_id, "bank": self._faces[face_id][0]}
 
 
-def mix(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) -> Iterator[Face]:
+def interpolate(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) -> Iterator[BankFace]:
     """So many faces on the way from one face to another, both ends among them."""
     between = spherical if is_spherical else linear
     for share in np.linspace(0, 1, steps).tolist():
-        yield Face(
+        yield BankFace(
             face_id=f"{start}-{end}-{share:.4g}",
             vector=between(gallery.vector(start), gallery.vector(end), share),
             kind=Kind.MIX,
@@ -120,14 +120,14 @@ def mix(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) 
         )
 
 
-def move(gallery: Gallery, start: str, end: str, face_id: str, strengths: Sequence[float]) -> Iterator[Face]:
+def translate(gallery: Gallery, start: str, end: str, face_id: str, strengths: Sequence[float]) -> Iterator[BankFace]:
     """A face moved along the difference of two others, as of one person with a moustache and without (paper).
 
     A strength of 1 adds the whole difference, -1 takes it off.
     """
     direction = gallery.vector(end).astype(np.float64) - gallery.vector(start)
     for strength in strengths:
-        yield Face(
+        yield BankFace(
             face_id=f"{face_id}-{start}-{end}-{strength:.4g}",
             vector=(gallery.vector(face_id) + strength * direction).astype(np.float32),
             kind=Kind.DIRECTION,
@@ -140,10 +140,10 @@ def move(gallery: Gallery, start: str, end: str, face_id: str, strengths: Sequen
         )
 
 
-def vary(gallery: Gallery, face_id: str, sigma: float, count: int, seed: int) -> Iterator[Face]:
+def perturb(gallery: Gallery, face_id: str, sigma: float, count: int, seed: int) -> Iterator[BankFace]:
     """So many faces like a face, by ``noisy``, with the seeds from ``seed`` on: more of them begin alike."""
     for each in range(seed, seed + count):
-        yield Face(
+        yield BankFace(
             face_id=f"{face_id}-noise-{sigma:.4g}-{each}",
             vector=noisy(gallery.vector(face_id), sigma, each),
             kind=Kind.NOISE,

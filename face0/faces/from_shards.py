@@ -11,16 +11,16 @@ from PIL import Image
 
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
-from face0.faces.bank import Face
+from face0.faces.bank import BankFace
 from face0.io import storage
-from face0.shards.files import Shard, light_columns, readable
+from face0.shards.files import Shard, iter_columns, reading_row_group
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error
 _SHARD_COLUMNS = ["key", "source", "sha256", "image", "faces"]
 
 
-def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[Face]:
+def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[BankFace]:
     """The largest faces of rows of face shards, in the order of the keys; a face's id is its key.
 
     Keys are unique within an input of augment. Of several rows with a key the first counts, and a note says so.
@@ -31,7 +31,7 @@ def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[Face]:
     wanted = set(keys)
     rows: dict[str, list[tuple[Shard, int]]] = {}  # where each key stands, by shard and row group
     for shard in shards:
-        for index, table in enumerate(light_columns(shard, ["key"])):
+        for index, table in enumerate(iter_columns(shard, ["key"])):
             for key in table["key"].to_pylist():
                 if key in wanted:
                     rows.setdefault(key, []).append((shard, index))
@@ -47,13 +47,13 @@ def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> 
 
 
 def _row(shard: Shard, group: int, key: str) -> dict[str, Any]:
-    with storage.open_uri(shard.uri) as file, readable(shard.uri, group):
+    with storage.open_uri(shard.uri) as file, reading_row_group(shard.uri, group):
         table = pq.ParquetFile(file).read_row_group(group, columns=_SHARD_COLUMNS, use_threads=False)
     row: dict[str, Any] = table.filter(pc.equal(table["key"], key)).slice(0, 1).to_pylist()[0]
     return row
 
 
-def _of_row(row: dict[str, Any], rows: int) -> Face:
+def _of_row(row: dict[str, Any], rows: int) -> BankFace:
     notes = [f"{rows} rows have this key: this is the one of {row['source']}"] if rows > 1 else []
     vector = picture = None
     if row["faces"]:
@@ -63,7 +63,7 @@ def _of_row(row: dict[str, Any], rows: int) -> Face:
         picture = portrait(pixels, np.array(largest["box"]))
     else:
         notes.append("the row has no face")
-    return Face(
+    return BankFace(
         face_id=row["key"],
         vector=vector,
         kind=Kind.SHARD,

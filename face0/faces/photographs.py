@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from face0.detection.detections import FaceFilter, Faces
-from face0.detection.integral_images import MAX_SIDE
+from face0.detection.detections import Detections, FaceFilter
+from face0.detection.integral_images import PYRAMID_MAX_SIDE
 from face0.detection.mtcnn import Detector
 from face0.detection.portraits import portrait
-from face0.embedders import Embedder
+from face0.embedders.interface import Embedder
 from face0.errors import UsageError
-from face0.faces.bank import Face
+from face0.faces.bank import BankFace
 from face0.images.decoding import REDUCING_GAP, BadImage, decode
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io import storage
@@ -27,7 +27,7 @@ FULL_DETAIL = 160.0  # pixels of a face above which no embedder sees more of it:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class PhotographFace:
     """What was seen of one photograph.
 
     Attributes:
@@ -70,30 +70,30 @@ class FaceReader:
         self._embedder, self._faces, self._resolution = embedder, faces, resolution
         self._detector = Detector(faces.min_face, device)
 
-    def __call__(self, uri: str) -> Seen:
+    def __call__(self, uri: str) -> PhotographFace:
         """Looks at the photograph in a file. What is wrong with it comes back as a note, not as an error."""
         torch.set_num_threads(1)  # of this thread; others look at other photographs meanwhile
         try:
             with storage.open_uri(uri) as file:
                 data = file.read()
         except OSError as error:
-            return Seen(uri=uri, note=f"cannot be read: {error}")
+            return PhotographFace(uri=uri, note=f"cannot be read: {error}")
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             pixels = decode(data).pixels
         except BadImage as bad:
-            return Seen(uri=uri, sha256=sha256, note=f"cannot be read: {bad.message}")
+            return PhotographFace(uri=uri, sha256=sha256, note=f"cannot be read: {bad.message}")
         except MemoryError:
-            return Seen(uri=uri, sha256=sha256, note="cannot be read: it does not fit into memory")
+            return PhotographFace(uri=uri, sha256=sha256, note="cannot be read: it does not fit into memory")
         small, scale = self._shrunk(pixels)
         found = self._find(small)
         if not len(found):
-            return Seen(uri=uri, sha256=sha256, note="no face was found")
+            return PhotographFace(uri=uri, sha256=sha256, note="no face was found")
         largest = found.take(np.array([0]))
         (vectors,) = self._embedder.embed([small], [largest])
         width, height = largest.boxes[0, 2:] - largest.boxes[0, :2]
         box = largest.boxes[0] * np.tile(scale, 2)
-        return Seen(
+        return PhotographFace(
             uri=uri,
             sha256=sha256,
             vector=vectors[0],
@@ -106,7 +106,7 @@ class FaceReader:
     def _shrunk(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pixels at the resolution, and by what x and y there are multiplied to be those here: float64 [2]."""
         height, width = pixels.shape[:2]
-        factor = min(1.0, self._resolution / min(height, width), MAX_SIDE / max(height, width))
+        factor = min(1.0, self._resolution / min(height, width), PYRAMID_MAX_SIDE / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         scale = np.array([width / size[0], height / size[1]])
         if factor == 1:
@@ -114,7 +114,7 @@ class FaceReader:
         image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
         return np.asarray(image), scale
 
-    def _find(self, pixels: np.ndarray) -> Faces:
+    def _find(self, pixels: np.ndarray) -> Detections:
         """The faces, largest first. Where the largest leaves the picture it is looked for again in a grey frame.
 
         The detector finds faces that fill the picture in the wrong place, if at all: of close crops of two people the
@@ -129,7 +129,7 @@ class FaceReader:
         return framed if len(framed) else found
 
 
-def people(uri: str) -> dict[str, list[str]]:
+def photographs_by_person(uri: str) -> dict[str, list[str]]:
     """The faces of a folder and their photographs: face id to URIs, both in the order of names.
 
     An image file is a face that its stem names. A sub-folder is one face, which it names, with all images in and below
@@ -164,7 +164,7 @@ def people(uri: str) -> dict[str, list[str]]:
     return photographs
 
 
-def from_photographs(photographs: Mapping[str, Sequence[str]], read: FaceReader, threads: int) -> Iterator[Face]:
+def from_photographs(photographs: Mapping[str, Sequence[str]], read: FaceReader, threads: int) -> Iterator[BankFace]:
     """Looks at photographs; a row of a bank for each face, in order, whether or not a face was found."""
     uris = [uri for several in photographs.values() for uri in several]
     seen = ordered_map(read, uris, workers=threads, ahead=2 * threads)
@@ -172,7 +172,7 @@ def from_photographs(photographs: Mapping[str, Sequence[str]], read: FaceReader,
         yield joined(face_id, [next(seen) for _ in several])
 
 
-def joined(face_id: str, seen: Sequence[Seen]) -> Face:
+def joined(face_id: str, seen: Sequence[PhotographFace]) -> BankFace:
     """One face of its photographs: the weighted mean of their conditioning vectors (paper: joins several photos).
 
     The vectors are added as they are, not at unit length, so that the mean has the size that the model was trained on.
@@ -183,14 +183,16 @@ def joined(face_id: str, seen: Sequence[Seen]) -> Face:
         [] if seen else ["the folder holds no photograph"]
     )
     if not usable:
-        return Face(face_id=face_id, vector=None, kind=Kind.PHOTOS, provenance={"sources": []}, note="; ".join(notes))
+        return BankFace(
+            face_id=face_id, vector=None, kind=Kind.PHOTOS, provenance={"sources": []}, note="; ".join(notes)
+        )
     weights = np.array([each.weight for each, _ in usable], np.float64)
     weights /= weights.sum()
     sources = [
         {"uri": each.uri, "sha256": each.sha256, "box": list(each.box), "weight": round(float(weight), 6)}
         for (each, _), weight in zip(usable, weights, strict=True)
     ]
-    return Face(
+    return BankFace(
         face_id=face_id,
         vector=(weights @ np.stack([vector for _, vector in usable]).astype(np.float64)).astype(np.float32),
         kind=Kind.PHOTOS,

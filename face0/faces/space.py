@@ -15,7 +15,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from face0.errors import UsageError
-from face0.faces.bank import Face
+from face0.faces.bank import BankFace
 from face0.io import storage
 from face0.runtime.random import normals, uniforms
 from schemas.face_bank import Kind
@@ -111,10 +111,10 @@ class FaceSpace:
             for row in zip(index.tolist(), vectors, redrawn.tolist(), nearest.tolist(), strict=True):
                 yield Draw(**dict(zip(("index", "vector", "redrawn", "nearest"), row, strict=True)))
 
-    def faces(self, seed: int, count: int, uri: str) -> Iterator[Face]:
+    def faces(self, seed: int, count: int, uri: str) -> Iterator[BankFace]:
         """``draws`` as faces of a bank, with the URI of the space in their provenance."""
         for each in self.draws(seed, count):
-            yield Face(
+            yield BankFace(
                 face_id=f"random-{seed}-{each.index:06d}",
                 vector=each.vector,
                 kind=Kind.RANDOM,

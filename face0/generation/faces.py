@@ -10,7 +10,7 @@ from PIL import Image
 
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
-from face0.faces.bank import Face
+from face0.faces.bank import BankFace
 from face0.faces.from_shards import refuse_unknown
 from face0.generation.results import Results
 from face0.io import storage
@@ -19,7 +19,7 @@ from schemas.face_bank import Kind
 _RESULT_COLUMNS = ["request_id", "image", "box", "face_vector"]
 
 
-def of_results(results: Results, requests: Sequence[str]) -> list[Face]:
+def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
     """The faces of generated images, in the order of the requests; a face's id is its request's.
 
     Raises:
@@ -37,13 +37,13 @@ def of_results(results: Results, requests: Sequence[str]) -> list[Face]:
     return [_of_result(results.uri, found[request]) for request in dict.fromkeys(requests)]
 
 
-def _of_result(uri: str, row: dict[str, Any]) -> Face:
+def _of_result(uri: str, row: dict[str, Any]) -> BankFace:
     picture = None
     if row["face_vector"] is not None and row["image"] is not None:
         with storage.open_uri(storage.join(uri, row["image"])) as file:
             pixels = np.asarray(Image.open(file).convert("RGB"))
         picture = portrait(pixels, np.array(row["box"]))
-    return Face(
+    return BankFace(
         face_id=row["request_id"],
         vector=None if row["face_vector"] is None else np.array(row["face_vector"], np.float32),
         kind=Kind.RESULT,

@@ -13,7 +13,7 @@ import torch
 import transformers
 from PIL import Image, ImageFilter
 
-from face0.embedders import EmbedderConfig
+from face0.embedders.interface import EmbedderConfig
 from face0.generation.clip import Clip
 from face0.generation.image_files import encode_image, thumbnail
 from face0.generation.metrics import ImageMetrics
@@ -65,13 +65,13 @@ class GenerateConfig:
 
 
 @dataclass(frozen=True)
-class Kept:
+class EarlierResult:
     """A row of an earlier commit that stays as it is: one row of RESULTS."""
 
     row: pa.RecordBatch
 
 
-Outcome = Kept | Failure | dict[str, Any]
+Outcome = EarlierResult | Failure | dict[str, Any]
 
 
 class Generator:
@@ -191,7 +191,11 @@ class Generator:
             if isinstance(outcome, Failure):
                 output.fail(outcome)
                 continue
-            row = outcome.row if isinstance(outcome, Kept) else pa.RecordBatch.from_pylist([outcome], schema=RESULTS)
+            row = (
+                outcome.row
+                if isinstance(outcome, EarlierResult)
+                else pa.RecordBatch.from_pylist([outcome], schema=RESULTS)
+            )
             output.ledger.written += 1
             output.totals.update(result_totals(row))
             results.write(row)
@@ -201,7 +205,7 @@ def _earlier(folder: OutputFolder, stats: TaskStats, retry: set[Reason]) -> dict
     """What stays of an earlier commit, by request."""
     stays: dict[str, Outcome] = {}
     for batch in folder.read_table(stats, "results"):
-        stays |= {batch["request_id"][i].as_py(): Kept(batch.slice(i, 1)) for i in range(batch.num_rows)}
+        stays |= {batch["request_id"][i].as_py(): EarlierResult(batch.slice(i, 1)) for i in range(batch.num_rows)}
     for batch in folder.read_table(stats, "failures"):
         stays |= {row["key"]: Failure(**row) for row in batch.to_pylist() if row["reason"] not in retry}
     return stays

@@ -8,14 +8,16 @@ import numpy as np
 from PIL import Image
 
 from face0.detection.alignment import Margins, crop_boxes
-from face0.detection.detections import FaceFilter, Faces
+from face0.detection.detections import Detections, FaceFilter
 from face0.detection.mtcnn import Detector
-from face0.embedders import Embedder
+from face0.embedders.interface import Embedder
 from face0.generation.clip import Clip
 from face0.generation.requests import Request
 from face0.images.decoding import BadImage, decode
 
-SIDE = 256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find
+DETECTION_SIDE = (
+    256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find
+)
 CLIP_SIDE = 224  # pixels of the face that CLIP sees
 
 
@@ -64,7 +66,7 @@ class ImageMetrics:
         made, asked = self._embedder.identity(np.stack([vector, request.vector]))
         return float(made @ asked)
 
-    def _judged(self, images: Sequence[np.ndarray], faces: Sequence[Faces]) -> list[np.ndarray | None]:
+    def _judged(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray | None]:
         assert self._judge is not None
         return [
             None if vector is None else self._judge.identity(vector[None])[0]
@@ -77,7 +79,7 @@ class ImageMetrics:
         reference, _ = self._portrait(request.portrait)
         return None if reference is None else float(vector @ reference)
 
-    def _alignments(self, image: np.ndarray, face: Faces, request: Request) -> dict[str, float | None]:
+    def _alignments(self, image: np.ndarray, face: Detections, request: Request) -> dict[str, float | None]:
         if self._clip is None:
             return {"text_alignment": None, "face_alignment": None}
         whole = self._clip.images([image])[0]
@@ -102,16 +104,16 @@ class ImageMetrics:
 
 
 def enlarged(image: np.ndarray) -> np.ndarray:
-    """An image (uint8 [H, W, 3]) whose shorter side has at least SIDE pixels."""
+    """An image (uint8 [H, W, 3]) whose shorter side has at least DETECTION_SIDE pixels."""
     height, width = image.shape[:2]
-    scale = SIDE / min(height, width)
+    scale = DETECTION_SIDE / min(height, width)
     if scale <= 1:
         return image
     size = round(width * scale), round(height * scale)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def _face_crop(image: np.ndarray, face: Faces) -> np.ndarray:
+def _face_crop(image: np.ndarray, face: Detections) -> np.ndarray:
     """The face as the paper crops it for its embedder, uint8 [CLIP_SIDE, CLIP_SIDE, 3]."""
     return crop_boxes(image, Margins().square(face.boxes[:1]), CLIP_SIDE)[0]
 

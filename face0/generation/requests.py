@@ -19,7 +19,7 @@ from face0.model.samplers import SAMPLERS
 from schemas.failures import Reason
 from schemas.requests import REQUESTS, SETTINGS
 
-MAX_SIDE = 4096  # pixels
+MAX_IMAGE_SIDE = 4096  # pixels
 MAX_STEPS = 1000  # the times that the base models were trained with
 
 
@@ -109,8 +109,8 @@ def problem(request: Request, model: ModelFacts) -> tuple[Reason, str] | None:
 def _bad_setting(request: Request, model: ModelFacts) -> str | None:
     for name in ("width", "height"):
         pixels = getattr(request, name)
-        if pixels % model.multiple or not 0 < pixels <= MAX_SIDE:
-            return f"{name} {pixels}: give a multiple of {model.multiple} pixels, at most {MAX_SIDE}"
+        if pixels % model.multiple or not 0 < pixels <= MAX_IMAGE_SIDE:
+            return f"{name} {pixels}: give a multiple of {model.multiple} pixels, at most {MAX_IMAGE_SIDE}"
     if request.sampler not in SAMPLERS:
         return f"sampler {request.sampler!r}: give one of {', '.join(SAMPLERS)}"
     if not 1 <= request.steps <= MAX_STEPS:

@@ -17,7 +17,7 @@ from schemas.failures import FAILURES
 from schemas.job import Ledger, TaskStats
 from schemas.requests import RESULTS, SETTINGS
 
-BATCH = 256  # rows read at a time
+SCAN_ROWS = 256  # rows read at a time
 # What a sweep is over, where a bare request is one more kind of face; the other settings are usually the same for all.
 CELL = ("prompt", "face_id", "bare", "seed")
 
@@ -90,7 +90,7 @@ class Results:
         for _, stats in sorted(self.tasks.items()):
             for name in (file.name for file in stats.files if file.rows and _within(file.name, folder)):
                 with storage.open_uri(storage.join(self.uri, name)) as file:
-                    for batch in pq.ParquetFile(file).iter_batches(batch_size=BATCH, columns=wanted.names):
+                    for batch in pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=wanted.names):
                         yield batch.select(wanted.names).cast(wanted)
 
 

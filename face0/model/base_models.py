@@ -30,7 +30,7 @@ SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preset:
+class BasePreset:
     """Sizes of a base model. The context is as wide as the text encoder."""
 
     context: int
@@ -42,13 +42,15 @@ class Preset:
     latents: int  # side for which the U-Net is made
 
 
-PRESETS = {
-    "tiny": Preset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=2, latents=16),
-    "small": Preset(context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=4, latents=16),
+BASE_PRESETS = {
+    "tiny": BasePreset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=2, latents=16),
+    "small": BasePreset(
+        context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=4, latents=16
+    ),
 }
 
 
-def base_model(preset: Preset, seed: int, prediction_type: str = "epsilon") -> StableDiffusionPipeline:
+def base_model(preset: BasePreset, seed: int, prediction_type: str = "epsilon") -> StableDiffusionPipeline:
     """A whole pipeline with seeded random weights."""
     tokenizer = word_tokenizer()
     with torch.random.fork_rng(devices=[]):

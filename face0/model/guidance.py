@@ -55,7 +55,7 @@ class Guidance:
         return list(self.weights() if whole else {**self.weights(), Branch.BOTH: 1.0})
 
 
-PRESETS = {
+GUIDANCE_PRESETS = {
     "photo": Guidance(c=1.0),
     "stylised": Guidance(c=0.55, a=0.0),
     "extreme": Guidance(c=1.4, a=1.0),

@@ -20,7 +20,7 @@ from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
 from face0.detection.detections import FaceFilter
 from face0.detection.mtcnn import Detector
-from face0.embedders import Embedder
+from face0.embedders.interface import Embedder
 from face0.errors import UsageError
 from face0.model.guidance import Branch, Guidance, combine
 from face0.model.projection import FaceProjection, override

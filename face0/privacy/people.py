@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.embedders import embedder_config
+from face0.embedders.specification import embedder_config
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import Deny, Identity, refuse_missing_vectors
 from face0.io.storage import absolute
@@ -13,7 +13,7 @@ from face0.statistics.vectors import unit
 
 
 @dataclass(frozen=True, kw_only=True)
-class People:
+class Subjects:
     """Whom to forget.
 
     Attributes:
@@ -41,7 +41,7 @@ class People:
         return self.like.similarity(self.identity(vectors.astype(np.float32)))
 
 
-def people_of(uri: str, bank: FaceBank, threshold: float, identity: Identity) -> People:
+def subjects_of(uri: str, bank: FaceBank, threshold: float, identity: Identity) -> Subjects:
     """The people of a bank.
 
     Args:
@@ -56,7 +56,7 @@ def people_of(uri: str, bank: FaceBank, threshold: float, identity: Identity) ->
     refuse_missing_vectors(uri, bank)
     names, vectors = bank.vectors()
     sources = [source for face in bank.faces.values() for source in face.provenance.get("sources", ())]
-    return People(
+    return Subjects(
         uri=absolute(uri),
         faces=names,
         embedder=bank.embedder,

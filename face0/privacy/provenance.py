@@ -21,14 +21,14 @@ from face0.generation.plan import request_files
 from face0.generation.results import open_results
 from face0.io import storage
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import Shard, light_columns, opened
+from face0.shards.files import Shard, iter_columns, open_shards
 
-BATCH = 1024  # rows read at a time
+SCAN_ROWS = 1024  # rows read at a time
 SCANNERS = 16  # threads that read the light columns of shards, mostly waiting for storage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holdings:
+class Locations:
     """The places that are looked through, as absolute URIs."""
 
     shards: Sequence[str] = ()  # outputs of augment
@@ -36,7 +36,7 @@ class Holdings:
     renders: Sequence[str] = ()  # outputs of generate
 
 
-def recognised(uris: Iterable[str]) -> Holdings:
+def classify(uris: Iterable[str]) -> Locations:
     """Sorts places by what they hold, told by their files.
 
     Raises:
@@ -45,10 +45,10 @@ def recognised(uris: Iterable[str]) -> Holdings:
     kinds: dict[str, list[str]] = {"augment": [], "generate": [], "bank": []}
     for uri in dict.fromkeys(map(storage.absolute, uris)):
         kinds[_kind(uri)].append(uri)
-    return Holdings(shards=kinds["augment"], banks=kinds["bank"], renders=kinds["generate"])
+    return Locations(shards=kinds["augment"], banks=kinds["bank"], renders=kinds["generate"])
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """What a node is."""
 
     PHOTOGRAPH = "photograph"
@@ -60,7 +60,7 @@ class Kind(StrEnum):
 class Node:
     """A photograph, a face of a bank, or a generated image (or a request of one)."""
 
-    kind: Kind
+    kind: NodeKind
     place: str  # URI of the bank or of the output folder; empty for a photograph, which may lie in several
     name: str  # SHA-256, face_id or request_id
 
@@ -109,7 +109,7 @@ class Graph:
         return [node for node in nodes if node.name == asked or _is_called(node, self.facts.get(node, {}), asked)]
 
 
-def read_graph(holdings: Holdings) -> Graph:
+def read_graph(holdings: Locations) -> Graph:
     """The faces of all banks and the requests of all outputs of generate, with what they were made from.
 
     A face's source in another bank is looked for where its provenance says; if that is not among the places, in all
@@ -128,21 +128,21 @@ def read_graph(holdings: Holdings) -> Graph:
                 for source in face["provenance"].get("sources", ())
                 for node in _source(graph, source, face["provenance"], uri, banks, images)
             ]
-            graph.add(Node(Kind.FACE, uri, face_id), sources, made_by=face["kind"])
+            graph.add(Node(NodeKind.FACE, uri, face_id), sources, made_by=face["kind"])
     named = _by_vector(banks)
     for uri, requests in images.items():
         for request_id, request in requests.items():
             vector, face_id = request.pop("vector", None), request["face_id"]
             sources = named.get(vector, []) if vector else []
             if face_id and not sources:
-                sources = _located(Kind.FACE, face_id, {} if vector else banks, None)
-            graph.add(Node(Kind.IMAGE, uri, request_id), sources, **request)
+                sources = _located(NodeKind.FACE, face_id, {} if vector else banks, None)
+            graph.add(Node(NodeKind.IMAGE, uri, request_id), sources, **request)
     return graph
 
 
-def shards_of(holdings: Holdings) -> list[tuple[str, Shard]]:
+def shards_of(holdings: Locations) -> list[tuple[str, Shard]]:
     """The committed shards of each output of augment, as (folder, shard)."""
-    return [(folder, shard) for folder in holdings.shards for shard in opened([folder])]
+    return [(folder, shard) for folder in holdings.shards for shard in open_shards([folder])]
 
 
 def rows_of_photographs(shards: Sequence[tuple[str, Shard]], digests: Iterable[str]) -> list[Row]:
@@ -170,7 +170,7 @@ def _rows(shards: Sequence[tuple[str, Shard]], chosen: Any) -> list[Row]:
         folder, shard = named
         return [
             Row(folder=folder, file=shard.file.name, **row)
-            for table in light_columns(shard, ["key", "source", "sha256"])
+            for table in iter_columns(shard, ["key", "source", "sha256"])
             for row in table.filter(chosen(table)).to_pylist()
         ]
 
@@ -200,11 +200,11 @@ def _kind(uri: str) -> str:
 
 
 def _read_faces(uri: str) -> dict[str, dict[str, Any]]:
-    """Kind, provenance and digest of the vector of each face of a bank, by id."""
+    """NodeKind, provenance and digest of the vector of each face of a bank, by id."""
     faces = {}
     with storage.open_uri(uri) as file:
         columns = ["face_id", "kind", "provenance", "vector"]
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=BATCH, columns=columns):
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=columns):
             digests = _digests(batch.column("vector"))
             for row, vector in zip(batch.select(columns[:3]).to_pylist(), digests, strict=True):
                 faces[row.pop("face_id")] = {**row, "provenance": json.loads(row["provenance"]), "vector": vector}
@@ -218,7 +218,9 @@ def _read_images(uri: str) -> dict[str, dict[str, Any]]:
     images: dict[str, dict[str, Any]] = {}
     for requests in request_files(uri):
         with storage.open_uri(requests) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=BATCH, columns=[*columns, "reason", "vector"]):
+            for batch in pq.ParquetFile(file).iter_batches(
+                batch_size=SCAN_ROWS, columns=[*columns, "reason", "vector"]
+            ):
                 digests = _digests(batch.column("vector"))
                 for row, vector in zip(batch.drop_columns(["vector"]).to_pylist(), digests, strict=True):
                     images[row.pop("request_id")] = {**row, "vector": vector}
@@ -239,7 +241,7 @@ def _by_vector(banks: Mapping[str, Mapping[str, Any]]) -> dict[bytes, list[Node]
     for uri, faces in banks.items():
         for face_id, face in faces.items():
             if face["vector"]:
-                found.setdefault(face["vector"], []).append(Node(Kind.FACE, uri, face_id))
+                found.setdefault(face["vector"], []).append(Node(NodeKind.FACE, uri, face_id))
     return found
 
 
@@ -253,14 +255,14 @@ def _source(
 ) -> list[Node]:
     """A source of a face in the bank ``own``, as nodes."""
     if "face_id" in source:
-        return _located(Kind.FACE, source["face_id"], banks, source.get("bank"), own)
+        return _located(NodeKind.FACE, source["face_id"], banks, source.get("bank"), own)
     if "request_id" in source:
-        return _located(Kind.IMAGE, source["request_id"], images, provenance.get("results"))
+        return _located(NodeKind.IMAGE, source["request_id"], images, provenance.get("results"))
     return [_add_photograph(graph, source)]
 
 
 def _located(
-    kind: Kind, name: str, places: Mapping[str, Mapping[str, Any]], said: str | None, own: str | None = None
+    kind: NodeKind, name: str, places: Mapping[str, Mapping[str, Any]], said: str | None, own: str | None = None
 ) -> list[Node]:
     """Where a source lies: where it is said to, else where it is found; if nowhere, where it was."""
     for place in (said, own):
@@ -271,7 +273,7 @@ def _located(
 
 def _add_photograph(graph: Graph, source: Mapping[str, Any]) -> Node:
     uri = source.get("uri") or source.get("source") or source.get("key", "")
-    node = Node(Kind.PHOTOGRAPH, "", source.get("sha256") or uri)
+    node = Node(NodeKind.PHOTOGRAPH, "", source.get("sha256") or uri)
     graph.add(node, uris=sorted({uri, *graph.facts.get(node, {}).get("uris", ())}))
     return node
 

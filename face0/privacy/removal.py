@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 from face0.generation.plan import request_files
 from face0.io import storage
 from face0.tasks.output_folder import OutputFolder
-from face0.tasks.task_output import Table
+from face0.tasks.task_output import TableWriter
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
 from schemas.job import DataFile, Ledger, TaskStats
 
 MESSAGE = "removed by face0 forget"
-BATCH = 64  # rows read at a time
+REWRITE_ROWS = 64  # rows read at a time
 # What a request says of a person. Its id stays, so that it is not taken for a new one, and so do bare numbers.
 _BLANK = {
     "prompt": "",
@@ -186,8 +186,8 @@ def _revised(
     name = f"{table}/{task}.{number + 1}.parquet"
     with storage.open_uri(storage.join(uri, old)) as file, storage.write_whole(uri, name) as output:
         opened = pq.ParquetFile(file)
-        revised = Table(name, output, opened.schema_arrow)
-        for batch in change(opened.iter_batches(batch_size=BATCH)):
+        revised = TableWriter(name, output, opened.schema_arrow)
+        for batch in change(opened.iter_batches(batch_size=REWRITE_ROWS)):
             revised.write(batch)
         return old, revised.close()
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from face0.evaluation.audit.analysis import SIGNIFICANT, Audit, Reference, audit
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
-from face0.evaluation.audit.audit import SIGNIFICANT, Audit, Reference, audit
-from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.measures import Measure
 from face0.faces.bank import FaceBank
@@ -78,7 +78,7 @@ def write_audit(
     identity: Callable[[np.ndarray], np.ndarray] | None = None,
     reference: Reference | None = None,
     labels: Labels | None = None,
-    effort: Effort | None = None,
+    effort: Resampling | None = None,
 ) -> Audit:
     """Computes the audit of an output of generate whose labels are the arms, and writes its files.
 

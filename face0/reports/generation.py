@@ -60,7 +60,9 @@ def write_report(uri: str) -> str:
         if embedded:
             thumbnails.append(html.data("thumbnails", chunk))
         else:
-            _write(uri, f"{FOLDER}/thumbs-{number:05d}.js", f"face0Thumbnails({number},{html.as_json(chunk)});\n")
+            _write(
+                uri, f"{FOLDER}/thumbs-{number:05d}.js", f"face0Thumbnails({number},{html.dumps_for_script(chunk)});\n"
+            )
     schema = pa.schema([RESULTS.field(name) for name in COLUMNS if name != "thumbnail"])
     images = pa.Table.from_batches(batches, schema=schema)
     _write(uri, PAGE, report(results, images, thumbnails))

@@ -168,10 +168,10 @@ def bar_plot(rows: Sequence[tuple[str, float]], *, high: float | None = None, di
 
 def data(kind: str, value: Any) -> Html:
     """A JSON value that the page's script finds by its kind: ``script[data-kind=...]``."""
-    return Html(f'<script type="application/json" data-kind="{escape(kind)}">{as_json(value)}</script>\n')
+    return Html(f'<script type="application/json" data-kind="{escape(kind)}">{dumps_for_script(value)}</script>\n')
 
 
-def as_json(value: Any) -> str:
+def dumps_for_script(value: Any) -> str:
     """Compact JSON that can stand within a script element, whatever is in its texts."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # "</script" and "<!--" would end or change the element; U+2028 and U+2029 end a line of JavaScript.

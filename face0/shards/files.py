@@ -31,7 +31,7 @@ class Shard:
     dim: int
 
 
-def opened(uris: Sequence[str]) -> list[Shard]:
+def open_shards(uris: Sequence[str]) -> list[Shard]:
     """The committed shards of the folders, checked against their stats and against each other."""
     if not uris:
         raise UsageError("no folder of face shards: give one or more output folders of `face0 augment`")
@@ -68,8 +68,8 @@ def _open(folder: str, file: DataFile) -> Shard:
     uri = storage.join(folder, file.name)
     remedy = f"run augment again into a new folder, or remove this task's file from {folder}/stats and run it again"
     try:
-        with storage.open_uri(uri) as opened:
-            footer = pq.read_metadata(opened)
+        with storage.open_uri(uri) as open_shards:
+            footer = pq.read_metadata(open_shards)
     except FileNotFoundError as error:
         raise UsageError(f"{uri} is missing, but its stats name it: {remedy}") from error
     except (OSError, pa.ArrowException) as error:
@@ -96,18 +96,18 @@ def _differences(one: Shard, other: Shard) -> list[str]:
     ]
 
 
-def light_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
+def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
     """Some columns of a shard, row group by row group."""
     with storage.open_uri(shard.uri) as file:
-        opened = pq.ParquetFile(file)
+        open_shards = pq.ParquetFile(file)
         for index in range(len(shard.group_sizes)):
-            with readable(shard.uri, index):
-                table = opened.read_row_group(index, columns=columns, use_threads=False)
+            with reading_row_group(shard.uri, index):
+                table = open_shards.read_row_group(index, columns=columns, use_threads=False)
             yield table
 
 
 @contextmanager
-def readable(uri: str, index: int) -> Iterator[None]:
+def reading_row_group(uri: str, index: int) -> Iterator[None]:
     """Names the row group that does not read."""
     try:
         yield

@@ -20,7 +20,7 @@ from face0.errors import UsageError
 from face0.io import storage
 from face0.runtime.concurrency import ordered_map
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
-from face0.shards.files import FACE, Shard, face_field, opened, readable
+from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group
 from face0.shards.order import EpochOrder
 from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
 
@@ -60,7 +60,7 @@ class FaceShards:
         rows: RowFilter = RowFilter(),  # noqa: B008 - frozen
         holdout: Holdout = Holdout(),  # noqa: B008
     ) -> None:
-        shards = opened(uris)
+        shards = open_shards(uris)
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
         self.fingerprint = _fingerprint(shards, rows, holdout)
@@ -230,7 +230,7 @@ class _Needed:
 
 def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
     """Rows of a row group, in the order given."""
-    with readable(group.uri, group.index), storage.open_uri(group.uri) as file:
+    with reading_row_group(group.uri, group.index), storage.open_uri(group.uri) as file:
         columns = ["key", "caption", "image", "width", "height", f"{FACE}embedding"]
         table = pq.ParquetFile(file).read_row_group(group.index, columns=columns, use_threads=False)
         faces, present = face_field(table, "embedding", slots)

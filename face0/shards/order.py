@@ -17,7 +17,7 @@ LANES = 32  # row groups open at a time on one rank: a mix wide enough to shuffl
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class RowGroupUse:
     """A row group that is needed from one place in the epoch to another (both included)."""
 
     group: int
@@ -61,7 +61,7 @@ class EpochOrder:
         """The rows of a row group, shuffled: int64 [size]."""
         return permutation(int(self._sizes[group]), self._seed, self._epoch, group)
 
-    def uses(self, *, residue: int = 0, world: int = 1, start: int = 0) -> list[Use]:
+    def uses(self, *, residue: int = 0, world: int = 1, start: int = 0) -> list[RowGroupUse]:
         """What to read, in the order of need, for the places p >= start with p % world == residue.
 
         A row group that two lanes share is named twice if they need it at different times.
@@ -78,7 +78,7 @@ class EpochOrder:
         groups, first, last = _merged(self._groups[at][mine], np.maximum(first, start)[mine], last[mine])
         order = np.lexsort((groups, first))
         columns = (column[order].tolist() for column in (groups, first, last))
-        return [Use(group=group, first=begin, last=end) for group, begin, end in zip(*columns, strict=True)]
+        return [RowGroupUse(group=group, first=begin, last=end) for group, begin, end in zip(*columns, strict=True)]
 
 
 def _merged(groups: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

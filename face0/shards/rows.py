@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from face0.detection.detections import Faces
+from face0.detection.detections import Detections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class FaceRow:
     height: int
     source: str
     sha256: str
-    faces: Faces
+    faces: Detections
     embeddings: np.ndarray  # float [len(faces), dim]
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import FACE, Shard, face_field, light_columns
+from face0.shards.files import FACE, Shard, face_field, iter_columns
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
         f"{FACE}score": rows.min_score,
     }
     bits = []
-    for table in light_columns(shard, [name for name, limit in columns.items() if limit]):
+    for table in iter_columns(shard, [name for name, limit in columns.items() if limit]):
         passing = np.ones(table.num_rows, bool)
         if rows.min_caption:
             passing &= pc.utf8_length(table["caption"]).to_numpy() >= rows.min_caption
@@ -136,7 +136,7 @@ def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray]) -> _Candid
         total=np.zeros(shard.dim),
         count=0,
     )
-    for group, table in enumerate(light_columns(shard, ["key", f"{FACE}embedding"]), begin):
+    for group, table in enumerate(iter_columns(shard, ["key", f"{FACE}embedding"]), begin):
         rows = kept_rows(bits[group], table.num_rows)
         vectors = _vectors(table)[rows]
         seen = ~np.isnan(vectors[:, 0])
@@ -157,7 +157,7 @@ def _strangers(
     mean = (found.total / max(found.count, 1)).astype(np.float32)
     wanted = _directions(found.vectors - mean).T
     strangers = []
-    for group, table in enumerate(light_columns(shard, [f"{FACE}embedding"]), begin):
+    for group, table in enumerate(iter_columns(shard, [f"{FACE}embedding"]), begin):
         # A row without a face is NaN, which is not over any similarity.
         alike = (_directions(_vectors(table) - mean) @ wanted > holdout.similarity).any(axis=1)
         alike[found.rows[found.rows[:, 0] == group, 1]] = True

@@ -50,7 +50,7 @@ class Moments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class LowestHashSample:
     """A uniform sample of vectors: those whose names have the lowest hashes, whatever was seen in which order.
 
     Attributes:
@@ -66,7 +66,7 @@ class Sample:
     bound: int = 2**64 - 1
 
     @classmethod
-    def of(cls, hashes: np.ndarray, vectors: np.ndarray, size: int) -> "Sample":
+    def of(cls, hashes: np.ndarray, vectors: np.ndarray, size: int) -> "LowestHashSample":
         """That of named vectors.
 
         Args:
@@ -76,23 +76,23 @@ class Sample:
         """
         return cls(size=size, parts=((hashes, vectors),))
 
-    def __add__(self, other: "Sample") -> "Sample":
+    def __add__(self, other: "LowestHashSample") -> "LowestHashSample":
         bound = min(self.bound, other.bound)
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         for hashes, vectors in (*self.parts, *other.parts):
             low = hashes <= np.uint64(bound)
             if low.any() or not parts:  # one part remains, to tell the dimension
                 parts.append((hashes, vectors) if low.all() else (hashes[low], vectors[low]))
-        merged = Sample(size=self.size, parts=tuple(parts), bound=bound)
+        merged = LowestHashSample(size=self.size, parts=tuple(parts), bound=bound)
         return merged if sum(len(hashes) for hashes, _ in parts) <= 2 * self.size else merged.sorted()
 
-    def sorted(self) -> "Sample":
+    def sorted(self) -> "LowestHashSample":
         """The same as one part of at most ``size`` rows, lowest hash first."""
         hashes = np.concatenate([hashes for hashes, _ in self.parts])
         order = np.argsort(hashes, kind="stable")[: self.size]
         vectors = np.concatenate([vectors for _, vectors in self.parts])[order]
         bound = int(hashes[order[-1]]) if len(order) == self.size else self.bound
-        return Sample(size=self.size, parts=((hashes[order], vectors),), bound=bound)
+        return LowestHashSample(size=self.size, parts=((hashes[order], vectors),), bound=bound)
 
     @property
     def vectors(self) -> np.ndarray:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.io.json import as_json
+from face0.io.json import to_json_values
 from face0.runtime.versions import versions
 from face0.tasks.task import Task
 from face0.tasks.task_output import TaskOutput
@@ -103,7 +103,7 @@ class OutputFolder:
             self._remove(f"stats/{task.task_id}.json")
         stats = TaskStats(
             task_id=task.task_id,
-            task=as_json(task),
+            task=to_json_values(task),
             ledger=output.ledger,
             reasons=dict(output.reasons),
             totals=dict(output.totals),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from face0.errors import UsageError
-from face0.io.json import as_json
+from face0.io.json import to_json_values
 from schemas.failures import Reason
 from schemas.job import TaskStats
 
@@ -47,7 +47,7 @@ def select(
         reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
         if stats is None or Reason.UNREADABLE_INPUT in reasons:
             runs.append(TaskRun(task=task))
-        elif stats.task != as_json(task):
+        elif stats.task != to_json_values(task):
             raise input_changed(stats)
         elif reasons:
             runs.append(TaskRun(task=task, retry=reasons))

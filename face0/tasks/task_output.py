@@ -15,7 +15,7 @@ from schemas.job import DataFile, Ledger
 ROW_GROUP = 256
 
 
-class Table:
+class TableWriter:
     """A Parquet file that is being written, in row groups of ROW_GROUP rows."""
 
     def __init__(self, name: str, file: storage.HashingWriter, schema: pa.Schema) -> None:
@@ -51,16 +51,16 @@ class TaskOutput:
 
     def __init__(self, root: str, task_id: str, files: ExitStack) -> None:
         self._root, self._task_id, self._files = root, task_id, files
-        self._tables: list[Table] = []
+        self._tables: list[TableWriter] = []
         self._failures = self.table("failures", FAILURES)
         self.ledger = Ledger()
         self.reasons: Counter[str] = Counter()
         self.totals: Counter[str] = Counter()
 
-    def table(self, folder: str, schema: pa.Schema) -> Table:
+    def table(self, folder: str, schema: pa.Schema) -> TableWriter:
         """Starts the file ``folder/<task>.parquet``."""
         name = f"{folder}/{self._task_id}.parquet"
-        self._tables.append(Table(name, self._files.enter_context(storage.write_whole(self._root, name)), schema))
+        self._tables.append(TableWriter(name, self._files.enter_context(storage.write_whole(self._root, name)), schema))
         return self._tables[-1]
 
     def fail(self, failure: Failure) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 
-class Average:
+class EMA:
     """An exponential moving average of parameters. Its decay grows with the steps, so that the start is forgotten."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:

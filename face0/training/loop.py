@@ -19,7 +19,7 @@ from face0.shards.loader import FaceShards
 from face0.training.checkpoints import Checkpoints
 from face0.training.held_out import face_losses
 from face0.training.log import TrainingLog
-from face0.training.throughput import Pace
+from face0.training.throughput import Throughput
 from face0.training.trainer import Trainer, learning_rate
 
 HELD_OUT_LOSS = "held_out_loss"
@@ -63,7 +63,7 @@ class Terminated:
         return bool(flag)
 
 
-class Run:
+class TrainingLoop:
     """One training: its parts, and the loop over its steps.
 
     Args:
@@ -107,7 +107,7 @@ class Run:
 
     def _steps(self, terminated: Terminated) -> bool:
         trainer, config, intervals = self._trainer, self._trainer.config, self._intervals
-        pace = Pace(trainer, self._world)
+        pace = Throughput(trainer, self._world)
         for batch in pace.waited(self._batches()):
             loss = self._summed(trainer.take_step(batch))
             self._report_failed(batch)

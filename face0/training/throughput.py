@@ -12,7 +12,7 @@ from face0.shards.decoding import Batch
 from face0.training.trainer import Trainer
 
 
-class Pace:
+class Throughput:
     """Samples a second, the share of time spent waiting for data, and the share of the machine's multiplications."""
 
     def __init__(self, trainer: Trainer, world: int) -> None:

@@ -18,7 +18,7 @@ from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
 from face0.shards.decoding import Batch
 from face0.training.checkpoints import STATE
-from face0.training.ema import Average, Swapped
+from face0.training.ema import EMA, Swapped
 from face0.training.encoder import BLANK, Encoder
 from face0.training.latent_cache import LatentCache
 from face0.training.loss import Draws, draw, losses, noise_schedule
@@ -50,7 +50,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunOptions:
     """How it runs, which does not change what comes out but for rounding."""
 
     accumulate: int = 1  # parts in which a process takes its share of a batch
@@ -83,7 +83,7 @@ class Trainer:
         self,
         pipe: Face0Pipeline,
         config: TrainConfig,
-        running: Running,
+        running: RunOptions,
         device: torch.device,
         world: int = 1,
         cache: LatentCache | None = None,
@@ -97,7 +97,7 @@ class Trainer:
         pipe.unet.to(device).to(memory_format=torch.channels_last)
         pipe.face_projection.to(device).train()
         self.encoder = Encoder(pipe, device, cache)
-        model = Conditioned(pipe, config)
+        model = ConditionedUNet(pipe, config)
         self._names, self._parameters = zip(
             *((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True
         )
@@ -105,7 +105,7 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(
             self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=self._fused
         )
-        self.average = Average(self._parameters, config.ema)
+        self.average = EMA(self._parameters, config.ema)
         if running.compile:
             model.compile()
         self._model: nn.Module = DistributedDataParallel(model) if world > 1 else model
@@ -208,7 +208,7 @@ class Trainer:
         )
 
 
-class Conditioned(nn.Module):
+class ConditionedUNet(nn.Module):
     """Projection and U-Net as one module: what is trained, and what processes keep equal."""
 
     def __init__(self, pipe: Face0Pipeline, config: TrainConfig) -> None:
@@ -225,7 +225,7 @@ class Conditioned(nn.Module):
             return losses(self.unet, self._scheduler, latents, context, draws, self._config.min_snr)
 
 
-def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: Running) -> None:
+def prepare_unet(unet: UNet2DConditionModel, config: TrainConfig, running: RunOptions) -> None:
     """Makes the U-Net, or a LoRA of it, ready to be trained."""
     unet.train()
     if config.lora:

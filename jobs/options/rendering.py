@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from face0.embedders import embedder_config
 from face0.embedders.metadata import refuse_other_embedder
+from face0.embedders.specification import embedder_config
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny
@@ -17,7 +17,7 @@ from face0.generation.clip import check_clip
 from face0.generation.generator import GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
 from face0.generation.plan import join_requests
-from face0.io.json import as_json
+from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation import write_report
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
@@ -163,7 +163,7 @@ def plan_rendering(
     denied = _denied(args, bank, config)
     requests, repeated = join_requests(manifest, bank, model.facts, config.needs_portraits, denied)
     recorded = {
-        **as_json(config),
+        **to_json_values(config),
         "model": {"base": model.base, "step": model.step},  # by its fingerprint: the folder may have moved
         "embedder": dict(model.embedder) if config.embedder else None,
     }

@@ -3,7 +3,7 @@
 import argparse
 
 from face0.generation.manifest import DEFAULTS
-from face0.model.guidance import PRESETS
+from face0.model.guidance import GUIDANCE_PRESETS
 from face0.model.samplers import SAMPLERS
 from jobs.options import at_least, between, numbers
 
@@ -12,9 +12,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Adds the settings that all images of a manifest share."""
     settings = parser.add_argument_group("the images")
     add = settings.add_argument
-    presets = "; ".join(f"{name}: c {preset.c:g}, a {preset.a:g}" for name, preset in PRESETS.items())
-    add("--guidance", choices=PRESETS, default="photo", help=f"{presets} (%(default)s)")
-    add("--w", type=float, help=f"guidance against nothing ({PRESETS['photo'].w:g})")
+    presets = "; ".join(f"{name}: c {preset.c:g}, a {preset.a:g}" for name, preset in GUIDANCE_PRESETS.items())
+    add("--guidance", choices=GUIDANCE_PRESETS, default="photo", help=f"{presets} (%(default)s)")
+    add("--w", type=float, help=f"guidance against nothing ({GUIDANCE_PRESETS['photo'].w:g})")
     add("--c", type=float, help="of text and face together, in place of the preset's")
     add("--a", type=float, help="of the face alone against the text alone, in place of the preset's")
     add("--guidance-interval", type=numbers(2), default=(0.0, 1.0), metavar="FROM,TO",
@@ -31,7 +31,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(args: argparse.Namespace) -> dict[str, object]:
     """The settings as columns of a manifest."""
-    preset = PRESETS[args.guidance]
+    preset = GUIDANCE_PRESETS[args.guidance]
     return {
         "w": preset.w if args.w is None else args.w,
         "c": preset.c if args.c is None else args.c,

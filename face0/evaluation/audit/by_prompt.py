@@ -23,7 +23,7 @@ SHARES = ("leakage", "follows_input", "follows_vector")  # 0..1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class Resampling:
     """How much is drawn.
 
     Attributes:
@@ -81,7 +81,7 @@ class ByPrompt:
 
 
 def row_means(
-    measure: str, encoder: str, values: np.ndarray, design: Design, effort: Effort, null_value: float | None = None
+    measure: str, encoder: str, values: np.ndarray, design: Design, effort: Resampling, null_value: float | None = None
 ) -> ByPrompt:
     """Means over the images of each prompt of something that each image has, or NaN [n]."""
     known = np.isfinite(values)
@@ -127,7 +127,7 @@ def contrast(one: ByPrompt, other: ByPrompt, arm: Arm, against: Arm, p: float | 
     )
 
 
-def exchange_p(one: ByPrompt, other: ByPrompt, effort: Effort) -> float | None:
+def exchange_p(one: ByPrompt, other: ByPrompt, effort: Resampling) -> float | None:
     """Two-sided p of a difference of two arms, which are exchanged cluster by cluster: what is due to chance alone?
 
     scipy's permutation_test of paired samples. None where fewer than two clusters are in both.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from face0.evaluation.audit.arms import Arm
-from face0.evaluation.audit.by_prompt import Effort
+from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.measures import Measure, measured
 from face0.statistics.probe import Probe
@@ -14,7 +14,7 @@ from face0.statistics.resampling import Estimate, from_draws
 
 
 def group_measures(
-    arm: Arm, encoder: str, labels: Labels, probe: Probe, prompts: list[str], effort: Effort
+    arm: Arm, encoder: str, labels: Labels, probe: Probe, prompts: list[str], effort: Resampling
 ) -> Iterator[Measure]:
     """Shares of the groups of a label by the probe; and what they may be at most and at least if every image counts."""
     vectors, design = arm.seen(encoder)

@@ -1,0 +1,128 @@
+"""Where something comes from, and what was made of it: the answer of ``face0 trace``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from face0.errors import UsageError
+from face0.privacy.provenance import (
+    Graph,
+    Locations,
+    Node,
+    NodeKind,
+    Row,
+    read_graph,
+    rows_named,
+    rows_of_photographs,
+    shards_of,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """The answer.
+
+    Attributes:
+        asked: the name.
+        found: what has it.
+        sources: what that was made from, directly or not.
+        made: what was made of it, directly or not.
+        rows: the rows of face shards that hold one of the photographs, by its SHA-256.
+        graph: of all that was looked through.
+    """
+
+    asked: str
+    found: Sequence[Node]
+    sources: Sequence[Node]
+    made: Sequence[Node]
+    rows: Mapping[str, Sequence[Row]]
+    graph: Graph
+
+    def as_json(self) -> dict[str, Any]:
+        """Photographs, faces and images, each with its part in the answer and what it was made from."""
+        parts = {"asked for": self.found, "source": self.sources, "made of it": self.made}
+        record: dict[str, Any] = {"asked": self.asked, "photographs": [], "faces": [], "images": []}
+        for part, nodes in parts.items():
+            for node in nodes:
+                record[f"{node.kind}s"].append({"part": part, **self._described(node)})
+        return record
+
+    def as_text(self) -> str:
+        """The same as trees, for a person."""
+        lines: list[str] = []
+        for node in self.found:
+            lines += [*self._headed(node, "")]
+            for title, following in (("made from", self.graph.sources), ("made of it", self.graph.made)):
+                if following.get(node):
+                    lines += [f"  {title}:", *self._tree(node, following, "    ", {node})]
+        return "\n".join(lines)
+
+    def _described(self, node: Node) -> dict[str, Any]:
+        facts = self.graph.facts.get(node, {})
+        sources = [
+            {"kind": str(source.kind), "in": source.place, "name": source.name}
+            for source in self.graph.sources.get(node, ())
+        ]
+        if node.kind == NodeKind.PHOTOGRAPH:
+            return {"sha256": node.name, **facts, "rows": [asdict(row) for row in self.rows.get(node.name, ())]}
+        name = "face_id" if node.kind == NodeKind.FACE else "request_id"
+        return {"in": node.place, name: node.name, **facts, "known": node in self.graph.facts, "sources": sources}
+
+    def _tree(
+        self, node: Node, following: Mapping[Node, Sequence[Node]], indent: str, seen: set[Node]
+    ) -> Iterator[str]:
+        for each in following.get(node, ()):
+            if each in seen:
+                yield f"{indent}{each}: see above"
+                continue
+            seen.add(each)
+            yield from self._headed(each, indent)
+            yield from self._tree(each, following, indent + "  ", seen)
+
+    def _headed(self, node: Node, indent: str) -> Iterator[str]:
+        facts = self.graph.facts.get(node)
+        if facts is None:
+            more = ", which is not in the places given"
+        elif node.kind == NodeKind.PHOTOGRAPH:
+            more = f" ({', '.join(facts['uris'])})" if facts.get("uris") else ""
+        elif node.kind == NodeKind.FACE:
+            more = f" (made by {facts['made_by']})"
+        else:
+            more = f" ({facts.get('image') or 'no image'}, seed {facts['seed']}: {facts['prompt']})"
+        yield f"{indent}{node}{more}"
+        if node.kind == NodeKind.PHOTOGRAPH:
+            for row in self.rows.get(node.name, ()):
+                yield f"{indent}  row {row.key} in {row.folder}, {row.file} (from {row.source})"
+
+
+def trace(asked: str, holdings: Locations) -> Trace:
+    """Finds what has a name, what it was made from, and what was made of it.
+
+    Args:
+        asked: of a photograph its SHA-256, file name or key in the shards; of a face its id; of an image its request's
+            id or file name. Of a file also the whole URI, or the end of its path.
+        holdings: where to look.
+
+    Raises:
+        UsageError: nothing has this name, or a place cannot be read.
+    """
+    graph, shards = read_graph(holdings), shards_of(holdings)
+    found = graph.named(asked)
+    for row in rows_named(shards, asked):
+        photograph = Node(NodeKind.PHOTOGRAPH, "", row.sha256)
+        if photograph not in found:
+            graph.add(photograph)
+            found.append(photograph)
+    if not found:
+        places = ", ".join([*holdings.shards, *holdings.banks, *holdings.renders])
+        raise UsageError(
+            f"nothing in {places} is called {asked!r}: give a photograph's file name, key or SHA-256, a face_id, "
+            "or the request_id or file name of an image"
+        )
+    sources = graph.ancestors(found)
+    made = [node for generation in graph.generations(found)[1:] for node in generation]
+    rows: dict[str, list[Row]] = {}
+    photographs = {node.name for node in (*found, *sources, *made) if node.kind == NodeKind.PHOTOGRAPH}
+    for row in rows_of_photographs(shards, photographs):
+        rows.setdefault(row.sha256, []).append(row)
+    return Trace(asked=asked, found=found, sources=sources, made=made, rows=rows, graph=graph)

@@ -1,0 +1,77 @@
+"""Inputs of captioned images: which reader reads what, how inputs are cut into tasks."""
+
+from collections.abc import Iterator, Sequence
+
+from face0.errors import UsageError
+from face0.io.storage import expand, filesystem
+from face0.readers import folder, parquet_images, uri_list, webdataset
+from face0.readers.columns import find_image, find_url, known_image
+from face0.readers.parquet_rows import read_footer
+from face0.readers.samples import Columns, Reader, Sample, Split
+from face0.readers.uris import name_of
+from schemas.failures import Failure
+
+READERS: dict[str, Reader] = {
+    "webdataset": webdataset,
+    "parquet_images": parquet_images,
+    "folder": folder,
+    "uri_list": uri_list,
+}
+
+
+def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Split]:
+    """Cuts the inputs, files and globs, into tasks; a file that is matched twice is read once.
+
+    Raises:
+        UsageError: nothing matches, an input is of no known kind, or a column is missing.
+    """
+    files = dict(found for pattern in inputs for found in expand(pattern))
+    return [
+        split
+        for uri, size in files.items()
+        for split in READERS[_reader_of(uri, columns)].plan(uri, size, columns, rows_per_task)
+    ]
+
+
+def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    """Streams the rows of a split. See ``Reader.read``."""
+    return READERS[split.reader].read(split, columns)
+
+
+def _reader_of(uri: str, columns: Columns) -> str:
+    """The name of the reader for a file or a directory."""
+    # First, for Spark names directories like files. On the web there are none, and asking fetches the page.
+    if not uri.startswith(("http://", "https://")) and _is_folder(uri):
+        return "folder"
+    name = name_of(uri).lower()
+    if name.endswith(webdataset.ENDINGS):
+        return "webdataset"
+    if name.endswith(uri_list.ENDINGS):
+        return "uri_list"
+    if name.endswith(".parquet"):
+        return _parquet_reader(uri, columns)
+    understood = ", ".join((*webdataset.ENDINGS, ".parquet", *uri_list.ENDINGS))
+    raise UsageError(f"cannot tell what {uri} is: name a directory of images, or a file that ends in {understood}")
+
+
+def _is_folder(uri: str) -> bool:
+    fs, path = filesystem(uri)
+    return fs.isdir(path)
+
+
+def _parquet_reader(uri: str, columns: Columns) -> str:
+    """Images where there is a column of them, a list otherwise. What the caller named goes before conventions."""
+    footer = read_footer(uri)
+    if footer is None:
+        # Reported by its one split.
+        return "parquet_images"
+    schema = footer[0]
+    if columns.image in schema.names:
+        find_image(schema, columns.image, uri)
+        return "parquet_images"
+    if columns.url in schema.names:
+        return "uri_list"
+    if columns.image is not None or (columns.url is None and known_image(schema) is not None):
+        return "parquet_images"
+    find_url(schema, columns.url, uri)
+    return "uri_list"
