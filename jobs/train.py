@@ -30,7 +30,7 @@ from face0.model.folder import fingerprint
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.runtime.precision import fast_dtype
-from face0.runtime.versions import versions
+from face0.runtime.versions import library_versions
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.checkpoints import Checkpoints
@@ -129,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
         "embedder": dict(shards.embedder),
         "holdout": asdict(Holdout(count=args.holdout, similarity=args.holdout_similarity)),
         "rows": {"min_face": args.min_face, "min_score": args.min_score, "min_caption": args.min_caption},
-        "versions": versions(),
+        "library_versions": library_versions(),
     }
     if rank == 0:
         print(shards.summary)

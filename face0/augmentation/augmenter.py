@@ -15,7 +15,7 @@ from face0.detection.mtcnn import Detector
 from face0.embedders.interface import EmbedderConfig
 from face0.faces.deny_list import DenyList
 from face0.images.decoding import BadImage, decode
-from face0.images.training_image import TrainingImage, training_image
+from face0.images.training_image import TrainingImage, to_training_image
 from face0.readers import planning
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns, Sample
@@ -139,7 +139,7 @@ class Augmenter:
             if len(row.data) > config.max_bytes:
                 raise BadImage(Reason.TOO_LARGE, f"{len(row.data):,} bytes, over --max-bytes {config.max_bytes:,}")
             decoded = decode(row.data, max_pixels=config.max_pixels, smallest_side=config.resolution)
-            image = training_image(decoded, row.data, config.resolution)
+            image = to_training_image(decoded, row.data, config.resolution)
         except BadImage as bad:
             return _failure(row, Stage.DECODE, bad.reason, bad.message)
         except MemoryError:

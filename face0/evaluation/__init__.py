@@ -1,1 +1,5 @@
 """Measures of generated images: the paper's tables, audits, characters."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

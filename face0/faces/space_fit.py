@@ -10,7 +10,7 @@ from face0.errors import UsageError
 from face0.faces.corpus import Corpus
 from face0.faces.space import FEW, TOGETHER, FaceSpace, _directions, _packed
 from face0.io import storage
-from face0.runtime.versions import versions
+from face0.runtime.versions import library_versions
 from schemas.face_space import SpaceRecord
 
 GAUSSIANS = (1, 2, 4, 8, 16, 32)  # numbers that are tried
@@ -86,7 +86,7 @@ def fit(
         too_near=round(too_near, 6),
         seed=seed,
         warnings=_warnings(corpus, alike),
-        versions=versions(),
+        versions=library_versions(),
     )
     return FaceSpace(record, parameters)
 

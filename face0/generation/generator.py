@@ -23,7 +23,7 @@ from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
-from face0.runtime.versions import versions
+from face0.runtime.versions import library_versions
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from face0.tasks.task_output import TaskOutput
@@ -99,7 +99,7 @@ class Generator:
             "model": config.fingerprint,
             "step": lineage["step"],
             "base": lineage["base"].rsplit("/", 1)[-1],
-            "version": versions()["face0"],
+            "version": library_versions()["face0"],
         }
 
     def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:

@@ -1,1 +1,5 @@
 """Untrusted bytes to pixels, and training images."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

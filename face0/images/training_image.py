@@ -17,7 +17,7 @@ class TrainingImage:
     data: bytes
 
 
-def training_image(decoded: DecodedImage, data: bytes, resolution: int) -> TrainingImage:
+def to_training_image(decoded: DecodedImage, data: bytes, resolution: int) -> TrainingImage:
     """The centre square of an image, at most ``resolution`` a side and never enlarged.
 
     ``data`` is kept as it is where it already holds exactly these pixels. Otherwise it is a JPEG of them; the pixels

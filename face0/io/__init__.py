@@ -1,1 +1,5 @@
 """Files by URI, written whole; tables; JSON."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """Where a face came from and went, and how it goes away."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

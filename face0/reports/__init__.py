@@ -1,1 +1,5 @@
 """Pages: HTML reports with their assets."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

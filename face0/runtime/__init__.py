@@ -1,1 +1,5 @@
 """Devices, precision, threads, memory, random numbers, progress, versions."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

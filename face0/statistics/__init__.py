@@ -1,1 +1,5 @@
 """Bootstrap, permutation, design, distances, probes: NumPy only, knows nothing of faces."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

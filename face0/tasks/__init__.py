@@ -1,1 +1,5 @@
 """The unit of work: tasks, output folder, commit, ledger, progress."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

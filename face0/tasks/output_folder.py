@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.json import to_json_values
-from face0.runtime.versions import versions
+from face0.runtime.versions import library_versions
 from face0.tasks.task import Task
 from face0.tasks.task_output import TaskOutput
 from schemas.job import VERSION, Ledger, Success, TaskStats
@@ -35,7 +35,7 @@ class OutputFolder:
     def prepare(self, job: str, config: Mapping[str, Any]) -> None:
         """Writes ``job.json``, if there is none; what is left behind by a killed job goes, and so does ``_SUCCESS``."""
         if not self._exists("job.json"):
-            record = {"version": VERSION, "job": job, "config": config, "versions": versions()}
+            record = {"version": VERSION, "job": job, "config": config, "library_versions": library_versions()}
             self._write_text("job.json", json.dumps(record, indent=1, sort_keys=True))
         self._remove("_SUCCESS")
         storage.drop_partial(self.uri)

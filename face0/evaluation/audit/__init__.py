@@ -1,1 +1,5 @@
 """What the words of a prompt do to the faces."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

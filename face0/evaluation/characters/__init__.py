@@ -1,1 +1,5 @@
 """Whether a character stays the same person from scene to scene."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .alignment import Margins, align, crop_boxes
+from .detections import Detections, FaceFilter
+from .head_pose import head_directions
+from .mtcnn import Detector, by_image
+from .portraits import portrait
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "FaceFilter",
+    "Margins",
+    "align",
+    "by_image",
+    "crop_boxes",
+    "head_directions",
+    "portrait",
+]

@@ -1,0 +1,16 @@
+from .analysis import Audit, Reference, audit
+from .by_prompt import Resampling
+from .labels import Labels, read_labels
+from .manifest import audit_manifest, filled, occupations
+
+__all__ = [
+    "Audit",
+    "Labels",
+    "Reference",
+    "Resampling",
+    "audit",
+    "audit_manifest",
+    "filled",
+    "occupations",
+    "read_labels",
+]

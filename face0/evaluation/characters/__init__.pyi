@@ -1,0 +1,7 @@
+from .verdicts import Characters, RealPairs, characters
+
+__all__ = [
+    "Characters",
+    "RealPairs",
+    "characters",
+]

@@ -1,0 +1,28 @@
+from .bank import BankFace, FaceBank, read_bank, write_bank
+from .corpus import Corpus, read_corpus
+from .deny_list import read_deny
+from .edits import Gallery, interpolate, perturb, translate
+from .from_shards import of_shards
+from .photographs import FaceReader, from_photographs, photographs_by_person
+from .space import FaceSpace
+from .space_fit import fit
+
+__all__ = [
+    "BankFace",
+    "Corpus",
+    "FaceBank",
+    "FaceReader",
+    "FaceSpace",
+    "Gallery",
+    "fit",
+    "from_photographs",
+    "interpolate",
+    "of_shards",
+    "perturb",
+    "photographs_by_person",
+    "read_bank",
+    "read_corpus",
+    "read_deny",
+    "translate",
+    "write_bank",
+]

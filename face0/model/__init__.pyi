@@ -1,0 +1,25 @@
+from .base_models import BASE_PRESETS, base_model, fit_vae, load_base
+from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model
+from .guidance import GUIDANCE_PRESETS, Guidance
+from .lineage import LINEAGE
+from .pipeline import Face0Pipeline
+from .projection import FaceProjection
+from .samplers import SAMPLERS, make_scheduler
+
+__all__ = [
+    "BASE_PRESETS",
+    "GUIDANCE_PRESETS",
+    "LINEAGE",
+    "SAMPLERS",
+    "Face0Pipeline",
+    "FaceProjection",
+    "Guidance",
+    "ModelFacts",
+    "ModelFolder",
+    "base_model",
+    "fingerprint",
+    "fit_vae",
+    "inspect_model",
+    "load_base",
+    "make_scheduler",
+]

@@ -1,0 +1,15 @@
+from .forgetting import Findings, forget, look_for
+from .people import Subjects, identity_of, subjects_of
+from .provenance import classify
+from .tracing import trace
+
+__all__ = [
+    "Findings",
+    "Subjects",
+    "classify",
+    "forget",
+    "identity_of",
+    "look_for",
+    "subjects_of",
+    "trace",
+]

@@ -1,0 +1,14 @@
+from .fetching import Fetcher
+from .planning import READERS, plan, read
+from .samples import Columns, Reader, Sample, Split
+
+__all__ = [
+    "READERS",
+    "Columns",
+    "Fetcher",
+    "Reader",
+    "Sample",
+    "Split",
+    "plan",
+    "read",
+]

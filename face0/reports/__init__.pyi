@@ -1,0 +1,11 @@
+from .audit import write_audit
+from .characters import write_characters
+from .generation import write_report
+from .shard_preview import contact_sheet
+
+__all__ = [
+    "contact_sheet",
+    "write_audit",
+    "write_characters",
+    "write_report",
+]

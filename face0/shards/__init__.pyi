@@ -1,0 +1,20 @@
+from .decoding import Batch
+from .files import Shard, face_field, iter_columns, open_shards
+from .loader import FaceShards
+from .order import EpochOrder
+from .rows import FaceRow, to_batch
+from .selection import Holdout, RowFilter
+
+__all__ = [
+    "Batch",
+    "EpochOrder",
+    "FaceRow",
+    "FaceShards",
+    "Holdout",
+    "RowFilter",
+    "Shard",
+    "face_field",
+    "iter_columns",
+    "open_shards",
+    "to_batch",
+]

@@ -1,0 +1,17 @@
+from .output_folder import OutputFolder
+from .progress import Progress
+from .task import Task, TaskRun, select
+from .task_output import ROW_GROUP, TableWriter, TaskOutput
+from .worker import Worker
+
+__all__ = [
+    "ROW_GROUP",
+    "OutputFolder",
+    "Progress",
+    "TableWriter",
+    "Task",
+    "TaskOutput",
+    "TaskRun",
+    "Worker",
+    "select",
+]

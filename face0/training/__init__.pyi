@@ -1,0 +1,30 @@
+from .checkpoints import Checkpoints
+from .held_out import compare_faces, difference
+from .latent_cache import InMemory, LatentCache, OnDisk
+from .log import TrainingLog, wandb_run
+from .loop import Intervals, TrainingLoop, differences
+from .loss import losses
+from .throughput import Throughput, matmul_rate, unet_flops
+from .trainer import RunOptions, TrainConfig, Trainer, latent_shape
+
+__all__ = [
+    "Checkpoints",
+    "InMemory",
+    "Intervals",
+    "LatentCache",
+    "OnDisk",
+    "RunOptions",
+    "Throughput",
+    "TrainConfig",
+    "Trainer",
+    "TrainingLog",
+    "TrainingLoop",
+    "compare_faces",
+    "difference",
+    "differences",
+    "latent_shape",
+    "losses",
+    "matmul_rate",
+    "unet_flops",
+    "wandb_run",
+]
