@@ -174,7 +174,7 @@ def _from_results(args: argparse.Namespace) -> int:
     dims = {len(face.vector) for face in faces if face.vector is not None}
     if not dims:
         raise UsageError(f"no face was found in any of these images of {args.results}: choose others")
-    return _write(args.output, faces, dims.pop(), results.job["config"]["embedder"])
+    return _write(args.output, faces, dims.pop(), results.job.config["embedder"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from face0.faces.bank import read_bank
 from face0.generation.manifest import cross
 from face0.generation.prompts import read_prompts
-from face0.io import storage
+from face0.io.folder import Folder
 from jobs.options import at_least
 from jobs.options.settings import add_settings, settings_of
 
@@ -54,10 +54,10 @@ def main(argv: Sequence[str]) -> int:
             print(f"left out: {len(without) - TOLD:,} more", file=sys.stderr)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     table = cross(prompts, faces, seeds, {**settings_of(args), "label": args.label})
-    folder, _, name = storage.absolute(args.output).rpartition("/")
-    with storage.write_whole(folder, name) as file:
+    folder, name = Folder.of_file(args.output)
+    with folder.write(name) as file:
         pq.write_table(table, file, compression="zstd")
-    storage.drop_partial(folder)
+    folder.drop_partial()
     faces_said = f"{len(faces):,} faces" if args.faces else "no face"
     print(f"{args.output}: {table.num_rows:,} images of {len(prompts):,} prompts x {faces_said} x {args.seeds:,} seeds")
     return 0

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.privacy.provenance import classify
+from face0.privacy.locations import classify
 from face0.privacy.tracing import trace
 
 

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,8 +25,10 @@ from torch import distributed
 
 from face0.errors import TrainingError, UsageError
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.model.base_models import load_base
-from face0.model.folder import fingerprint
+from face0.model.folder import fingerprint, local_model
+from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.runtime.precision import fast_dtype
@@ -36,7 +38,7 @@ from face0.shards.selection import Holdout, RowFilter
 from face0.training.checkpoints import Checkpoints
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 from face0.training.log import TrainingLog, wandb_run
-from face0.training.loop import Intervals, TrainingLoop, differences
+from face0.training.loop import Intervals, TrainingLoop
 from face0.training.trainer import RunOptions, TrainConfig, Trainer, latent_shape
 from jobs.options import at_least, between, pick_device
 
@@ -129,7 +131,7 @@ def main(argv: Sequence[str]) -> int:
         "embedder": dict(shards.embedder),
         "holdout": asdict(Holdout(count=args.holdout, similarity=args.holdout_similarity)),
         "rows": {"min_face": args.min_face, "min_score": args.min_score, "min_caption": args.min_caption},
-        "library_versions": library_versions(),
+        "versions": library_versions(),
     }
     if rank == 0:
         print(shards.summary)
@@ -187,7 +189,7 @@ def _trainer(
         raise UsageError(
             f"--tokens {config.tokens} x --slots {config.slots}: at most 76 of the 77 positions are faces'"
         )
-    with storage.local_folder(args.base, without=("checkpoints", "logs")) as folder:
+    with local_model(args.base) as folder:
         base, base_fingerprint, vae = load_base(folder), fingerprint(folder), fingerprint(folder, ["vae"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -228,16 +230,14 @@ def _resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mapp
     """Loads the newest checkpoint, if there is one and it is of this training. Raises UsageError."""
     records = checkpoints.records()
     if not records:
-        fs, path = storage.filesystem(output)
-        others = {PurePosixPath(found).name for found in fs.ls(path, detail=False)} if fs.exists(path) else set()
-        if others := others - {"checkpoints", "logs", "samples", storage.PARTIAL_DIR}:
+        if others := set(Folder(output).entries()) - {"checkpoints", "logs", "samples", storage.PARTIAL_DIR}:
             raise UsageError(
                 f"--output {output} holds other things ({', '.join(sorted(others)[:5])}): give a new folder"
             )
         return
     step = max(records)
     with checkpoints.fetched(step) as folder:
-        if changed := differences(checkpoints.lineage(folder), facts):
+        if changed := Lineage.read(folder, output).differences(Lineage(step=trainer.step, **facts)):
             raise UsageError(
                 f"--output holds a training with another configuration ({'; '.join(changed)}): "
                 "give another --output, or the same options"

@@ -1,6 +1,7 @@
-"""The JSON records of a job's output folder: the ledger, a task's stats and the success mark."""
+"""The JSON records of a job's output folder: what the job is, a task's stats with its ledger, the success mark."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,18 +10,22 @@ VERSION = 1
 
 @dataclass(kw_only=True)
 class Ledger:
-    """Where every row went: ``read = written + no_face + rejected + failed``."""
+    """Where every row went: ``read = written + no_face + failed``."""
 
     read: int = 0
     written: int = 0
     no_face: int = 0
-    rejected: int = 0
     failed: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, int]) -> "Ledger":
+        """The ledger of a JSON record. Folders of version 0.1 have a count ``rejected`` too, which was always 0."""
+        return cls(**{name: count for name, count in record.items() if name != "rejected"})
 
     @property
     def balanced(self) -> bool:
         """Whether every row that was read is accounted for."""
-        return self.read == self.written + self.no_face + self.rejected + self.failed
+        return self.read == self.written + self.no_face + self.failed
 
     def __add__(self, other: "Ledger") -> "Ledger":
         mine, theirs = asdict(self), asdict(other)
@@ -28,14 +33,36 @@ class Ledger:
 
     @property
     def of_requests(self) -> str:
-        """The ledger of a generation in words: no row of it is without a face or rejected."""
+        """The ledger of a generation in words: no row of it is without a face."""
         return f"requested {self.read:,} = generated {self.written:,} + failed {self.failed:,}"
 
     def __str__(self) -> str:
-        return (
-            f"read {self.read:,} = written {self.written:,} + no_face {self.no_face:,} "
-            f"+ rejected {self.rejected:,} + failed {self.failed:,}"
-        )
+        return f"read {self.read:,} = written {self.written:,} + no_face {self.no_face:,} + failed {self.failed:,}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """``job.json``: what an output folder is the output of.
+
+    Attributes:
+        job: the subcommand.
+        config: what determines the output, as JSON values.
+        versions: of the libraries that the first run had.
+    """
+
+    job: str
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The record as JSON, keys sorted."""
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "JobRecord":
+        """Parses ``to_json``'s output."""
+        record = json.loads(text)
+        return cls(job=record["job"], config=record["config"], versions=record["versions"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +96,7 @@ class TaskStats:
         """Parses ``to_json``'s output."""
         record = json.loads(text)
         record.pop("version")
-        record["ledger"] = Ledger(**record["ledger"])
+        record["ledger"] = Ledger.from_record(record["ledger"])
         record["files"] = [DataFile(**file) for file in record["files"]]
         return cls(**record)
 
@@ -87,3 +114,11 @@ class Success:
     def to_json(self) -> str:
         """The record as JSON."""
         return json.dumps({"version": VERSION, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Success":
+        """Parses ``to_json``'s output."""
+        record = json.loads(text)
+        record.pop("version")
+        record["ledger"] = Ledger.from_record(record["ledger"])
+        return cls(**record)

@@ -1,6 +1,6 @@
 from .forgetting import Findings, forget, look_for
+from .locations import classify
 from .people import Subjects, identity_of, subjects_of
-from .provenance import classify
 from .tracing import trace
 
 __all__ = [

@@ -2,7 +2,7 @@ from .checkpoints import Checkpoints
 from .held_out import compare_faces, difference
 from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
-from .loop import Intervals, TrainingLoop, differences
+from .loop import Intervals, TrainingLoop
 from .loss import losses
 from .throughput import Throughput, matmul_rate, unet_flops
 from .trainer import RunOptions, TrainConfig, Trainer, latent_shape
@@ -21,7 +21,6 @@ __all__ = [
     "TrainingLoop",
     "compare_faces",
     "difference",
-    "differences",
     "latent_shape",
     "losses",
     "matmul_rate",

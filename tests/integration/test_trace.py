@@ -8,7 +8,7 @@ import pytest
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank
-from face0.privacy.provenance import classify
+from face0.privacy.locations import classify
 from face0.privacy.tracing import trace
 from jobs.trace import main
 from schemas.face_bank import Kind
