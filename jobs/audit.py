@@ -16,9 +16,9 @@ import argparse
 from collections.abc import Sequence
 
 from face0.evaluation.audit.analysis import Reference
-from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import read_labels
 from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
+from face0.evaluation.audit.resampling import Resampling
 from face0.faces.space import FaceSpace
 from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join

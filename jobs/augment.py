@@ -14,11 +14,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from face0.augmentation.augmenter import AugmentConfig, Augmenter
+from face0.augmentation.augmenter import Augmenter
+from face0.augmentation.config import AugmentConfig
 from face0.augmentation.dry_run import survey
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
-from face0.detection.mtcnn import P_NET_SIDE
+from face0.detection.limits import P_NET_SIDE, PYRAMID_MAX_SIDE
 from face0.errors import UsageError
 from face0.faces.deny_list import read_deny
 from face0.io.json import to_json_values

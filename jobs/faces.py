@@ -19,10 +19,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from face0.augmentation.augmenter import AugmentConfig
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
-from face0.detection.mtcnn import P_NET_SIDE
+from face0.detection.limits import P_NET_SIDE, PYRAMID_MAX_SIDE
 from face0.errors import UsageError
 from face0.faces.bank import BankFace, write_bank
 from face0.faces.corpus import Corpus

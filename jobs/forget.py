@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.augmentation.augmenter import AugmentConfig
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank

@@ -18,7 +18,8 @@ from diffusers import AutoencoderKL
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.model.base_models import BASE_PRESETS, base_model, fit_vae
+from face0.model.base_models import base_model, fit_vae
+from face0.model.presets import BASE_PRESETS
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from jobs.options import at_least

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from face0.errors import UsageError
+from face0.model.presets import BasePreset
 from face0.runtime.precision import fast_dtype
 
 # Words that prompts are made of: the tokenizer joins their letters, and spells all others.
@@ -27,27 +27,6 @@ actor singer musician writer cook chef baker farmer fisher builder driver pilot 
 queen leader manager assistant worker student athlete player coach dancer photographer
 """
 SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BasePreset:
-    """Sizes of a base model. The context is as wide as the text encoder."""
-
-    context: int
-    text_layers: int
-    unet: tuple[int, ...]  # channels by level
-    vae: tuple[int, ...]  # channels by level; each but the last halves the side
-    groups: int  # of the group norms
-    heads: int  # of the U-Net's attention, at each level
-    latents: int  # side for which the U-Net is made
-
-
-BASE_PRESETS = {
-    "tiny": BasePreset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=2, latents=16),
-    "small": BasePreset(
-        context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=4, latents=16
-    ),
-}
 
 
 def base_model(preset: BasePreset, seed: int, prediction_type: str = "epsilon") -> StableDiffusionPipeline:

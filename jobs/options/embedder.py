@@ -4,7 +4,7 @@ import argparse
 
 from face0.detection.alignment import Margins
 from face0.embedders.interface import EmbedderConfig
-from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
+from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from face0.embedders.specification import embedder_config
 from jobs.options import at_least, numbers
 

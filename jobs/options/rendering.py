@@ -14,7 +14,7 @@ from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny
 from face0.generation.clip import check_clip
-from face0.generation.generator import GenerateConfig, Unsafe
+from face0.generation.config import GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values

@@ -11,7 +11,7 @@ import pyarrow as pa
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, write_bank
 from face0.faces.space import FaceSpace
-from face0.generation.generator import GenerateConfig
+from face0.generation.config import GenerateConfig
 from face0.generation.results import Results, open_results
 from face0.io.storage import absolute, join
 from jobs.options import pick_device, report

@@ -24,8 +24,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from face0.embedders.specification import embedder_config
 from face0.errors import TrainingError, UsageError
-from face0.model.base_models import BASE_PRESETS, base_model, load_base
+from face0.model.base_models import base_model, load_base
 from face0.model.pipeline import Face0Pipeline
+from face0.model.presets import BASE_PRESETS
 from face0.model.projection import FaceProjection
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
