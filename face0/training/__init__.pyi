@@ -5,6 +5,7 @@ from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
 from .loop import TrainingLoop, differences
 from .loss import losses
+from .start import resume, start_trainer
 from .throughput import Throughput, matmul_rate, unet_flops
 from .trainer import Trainer, latent_shape
 
@@ -26,6 +27,8 @@ __all__ = [
     "latent_shape",
     "losses",
     "matmul_rate",
+    "resume",
+    "start_trainer",
     "unet_flops",
     "wandb_run",
 ]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+IN_MEMORY = ":memory:"  # in place of a folder of latents
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
