@@ -73,7 +73,7 @@ def failure(key: str, reason: Reason = Reason.EMPTY) -> Failure:
 
 
 def finish(folder: OutputFolder, *tasks: Count) -> None:
-    """A job over the tasks, as ``pipelines.launch`` runs it."""
+    """A job over the tasks, as ``pipelines.job`` runs it."""
     folder.check("count", {})
     runs, _ = select(tasks, folder.committed())
     if runs:
