@@ -21,9 +21,6 @@ def render(pipe: Face0Pipeline) -> Renderer:
     return Renderer(pipe)
 
 
-# --- Guidance
-
-
 def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, render: Renderer) -> None:
     """One DDIM step from pure noise, each branch by a call of its own, in float64."""
     asked = request(w=3.0, c=0.3, a=0.4, steps=1)
@@ -39,9 +36,6 @@ def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, rend
     guided = 3.0 * hat - 2.0 * eps[Branch.NONE]
     expected = scheduler.step(guided, t, start.double()).prev_sample
     torch.testing.assert_close(made.double(), expected, rtol=1e-4, atol=1e-4)
-
-
-# --- Batches
 
 
 def test_a_vector_of_another_length_does_not_pass(pipe: Face0Pipeline) -> None:
