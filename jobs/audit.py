@@ -20,19 +20,18 @@ from face0 import faces, generation, reports
 from face0.evaluation import audit
 from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
+from jobs.options.parser import job_parser
 from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn
 from jobs.options.values import at_least, numbers
-from jobs.outcome import report
+from jobs.outcome import report_requests
 from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("audit", __doc__)
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompts", metavar="FILE", help="one on each line")
@@ -74,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     manifest = audit.audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
     output = absolute(args.output)
     sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=True)
-    code = report(join(args.output, "renders"), sweep.success, args.max_failures, lambda ledger: ledger.of_requests)
+    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
     if sweep.success is None:
         return code
     reports.write_audit(

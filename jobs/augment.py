@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 import pipelines
-from face0 import augmentation, faces, readers, runtime, tasks
+from face0 import augmentation, detection, faces, readers, runtime, tasks
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
@@ -23,6 +23,7 @@ from face0.io.storage import absolute
 from face0.readers.samples import Columns
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between, failure_budget, reason
 from jobs.outcome import report
 from pipelines.flags import split_flags
@@ -30,9 +31,7 @@ from pipelines.flags import split_flags
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 augment", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("augment", __doc__)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="URI or quoted pattern of images with captions")
     add("--output", required=True, metavar="URI", help="folder for shards, failures and stats")
@@ -87,6 +86,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(rest)
     options = pipelines.pipeline_options(flags)
     pipelines.check_device(args.device, options)
+    detection.facenet()  # before the job begins
     config = _config(args)
     load = pipelines.LoadAugmenter(
         config=config,

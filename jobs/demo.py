@@ -7,7 +7,6 @@ are put into a bank, images are rendered, and two reports are written. Each comm
 the folder. The model is tiny and starts from random weights, as the embedder does: the images are coloured noise.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from face0 import reports
 from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
+from jobs.options.parser import job_parser
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
 COMMANDS = """
@@ -34,13 +34,16 @@ audit --space space --prompts scenes.txt --random 4 --model model --embedder ran
 """
 
 
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = job_parser("demo", __doc__)
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (%(default)s)")
+    return parser
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the demo; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        "face0 demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (%(default)s)")
-    output = parser.parse_args(argv).output
+    output = arguments().parse_args(argv).output
     started = time.monotonic()
     # The demo always starts anew; its own folders only.
     for name in ("shards", "people", "base", "model", "space", "renders", "characters", "audit"):

@@ -23,14 +23,13 @@ from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.io import storage
 from face0.model.lineage import LINEAGE
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("evaluate", __doc__)
     measures = parser.add_subparsers(dest="measure", required=True, metavar="MEASURE")
     command = measures.add_parser("conditioning", help="does the face matter?", allow_abbrev=False)
     command.set_defaults(measured=conditioning)

@@ -23,13 +23,12 @@ from jobs.options.values import at_least
 if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKL
+from jobs.options.parser import job_parser
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 init", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("init", __doc__)
     add = parser.add_argument
     add(
         "--preset",

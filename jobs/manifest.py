@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from face0 import faces, generation
 from face0.io import storage
+from jobs.options.parser import job_parser
 from jobs.options.settings import add_settings, settings_of
 from jobs.options.values import at_least
 
@@ -23,9 +24,7 @@ NAMED = 5  # faces left out that are named
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 manifest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("manifest", __doc__)
     add = parser.add_argument
     add("--prompts", required=True, metavar="FILE", help="text file with a prompt on each line, or a table")
     add("--faces", metavar="BANK", help="bank of face0 faces; without one the images have no face")

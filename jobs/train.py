@@ -21,14 +21,13 @@ from face0.errors import TrainingError
 from face0.io import storage
 from face0.shards.selection import Holdout
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("train", __doc__)
     add = parser.add_argument
     add("--shards", action="append", required=True, metavar="URI", help="output of face0 augment; may be repeated")
     add("--base", required=True, metavar="URI", help="Stable Diffusion 1.x or 2.x folder, or one of face0 init")

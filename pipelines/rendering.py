@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from face0 import detection
 from face0.embedders.interface import EmbedderConfig
 from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
@@ -41,7 +42,7 @@ class RenderOptions:
         image_format: a name of ``face0.generation.image_files.FORMATS``.
         quality: of WebP and JPEG, 1 to 100.
         unsafe: what becomes of images that the base's safety checker flags.
-        precision: ``auto`` or ``fp32``, of the model.
+        model_precision: ``auto`` or ``fp32``.
         batch: images at once, at most.
         requests_per_task: images of a task.
         device: of torch, or ``auto``.
@@ -57,7 +58,7 @@ class RenderOptions:
     image_format: str = "png"
     quality: int = 92
     unsafe: Unsafe = Unsafe.BLUR
-    precision: str = "auto"
+    model_precision: str = "auto"
     batch: int = 8
     requests_per_task: int = 64
     device: str = "auto"
@@ -70,7 +71,7 @@ class RenderOptions:
         return GenerateConfig(
             model=model.uri,
             fingerprint=model.facts.fingerprint,
-            precision=self.precision,
+            precision=self.model_precision,
             image_format=self.image_format,
             quality=self.quality,
             unsafe=self.unsafe,
@@ -147,6 +148,7 @@ def plan_rendering(
     """
     options = pipeline_options(flags)
     check_device(render.device, options)
+    detection.facenet()  # before the job begins
     model = inspect_model(render.model)
     config = render.config(model)
     bank = bank or FaceBank(faces={}, dim=model.facts.dim, embedder=model.embedder)
