@@ -7,6 +7,7 @@ are put into a bank, images are rendered, and two reports are written. Each comm
 the folder. The model is tiny and starts from random weights, as the embedder does: the images are coloured noise.
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
