@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(rest)
     options = pipelines.pipeline_options(flags)
     pipelines.check_device(args.device, options)
-    detection.facenet()  # before the job begins
+    detection.load_facenet()  # before the job begins
     config = _config(args)
     load = pipelines.LoadAugmenter(
         config=config,

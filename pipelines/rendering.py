@@ -148,7 +148,7 @@ def plan_rendering(
     """
     options = pipeline_options(flags)
     check_device(render.device, options)
-    detection.facenet()  # before the job begins
+    detection.load_facenet()  # before the job begins
     model = inspect_model(render.model)
     config = render.config(model)
     bank = bank or FaceBank(faces={}, dim=model.facts.dim, embedder=model.embedder)

@@ -9,7 +9,7 @@ from types import ModuleType
 from face0.errors import UsageError
 
 
-def facenet() -> ModuleType:
+def load_facenet() -> ModuleType:
     """The package ``facenet_pytorch``.
 
     Raises:

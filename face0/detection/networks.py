@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from face0.detection.facenet import facenet
+from face0.detection.facenet import load_facenet
 
 
 class MaxPool(nn.Module):
@@ -82,9 +82,9 @@ def load_nets(device: str) -> tuple[ProposalNet, nn.Module, nn.Module]:
     """P-Net, R-Net and O-Net in evaluation mode, in channels_last: P-Net's narrow convolutions take half the time.
 
     Raises:
-        UsageError: see ``face0.detection.facenet``.
+        UsageError: see ``face0.detection.load_facenet``.
     """
-    nets = facenet().MTCNN()
+    nets = load_facenet().MTCNN()
     pnet, rnet, onet = ProposalNet(nets.pnet), nets.rnet, nets.onet
     rnet.pool1, rnet.pool2 = MaxPool(3), MaxPool(3)
     onet.pool1, onet.pool2, onet.pool3 = MaxPool(3), MaxPool(3), MaxPool(2)

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from face0.detection.alignment import Margins, crop_boxes
 from face0.detection.detections import Detections
-from face0.detection.facenet import facenet
+from face0.detection.facenet import load_facenet
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
@@ -63,7 +63,7 @@ def _random_net(seed: int) -> Any:
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        net = facenet().InceptionResnetV1(pretrained=None, classify=False)
+        net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
         for norm in (module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)):
             norm.momentum = None  # take the statistics of this batch as they are
         blobs = torch.randn(8, 3, 10, 10).clamp(-1, 1)
@@ -99,7 +99,7 @@ class InceptionConfig:
         """facenet-pytorch's net with these weights. Raises UsageError."""
         if self.trained_on == "random":
             return _random_net(self.seed)
-        net = facenet().InceptionResnetV1(pretrained=None, classify=False)
+        net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
         try:
             state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
             # The classes of the training set are no part of the embedder.
