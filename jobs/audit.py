@@ -15,10 +15,12 @@ configuration
 import argparse
 from collections.abc import Sequence
 
+from face0.embedders.identity import identity_of
 from face0.evaluation.audit.analysis import Reference
 from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import read_labels
 from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
+from face0.faces.bank import read_bank
 from face0.faces.space import FaceSpace
 from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
@@ -68,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     check_sweep(parser, args)
     if (args.groups is None) != (args.group_faces is None):
         parser.error("--groups and --group-faces go together")
-    labels = read_labels(args.groups, args.group_faces) if args.groups else None
+    labels = read_labels(args.groups, read_bank(args.group_faces).identified(args.weights)) if args.groups else None
     space = FaceSpace.load(args.space)
     bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
@@ -80,13 +82,18 @@ def main(argv: Sequence[str]) -> int:
         absolute(args.output),
         sweep.renders,
         bank=bank,
-        reference=Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
-        identity=sweep.identity,
+        reference=_reference(space, args.weights) if args.embedder else None,
         labels=labels,
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
+        weights=args.weights,
     )
     print(f"look at {join(args.output, 'report.html')}")
     return code
+
+
+def _reference(space: FaceSpace, weights: str | None) -> Reference:
+    identity = identity_of(space.record.embedder, weights)
+    return Reference(name="the faces that the space was fitted to", vectors=identity(space.parameters["sample"]))
 
 
 def _prompts(args: argparse.Namespace) -> list[str]:

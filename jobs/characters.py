@@ -20,6 +20,7 @@ from face0.evaluation.characters.real_pairs import real_pairs
 from face0.evaluation.characters.verdicts import RealPairs
 from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.faces.bank import read_bank
+from face0.faces.embedding import RESOLUTION
 from face0.faces.photographs import FaceReader, photographs_by_person
 from face0.faces.space import FaceSpace
 from face0.generation.manifest import cross
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     if sweep is None:
         return code
     real = _real(args.photos, sweep) if args.photos else []
-    write_characters(absolute(args.output), sweep.renders, identity=sweep.identity, real=real)
+    write_characters(absolute(args.output), sweep.renders, real=real, weights=args.weights)
     print(f"look at {join(args.output, 'report.html')}")
     return code
 
@@ -80,7 +81,6 @@ def _real(folder: str, sweep: Sweep) -> list[RealPairs]:
     photographs, name, pairs = photographs_by_person(folder), PurePosixPath(folder).name, []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:
-            embedder = config.load(sweep.device)
-            read = FaceReader(embedder, FaceFilter(), 512, sweep.device)
-            pairs.append(real_pairs(photographs, read, embedder.identity, encoder, name, sweep.threads))
+            read = FaceReader(config.load(sweep.device), FaceFilter(), RESOLUTION, sweep.device)
+            pairs.append(real_pairs(photographs, read, encoder, name, sweep.threads))
     return pairs

@@ -24,7 +24,7 @@ from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import PYRAMID_MAX_SIDE
 from face0.detection.mtcnn import P_NET_SIDE
 from face0.errors import UsageError
-from face0.faces.bank import BankFace, write_bank
+from face0.faces.bank import BankFace, identified, write_bank
 from face0.faces.corpus import Corpus
 from face0.faces.edits import Gallery, interpolate, perturb, translate
 from face0.faces.from_shards import of_shards
@@ -263,7 +263,7 @@ def _write(output: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[s
             without += face.vector is None
             yield face
 
-    rows = write_bank(output, told(), dim, embedder)
+    rows = write_bank(output, identified(told(), embedder), dim, embedder)
     print(f"{output}: {rows:,} faces" + (f", {without:,} of them without a vector" if without else ""))
     return 1 if without == rows else 0
 

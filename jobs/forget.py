@@ -16,11 +16,12 @@ from pathlib import Path
 
 from face0.augmentation.augmenter import AugmentConfig
 from face0.detection.detections import FaceFilter
+from face0.embedders.identity import identity_of
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank
 from face0.faces.photographs import FaceReader, from_photographs, photographs_by_person
 from face0.privacy.forgetting import Findings, LocationMatches, forget, look_for
-from face0.privacy.people import Subjects, identity_of, subjects_of
+from face0.privacy.people import Subjects, subjects_of
 from face0.privacy.provenance import classify
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of

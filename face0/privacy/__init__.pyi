@@ -1,5 +1,5 @@
 from .forgetting import Findings, forget, look_for
-from .people import Subjects, identity_of, subjects_of
+from .people import Subjects, subjects_of
 from .provenance import classify
 from .tracing import trace
 
@@ -8,7 +8,6 @@ __all__ = [
     "Subjects",
     "classify",
     "forget",
-    "identity_of",
     "look_for",
     "subjects_of",
     "trace",

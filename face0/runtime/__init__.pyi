@@ -1,5 +1,6 @@
 from .concurrency import ordered_map
 from .devices import claim_device
+from .one_thread import one_thread
 from .out_of_memory import FittingBatches
 from .precision import fast_dtype
 from .progress import counted
@@ -14,6 +15,7 @@ __all__ = [
     "library_versions",
     "normals",
     "number",
+    "one_thread",
     "ordered_map",
     "permutation",
     "uniforms",

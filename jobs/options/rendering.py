@@ -104,9 +104,8 @@ def _denied(args: argparse.Namespace, bank: FaceBank, config: GenerateConfig) ->
     if config.embedder is None:
         raise UsageError("--deny needs --embedder, the one of the model's shards, to tell whose faces are alike")
     listed = read_deny(args.deny, args.deny_threshold, config.embedder.metadata())
-    embedder = config.embedder.load(pick_device(args.device))
-    names, vectors = bank.vectors()
-    matches = listed.load(embedder.identity).matches(embedder.identity(vectors))
+    names, vectors = bank.identified(config.embedder.weights).identity_vectors()
+    matches = listed.load(config.embedder.weights).matches(vectors)
     return {name for name, match in zip(names, matches, strict=True) if match}
 
 

@@ -1,11 +1,10 @@
 """What jobs that render and measure a sweep share: its faces, its images, and the encoder to measure them with."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from face0.errors import UsageError
@@ -43,20 +42,18 @@ class Sweep:
         config: of the measures.
         device: of torch.
         threads: of this process.
-        identity: from the model's face vectors [n, dim] to identity vectors [n, d]; None without --embedder.
     """
 
     renders: Results
     config: GenerateConfig
     device: str
     threads: int
-    identity: Callable[[np.ndarray], np.ndarray] | None
 
 
 def drawn(args: argparse.Namespace, space: FaceSpace, count: int) -> FaceBank:
     """So many faces of ``--space``, by ``--draw-seed``."""
     faces = {face.face_id: face for face in space.faces(args.draw_seed, count, args.space)}
-    return FaceBank(faces=faces, dim=space.record.dim, embedder=space.record.embedder)
+    return FaceBank(faces=faces, dim=space.record.dim, embedder=space.record.embedder).identified(args.weights)
 
 
 def run_sweep(
@@ -88,10 +85,4 @@ def run_sweep(
     if success is None:
         return exit_code, None
     config, device = rendering.load.config, pick_device(args.device)
-    return exit_code, Sweep(
-        renders=open_results(renders),
-        config=config,
-        device=device,
-        threads=rendering.load.threads,
-        identity=config.embedder.load(device).identity if config.embedder else None,
-    )
+    return exit_code, Sweep(renders=open_results(renders), config=config, device=device, threads=rendering.load.threads)
