@@ -182,7 +182,7 @@ def test_what_is_wrong_with_a_photograph_is_said():
     pipe.embedder = embedder_config("random:0").load("cpu")
     with pytest.raises(UsageError, match="no face was found"):
         pipe.face_vectors(coffee)
-    with pytest.raises(UsageError, match="cannot be read: JPEG of .* ends after 5,000"):
+    with pytest.raises(UsageError, match=r"cannot be read: JPEG of .* ends after 5,000"):
         pipe.face_vectors(Image.open(io.BytesIO(original("admiral")[:5000])))
     with pytest.raises(UsageError, match="cannot be read: an image with pixels of mode F"):
         pipe.face_vectors(Image.new("F", (64, 64)))
