@@ -15,20 +15,17 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.embedders.identity import identity_of
-from face0.evaluation.audit.analysis import Reference
-from face0.evaluation.audit.by_prompt import Resampling
-from face0.evaluation.audit.labels import read_labels
-from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
-from face0.faces.bank import read_bank
-from face0.faces.space import FaceSpace
-from face0.generation.prompts import read_prompts
+import pipelines
+from face0 import embedders, faces, generation, reports
+from face0.evaluation import audit
+from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
-from face0.reports.audit import write_audit
-from jobs.options import at_least, numbers
+from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
-from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep
-from pipelines.options import split_options
+from jobs.options.sweep import add_sweep, check_sweep, drawn
+from jobs.options.values import at_least, numbers
+from jobs.outcome import report
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -64,23 +61,27 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     parser = arguments()
     args = parser.parse_args(rest)
     check_sweep(parser, args)
     if (args.groups is None) != (args.group_faces is None):
         parser.error("--groups and --group-faces go together")
-    labels = read_labels(args.groups, read_bank(args.group_faces).identified(args.weights)) if args.groups else None
-    space = FaceSpace.load(args.space)
+    labels = None
+    if args.groups:
+        labels = audit.read_labels(args.groups, faces.read_bank(args.group_faces).identified(args.weights))
+    space = faces.FaceSpace.load(args.space)
     bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
-    manifest = audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
-    code, sweep = run_sweep(args, manifest, bank, beam)
-    if sweep is None:
+    manifest = audit.audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
+    output = absolute(args.output)
+    sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=True)
+    code = report(join(args.output, "renders"), sweep.success, args.max_failures, lambda ledger: ledger.of_requests)
+    if sweep.success is None:
         return code
-    write_audit(
-        absolute(args.output),
-        sweep.renders,
+    reports.write_audit(
+        output,
+        sweep.results(),
         bank=bank,
         reference=_reference(space, args.weights) if args.embedder else None,
         labels=labels,
@@ -91,12 +92,12 @@ def main(argv: Sequence[str]) -> int:
     return code
 
 
-def _reference(space: FaceSpace, weights: str | None) -> Reference:
-    identity = identity_of(space.record.embedder, weights)
-    return Reference(name="the faces that the space was fitted to", vectors=identity(space.parameters["sample"]))
+def _reference(space: "faces.FaceSpace", weights: str | None) -> "audit.Reference":
+    identity = embedders.identity_of(space.record.embedder, weights)
+    return audit.Reference(name="the faces that the space was fitted to", vectors=identity(space.parameters["sample"]))
 
 
 def _prompts(args: argparse.Namespace) -> list[str]:
     if args.prompts:
-        return read_prompts(args.prompts)
-    return filled(args.template, read_prompts(args.words) if args.words else occupations())
+        return generation.read_prompts(args.prompts)
+    return audit.filled(args.template, generation.read_prompts(args.words) if args.words else audit.occupations())

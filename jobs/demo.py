@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from face0 import reports
 from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
-from face0.reports.shard_preview import contact_sheet
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
 COMMANDS = """
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "face0 demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="(%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (%(default)s)")
     output = parser.parse_args(argv).output
     started = time.monotonic()
     # The demo always starts anew; its own folders only.
@@ -64,7 +64,7 @@ def show(output: Path) -> None:
     """Draws the shard, and says where things are."""
     (shard,) = (output / "shards" / "shards").glob("*.parquet")
     sheet = output / "contact_sheet.png"
-    contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
+    reports.contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
     print(f"\nfaces found   {sheet}")
     for name in ("renders", "characters", "audit"):
         print(f"{name:<13} {output / name / 'report.html'}")

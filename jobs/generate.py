@@ -13,12 +13,13 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.faces.bank import read_bank
-from face0.generation.manifest import read_manifest
+import pipelines
+from face0 import faces, generation
 from face0.io.storage import absolute, join
-from jobs.options import reason, report
-from jobs.options.rendering import add_rendering, plan_rendering
-from pipelines.options import split_options
+from jobs.options.rendering import add_rendering, render_options
+from jobs.options.values import reason
+from jobs.outcome import report
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -39,10 +40,16 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     args = arguments().parse_args(rest)
-    bank = read_bank(args.faces) if args.faces else None
-    rendering = plan_rendering(args, read_manifest(args.manifest), bank, absolute(args.output), beam, args.retry_failed)
+    rendering = pipelines.plan_rendering(
+        generation.read_manifest(args.manifest),
+        faces.read_bank(args.faces) if args.faces else None,
+        absolute(args.output),
+        render_options(args),
+        flags,
+        args.retry_failed,
+    )
     if args.dry_run:
         print(rendering.generation.summary)
         return 0

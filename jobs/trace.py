@@ -12,8 +12,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.privacy.provenance import classify
-from face0.privacy.tracing import trace
+from face0 import privacy
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -32,7 +31,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    answer = trace(args.id, classify(args.places))
+    answer = privacy.trace(args.id, privacy.classify(args.places))
     print(answer.as_text())
     if args.json:
         Path(args.json).write_text(json.dumps(answer.as_json(), indent=2) + "\n")

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from face0.embedders.specification import embedder_config
-
 Identity = Callable[[np.ndarray], np.ndarray]
 """Conditioning vectors, float32 [n, dim], to identity vectors, float32 [n, d] of unit length."""
 
@@ -23,5 +21,7 @@ def identity_of(embedder: Mapping[str, Any], weights: str | None = None) -> Iden
     Raises:
         UsageError: the weights are not there, or are others.
     """
+    from face0.embedders.specification import embedder_config  # takes torch, which command lines do without
+
     config = embedder_config(embedder.get("name", ""), weights=weights, sha256=embedder.get("sha256") or None)
     return config.load_identity("cpu")

@@ -11,14 +11,13 @@ import numpy as np
 from PIL import Image
 
 from face0.detection.detections import Detections, FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
+from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.detection.mtcnn import Detector
 from face0.embedders.interface import Embedder
 from face0.images.decoding import REDUCING_GAP
-from face0.images.training_image import centre_square
+from face0.images.training_image import RESOLUTION, centre_square
 from face0.runtime.one_thread import one_thread
 
-RESOLUTION = 512  # pixels a side of a training image, at most, unless something else is said
 PAD = 0.5  # grey frame, a share of the side, in which a face that fills the picture is looked for again
 
 

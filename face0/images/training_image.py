@@ -8,6 +8,8 @@ from PIL import Image
 
 from face0.images.decoding import REDUCING_GAP, DecodedImage
 
+RESOLUTION = 512  # pixels a side of a training image, at most, unless something else is said
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingImage:

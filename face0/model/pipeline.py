@@ -21,8 +21,9 @@ from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 from face0.detection.detections import FaceFilter
 from face0.embedders.interface import Embedder
 from face0.errors import UsageError
-from face0.faces.embedding import RESOLUTION, FaceEmbedder
+from face0.faces.embedding import FaceEmbedder
 from face0.images.decoding import BadImage, decode_opened
+from face0.images.training_image import RESOLUTION
 from face0.model.guidance import Branch, Guidance, combine
 from face0.model.projection import FaceProjection, override
 from face0.model.samplers import make_scheduler

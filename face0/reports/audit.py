@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from face0.evaluation.audit.analysis import SIGNIFICANT, Audit, Reference, audit
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
-from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import Labels
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure
 from face0.evaluation.vectors import read_identified
 from face0.faces.bank import FaceBank
