@@ -16,7 +16,7 @@ import argparse
 from collections.abc import Sequence
 
 import pipelines
-from face0 import faces, generation, reports
+from face0 import embedders, faces, generation, reports
 from face0.evaluation import audit
 from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
@@ -66,7 +66,9 @@ def main(argv: Sequence[str]) -> int:
     check_sweep(parser, args)
     if (args.groups is None) != (args.group_faces is None):
         parser.error("--groups and --group-faces go together")
-    labels = audit.read_labels(args.groups, args.group_faces) if args.groups else None
+    labels = None
+    if args.groups:
+        labels = audit.read_labels(args.groups, faces.read_bank(args.group_faces).identified(args.weights))
     space = faces.FaceSpace.load(args.space)
     bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
@@ -80,13 +82,18 @@ def main(argv: Sequence[str]) -> int:
         output,
         sweep.results(),
         bank=bank,
-        reference=audit.Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
-        identity=sweep.identity(),
+        reference=_reference(space, args.weights) if args.embedder else None,
         labels=labels,
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
+        weights=args.weights,
     )
     print(f"look at {join(args.output, 'report.html')}")
     return code
+
+
+def _reference(space: "faces.FaceSpace", weights: str | None) -> "audit.Reference":
+    identity = embedders.identity_of(space.record.embedder, weights)
+    return audit.Reference(name="the faces that the space was fitted to", vectors=identity(space.parameters["sample"]))
 
 
 def _prompts(args: argparse.Namespace) -> list[str]:

@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     if sweep.success is None:
         return code
     real = _real(args.photos, sweep) if args.photos else []
-    reports.write_characters(output, sweep.results(), identity=sweep.identity(), real=real)
+    reports.write_characters(output, sweep.results(), real=real, weights=args.weights)
     print(f"look at {join(args.output, 'report.html')}")
     return code
 
@@ -78,9 +78,6 @@ def _real(folder: str, sweep: "pipelines.Sweep") -> "list[characters.RealPairs]"
     pairs = []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:
-            embedder = config.load(sweep.device)
-            reader = faces.FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, sweep.device)
-            pairs.append(
-                characters.pairs_of_people(photographs, reader, embedder.identity, encoder, name, sweep.threads)
-            )
+            reader = faces.FaceReader(config.load(sweep.device), FaceFilter(), AugmentConfig.resolution, sweep.device)
+            pairs.append(characters.pairs_of_people(photographs, reader, encoder, name, sweep.threads))
     return pairs

@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0 import faces, privacy, runtime
+from face0 import embedders, faces, privacy, runtime
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
@@ -83,7 +83,7 @@ def _remarks(place: "privacy.LocationMatches") -> str:
 
 def _of_bank(args: argparse.Namespace) -> "privacy.Subjects":
     bank = faces.read_bank(args.faces)
-    identity = privacy.identity_of(bank.embedder, args.weights)
+    identity = embedders.identity_of(bank.embedder, args.weights)
     return privacy.subjects_of(args.faces, bank, args.threshold, identity)
 
 

@@ -19,7 +19,6 @@ from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation import write_report
 from face0.runtime.concurrency import threads_per_process
-from face0.runtime.devices import pick_device
 from pipelines.generation import Generation, LoadGenerator
 from pipelines.options import check_device, pipeline_options, processes_per_machine
 from schemas.failures import Reason
@@ -87,9 +86,8 @@ class RenderOptions:
         if self.embedder is None:
             raise UsageError("--deny needs --embedder, the one of the model's shards, to tell whose faces are alike")
         listed = read_deny(self.deny, self.deny_threshold, self.embedder.metadata())
-        embedder = self.embedder.load(pick_device(self.device))
-        names, vectors = bank.vectors()
-        matches = listed.load(embedder.identity).matches(embedder.identity(vectors))
+        names, vectors = bank.identified(self.embedder.weights).identity_vectors()
+        matches = listed.load(self.embedder.weights).matches(vectors)
         return {name for name, match in zip(names, matches, strict=True) if match}
 
 

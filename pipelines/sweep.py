@@ -1,9 +1,8 @@
 """Sweeps: images that are rendered to be measured together, as characters and audit do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from face0.errors import UsageError
@@ -37,10 +36,6 @@ class Sweep:
     def results(self) -> Results:
         """What there is to measure."""
         return open_results(self.uri)
-
-    def identity(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """From the model's face vectors [n, dim] to identity vectors [n, d]; None without an embedder."""
-        return self.config.embedder.load(self.device).identity if self.config.embedder else None
 
 
 def render_sweep(

@@ -7,6 +7,7 @@ import pyarrow as pa
 from face0.detection.detections import FaceFilter
 from face0.embedders.interface import EmbedderConfig
 from face0.faces.deny_list import DenyList
+from face0.images.training_image import RESOLUTION
 from face0.readers.samples import Columns
 from schemas.face_shard import face_shard
 
@@ -21,7 +22,7 @@ class AugmentConfig:
     embedder: EmbedderConfig
     columns: Columns = field(default_factory=Columns)
     faces: FaceFilter = field(default_factory=FaceFilter)
-    resolution: int = 512  # pixels a side of the training image, at most
+    resolution: int = RESOLUTION  # pixels a side of the training image, at most
     max_pixels: int = 2**26  # of an image before its crop
     max_bytes: int = 2**26  # of an image's file
     keep_faceless: bool = False

@@ -21,6 +21,7 @@ from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.io.storage import absolute
+from face0.runtime.one_thread import one_thread
 from face0.runtime.precision import fast_dtype
 
 DIM = 1792
@@ -61,7 +62,7 @@ def _random_net(seed: int) -> Any:
 
     Without the fit its activations shrink from layer to layer until all faces have the same vector.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread():
         torch.manual_seed(seed)
         net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
         for norm in (module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)):
@@ -95,6 +96,10 @@ class InceptionConfig:
         dtype = torch.float32 if self.precision == "fp32" else fast_dtype(device)
         return InceptionEmbedder(self.net().eval(), self.margins, device, dtype)
 
+    def load_identity(self, device: str) -> "InceptionIdentity":
+        """The layers after the pool on a torch device. Raises UsageError."""
+        return InceptionIdentity(self.net().eval(), device)
+
     def net(self) -> Any:
         """facenet-pytorch's net with these weights. Raises UsageError."""
         if self.trained_on == "random":
@@ -127,6 +132,20 @@ class InceptionConfig:
         return read_weights(self._uri(), self.sha256, remedy)
 
 
+class InceptionIdentity:
+    """From the pooled values to the net's own output, 512 values: ``normalize(last_bn(last_linear(pooled)))``."""
+
+    def __init__(self, net: Any, device: str) -> None:
+        self._last = nn.Sequential(net.last_linear, net.last_bn).to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Pooled values [n, 1792] to float32 [n, 512] of unit length."""
+        x = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)
+        return nn.functional.normalize(self._last(x)).cpu().numpy()
+
+
 class InceptionEmbedder:
     """Faces to the 1792 pooled values."""
 
@@ -134,8 +153,10 @@ class InceptionEmbedder:
 
     def __init__(self, net: Any, margins: Margins, device: str, dtype: torch.dtype) -> None:
         self._pooled = PooledNet(net, device, dtype)
-        self._last = nn.Sequential(net.last_linear, net.last_bn).to(device)
+        self.identity = InceptionIdentity(net, device)
         self._margins, self._device = margins, device
+        # In bfloat16 a CPU's kernels are the same for all sizes of batches, and filling one up would cost for nothing.
+        self._always_full = device != "cpu" or dtype != torch.bfloat16
 
     def embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         """See ``Embedder.embed``."""
@@ -154,13 +175,7 @@ class InceptionEmbedder:
     @torch.inference_mode()
     def vectors(self, crops: np.ndarray) -> np.ndarray:
         """Crops [n, 160, 160, 3] to float32 [n, 1792]."""
-        return in_batches(self._forward, crops, DIM)
-
-    @torch.inference_mode()
-    def identity(self, vectors: np.ndarray) -> np.ndarray:
-        """The net's own 512-d output: ``normalize(last_bn(last_linear(pooled)))``."""
-        x = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)
-        return nn.functional.normalize(self._last(x)).cpu().numpy()
+        return in_batches(self._forward, crops, DIM, self._always_full)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()

@@ -15,9 +15,10 @@ from face0.faces.from_shards import refuse_unknown
 from face0.generation.results import Results
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
 
-_RESULT_COLUMNS = ["request_id", "image", "box", "face_vector"]
+_RESULT_COLUMNS = ["request_id", "image", "box", "face_vector", "identity_vector"]
 
 
 def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
@@ -47,8 +48,14 @@ def _of_result(folder: Folder, row: dict[str, Any]) -> BankFace:
     return BankFace(
         face_id=row["request_id"],
         vector=None if row["face_vector"] is None else np.array(row["face_vector"], np.float32),
+        identity_vector=_at_unit_length(row["identity_vector"]),
         kind=Kind.RESULT,
         provenance={"sources": [{"request_id": row["request_id"]}], "results": storage.absolute(folder.uri)},
         portrait=picture,
         note="" if row["face_vector"] is not None else "no face was found in the image",
     )
+
+
+def _at_unit_length(vector: list[float] | None) -> np.ndarray | None:
+    """An identity vector that was rounded as it was stored."""
+    return None if vector is None else unit(np.array([vector], np.float32))[0]

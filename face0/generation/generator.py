@@ -18,6 +18,7 @@ from face0.generation.image_files import encode_image, thumbnail
 from face0.generation.metrics import ImageMetrics
 from face0.generation.renderer import Batch, Batches, Rendered, Renderer
 from face0.generation.requests import Request, read_requests
+from face0.generation.results import completed
 from face0.io.folder import Folder
 from face0.model.folder import local_model
 from face0.model.lineage import Lineage
@@ -38,7 +39,7 @@ BLUR = 16  # a flagged image is blurred by the side over this, pixels
 
 @dataclass(frozen=True)
 class EarlierResult:
-    """A row of an earlier commit that stays as it is: one row of RESULTS."""
+    """A row of an earlier commit that stays: one row of RESULTS."""
 
     row: pa.RecordBatch
 
@@ -173,7 +174,8 @@ class Generator:
 def _earlier(folder: OutputFolder, stats: TaskStats, retry: set[Reason]) -> dict[str, Outcome]:
     """What stays of an earlier commit, by request."""
     stays: dict[str, Outcome] = {}
-    for batch in folder.read_table(stats, "results"):
+    for rows in folder.read_table(stats, "results"):
+        batch = completed(rows, RESULTS)
         stays |= {batch["request_id"][i].as_py(): EarlierResult(batch.slice(i, 1)) for i in range(batch.num_rows)}
     for batch in folder.read_table(stats, "failures"):
         stays |= {row["key"]: Failure(**row) for row in batch.to_pylist() if row["reason"] not in retry}

@@ -98,8 +98,18 @@ class Results:
         for task_id, stats in sorted(self.tasks.items()):
             for name in (file.name for file in stats.files if file.rows and _within(file.name, folder)):
                 with self.folder.open(name) as file:
+                    # Names of columns that a file of version 1 lacks are passed over
                     for batch in pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=wanted.names):
-                        yield task_id, batch.select(wanted.names).cast(wanted)
+                        yield task_id, completed(batch, wanted)
+
+
+def completed(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows of any version under a schema; columns that their version lacks are null."""
+    columns = [
+        rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def open_results(uri: str) -> Results:

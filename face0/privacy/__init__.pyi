@@ -1,6 +1,6 @@
 from .forgetting import Findings, LocationMatches, forget, look_for
 from .locations import classify
-from .people import Subjects, identity_of, subjects_of
+from .people import Subjects, subjects_of
 from .tracing import trace
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "Subjects",
     "classify",
     "forget",
-    "identity_of",
     "look_for",
     "subjects_of",
     "trace",

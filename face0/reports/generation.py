@@ -27,7 +27,7 @@ CHUNK = 128  # thumbnails loaded together
 ROWS = 2000  # images whose figures stand in one script element
 PLOTTED = 25  # faces or prompts
 
-LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "judge_vector")
+LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "identity_vector", "judge_vector")
 COLUMNS = [name for name in RESULTS.names if name not in LEFT_OUT]
 # Column, its name beneath an image and in full, what it is.
 MEASURES = {

@@ -1,6 +1,7 @@
 from .concurrency import ordered_map, threads_per_process
 from .devices import claim_device, pick_device
 from .distributed import Process, join_processes
+from .one_thread import one_thread
 from .out_of_memory import FittingBatches
 from .precision import fast_dtype, precision_name
 from .progress import counted
@@ -17,6 +18,7 @@ __all__ = [
     "library_versions",
     "normals",
     "number",
+    "one_thread",
     "ordered_map",
     "permutation",
     "pick_device",

@@ -23,7 +23,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add("--output", required=True, metavar="BANK.parquet")
     add_face_filter(parser)
     add("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",
-        help="shorter side at which photographs are looked at, as of the shards (%(default)s)")  # fmt: skip
+        help="side of the square that is looked at, at most, as of the shards (%(default)s)")  # fmt: skip
     add_embedder_details(parser)
     add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
     add("--threads", type=at_least(1), metavar="N", help="CPU threads")

@@ -19,6 +19,6 @@ def write(output: str, bank: "Iterable[faces.BankFace]", dim: int, embedder: Map
             without_vector += face.vector is None
             yield face
 
-    rows = faces.write_bank(output, noted(), dim, embedder)
+    rows = faces.write_bank(output, faces.identified(noted(), embedder), dim, embedder)
     print(f"{output}: {rows:,} faces" + (f", {without_vector:,} of them without a vector" if without_vector else ""))
     return 1 if without_vector == rows else 0

@@ -25,4 +25,4 @@ def check_sweep(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 def drawn(args: argparse.Namespace, space: "faces.FaceSpace", count: int) -> "faces.FaceBank":
     """So many faces of ``--space``, by ``--draw-seed``."""
     bank = {face.face_id: face for face in space.faces(args.draw_seed, count, args.space)}
-    return faces.FaceBank(faces=bank, dim=space.record.dim, embedder=space.record.embedder)
+    return faces.FaceBank(faces=bank, dim=space.record.dim, embedder=space.record.embedder).identified(args.weights)
