@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test test-long test-wheel check bench lock clean
+.PHONY: help setup demo test test-long test-wheel check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
@@ -12,6 +12,7 @@ help:
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make check      ruff and mypy"
+	@echo "make docs       the pages in docs/, and those made of the code; open site/index.html"
 	@echo "make bench      speed against facenet-pytorch, on the photographs in DATA=$(DATA)"
 	@echo "make lock       renew requirements.lock from pyproject.toml"
 
@@ -43,6 +44,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup
+	$(BIN)/mkdocs build --strict --site-dir site
+
 bench: setup
 	$(BIN)/python -m benchmarks.augment --data $(DATA)
 
@@ -51,4 +55,4 @@ lock: setup
 		--override requirements-overrides.txt --generate-hashes --no-header --no-emit-index-url -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-output build *.egg-info
+	rm -rf $(VENV) demo-output site build *.egg-info

@@ -67,7 +67,14 @@ class JobRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """A file of a committed task. ``name`` is relative to the output folder."""
+    """A file of a committed task.
+
+    Attributes:
+        name: relative to the output folder.
+        rows: in it.
+        bytes: its size.
+        sha256: of its bytes.
+    """
 
     name: str
     rows: int
@@ -77,13 +84,23 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskStats:
-    """``stats/<task>.json``, the commit of a task: written last, it lists the files that count."""
+    """``stats/<task>.json``, the commit of a task: written last, it lists the files that count.
+
+    Attributes:
+        task_id: names the task's files; made of its content.
+        task: what the task was, as planned.
+        ledger: where its rows went.
+        reasons: failures by reason.
+        totals: the worker's own counts.
+        files: that count.
+        seconds: that it took.
+    """
 
     task_id: str
-    task: dict[str, Any]  # what the task was, as planned
+    task: dict[str, Any]
     ledger: Ledger
-    reasons: dict[str, int] = field(default_factory=dict)  # failures by reason
-    totals: dict[str, int] = field(default_factory=dict)  # the worker's own counts
+    reasons: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
     files: list[DataFile] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -103,13 +120,21 @@ class TaskStats:
 
 @dataclass(frozen=True, kw_only=True)
 class Success:
-    """``_SUCCESS``: every task is committed and the ledger balances."""
+    """``_SUCCESS``: every task is committed and the ledger balances.
+
+    Attributes:
+        tasks: their number.
+        ledger: summed over the tasks, as all that follows.
+        reasons: failures by reason.
+        totals: the workers' counts, and the bytes of all data files.
+        task_seconds: of all tasks, not wall-clock.
+    """
 
     tasks: int
     ledger: Ledger
-    reasons: dict[str, int]  # failures by reason
-    totals: dict[str, int]  # the workers' counts, and the bytes of all data files
-    task_seconds: float  # summed over the tasks, not wall-clock
+    reasons: dict[str, int]
+    totals: dict[str, int]
+    task_seconds: float
 
     def to_json(self) -> str:
         """The record as JSON."""
