@@ -35,7 +35,7 @@ class OutputFolder:
     def prepare(self, job: str, config: Mapping[str, Any]) -> None:
         """Writes ``job.json``, if there is none; what is left behind by a killed job goes, and so does ``_SUCCESS``."""
         if not self._exists("job.json"):
-            record = {"version": VERSION, "job": job, "config": config, "library_versions": library_versions()}
+            record = {"version": VERSION, "job": job, "config": config, "versions": library_versions()}
             self._write_text("job.json", json.dumps(record, indent=1, sort_keys=True))
         self._remove("_SUCCESS")
         storage.drop_partial(self.uri)
