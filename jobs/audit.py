@@ -22,7 +22,7 @@ from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
 from face0.faces.space import FaceSpace
 from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
-from face0.reports.audit import write_audit
+from face0.reports.audit.page import write_audit
 from jobs.options import at_least, numbers
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep

@@ -22,8 +22,9 @@ from face0.io import storage
 from face0.privacy.people import Subjects
 from face0.privacy.provenance import SCANNERS, Graph, Locations, Node, NodeKind, read_graph, shards_of
 from face0.privacy.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
-from face0.reports.generation import PAGE, write_report
-from face0.reports.sections import sweep_files
+from face0.reports.generation.page import write_report
+from face0.reports.pages import PAGE
+from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import EMBEDDER, FACE, Shard, iter_columns
 from face0.tasks.output_folder import OutputFolder

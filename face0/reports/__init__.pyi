@@ -1,6 +1,6 @@
-from .audit import write_audit
+from .audit.page import write_audit
 from .characters import write_characters
-from .generation import write_report
+from .generation.page import write_report
 from .shard_preview import contact_sheet
 
 __all__ = [

@@ -19,7 +19,7 @@ from face0.generation.image_files import FORMATS
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
-from face0.reports.generation import write_report
+from face0.reports.generation.page import write_report
 from jobs.options import at_least, between, failure_budget, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
 from pipelines.generation import Generation, LoadGenerator
