@@ -23,6 +23,7 @@ from face0.faces.space import FaceSpace
 from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
 from face0.reports.audit.page import write_audit
+from face0.reports.pages import PAGE
 from jobs.options import at_least, numbers
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep
@@ -85,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
         labels=labels,
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
     )
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, PAGE)}")
     return code
 
 

@@ -26,6 +26,7 @@ from face0.generation.manifest import cross
 from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
 from face0.reports.characters import write_characters
+from face0.reports.pages import PAGE
 from jobs.options import at_least
 from jobs.options.settings import settings_of
 from jobs.options.sweep import Sweep, add_sweep, check_sweep, drawn, run_sweep
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
         return code
     real = _real(args.photos, sweep) if args.photos else []
     write_characters(absolute(args.output), sweep.renders, identity=sweep.identity, real=real)
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, PAGE)}")
     return code
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
+from face0.reports.pages import PAGE
 from face0.reports.shard_preview import contact_sheet
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
@@ -67,7 +68,7 @@ def show(output: Path) -> None:
     contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
     print(f"\nfaces found   {sheet}")
     for name in ("renders", "characters", "audit"):
-        print(f"{name:<13} {output / name / 'report.html'}")
+        print(f"{name:<13} {output / name / PAGE}")
     print(
         "A tiny model of random weights draws no faces: these pages show what there is to see, not what it looks like."
     )

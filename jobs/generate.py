@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from face0.faces.bank import read_bank
 from face0.generation.manifest import read_manifest
 from face0.io.storage import absolute, join
+from face0.reports.pages import PAGE
 from jobs.options import reason, report
 from jobs.options.rendering import add_rendering, plan_rendering
 from pipelines.options import split_options
@@ -49,5 +50,5 @@ def main(argv: Sequence[str]) -> int:
     success = rendering.run()
     code = report(args.output, success, args.max_failures, lambda ledger: ledger.of_requests)
     if success is not None and success.ledger.written:
-        print(f"look at {join(args.output, 'report.html')}")
+        print(f"look at {join(args.output, PAGE)}")
     return code
