@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from face0.errors import UsageError
 from face0.evaluation.characters.face_pictures import face_pictures
 from face0.evaluation.characters.head_pose import result_directions
-from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_VECTORS
+from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs
@@ -292,10 +292,7 @@ def _notes(
 ) -> list[str]:
     notes = [] if seen else [NO_VECTORS]
     if seen and JUDGE not in seen:
-        notes.append(
-            "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
-            "method; render with --judge."
-        )
+        notes.append(NO_JUDGE)
     for name, each in pairs.items():
         if not each.scenes_apart or not each.seeds_apart:
             alike = " and ".join(
