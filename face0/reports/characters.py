@@ -14,6 +14,7 @@ from face0.evaluation.characters.verdicts import (
     REQUEST_COLUMNS,
     RESULT_COLUMNS,
     Characters,
+    Figure,
     RealPairs,
     Verdict,
 )
@@ -100,17 +101,23 @@ def _same_person(characters: Characters, by_encoder: dict[str, Verification]) ->
 
 def _verdicts(kind: str, verdicts: Sequence[Verdict], encoder: str) -> Markup:
     """The table of characters or scenes, the worst first."""
-    measures = sorted({key for verdict in verdicts for key in verdict.measures})
-    auc = f"{encoder}_auc"
-    first = [auc, f"{encoder}_within", f"{encoder}_between", "similarity", "judge_similarity"]
-    shown = [key for key in first if key in measures]
-    shown += [key for key in measures if key not in shown]
+    figures = sorted({figure for verdict in verdicts for figure in verdict.measures}, key=str)
+    auc = Figure(encoder, "auc")
+    first = (
+        auc,
+        Figure(encoder, "within"),
+        Figure(encoder, "between"),
+        Figure("", "similarity"),
+        Figure("", "judge_similarity"),
+    )
+    shown = [figure for figure in first if figure in figures]
+    shown += [figure for figure in figures if figure not in shown]
     plotted = [(verdict.name, verdict.measures[auc]) for verdict in verdicts if auc in verdict.measures]
     return render(
         "characters/verdicts.html",
         kind=kind,
         verdicts=verdicts,
-        measures={key: key.replace("_", " ") for key in shown},
+        measures={figure: str(figure).replace("_", " ") for figure in shown},
         encoder=encoder,
         plot=bar_plot(plotted[:PLOTTED], high=1.0),
     )
