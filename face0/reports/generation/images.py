@@ -9,7 +9,7 @@ from face0.generation.results import Results
 from schemas.requests import RESULTS
 
 THUMBNAIL = "thumbnail"
-LEFT_OUT = (THUMBNAIL, "image_sha256", "box", "landmarks", "face_vector", "judge_vector")
+LEFT_OUT = (THUMBNAIL, "image_sha256", "box", "landmarks", "face_vector", "identity_vector", "judge_vector")
 COLUMNS = [name for name in RESULTS.names if name not in LEFT_OUT]
 CHUNK = 128  # thumbnails loaded together
 # Column, its name beneath an image and in full, what it is.
