@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test test-long check bench lock clean
+.PHONY: help setup demo test test-long test-wheel check bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
+	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make check      ruff and mypy"
 	@echo "make bench      speed against facenet-pytorch, on the photographs in DATA=$(DATA)"
 	@echo "make lock       renew requirements.lock from pyproject.toml"
@@ -33,6 +34,9 @@ test: setup
 
 test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
+
+test-wheel: setup
+	tests/wheel.sh
 
 check: setup
 	$(BIN)/ruff check .

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from benchmarks.augment import machine
-from face0.generation.generator import GenerateConfig, Generator
+from face0.generation.config import GenerateConfig
+from face0.generation.generator import Generator
 from face0.generation.manifest import cross
 from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request, make_request

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -10,15 +10,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from face0.detection.detections import Detections, FaceFilter
+from face0.augmentation.config import AugmentConfig
+from face0.detection.detections import Detections
 from face0.detection.mtcnn import Detector
-from face0.embedders.interface import EmbedderConfig
-from face0.faces.deny_list import DenyList
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
 from face0.readers import planning
 from face0.readers.fetching import Fetcher
-from face0.readers.samples import Columns, Sample
+from face0.readers.samples import Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
@@ -26,33 +25,10 @@ from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
 from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import shard_totals
-from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
 IMAGE_BATCH = 16  # images that go through the models together
-
-
-@dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
-    """What decides which rows come out of an input.
-
-    Two jobs with the same one write the same rows; on different machines, to the rounding of their arithmetic.
-    """
-
-    embedder: EmbedderConfig
-    columns: Columns = field(default_factory=Columns)
-    faces: FaceFilter = field(default_factory=FaceFilter)
-    resolution: int = 512  # pixels a side of the training image, at most
-    max_pixels: int = 2**26  # of an image before its crop
-    max_bytes: int = 2**26  # of an image's file
-    keep_faceless: bool = False
-    pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
-    deny: DenyList | None = None  # people whose pictures are not written
-
-    def schema(self, dim: int) -> pa.Schema:
-        """The schema of the shards."""
-        return face_shard(dim, dict(self.embedder.metadata()))
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ import onnxruntime
 from face0.detection.alignment import align
 from face0.detection.detections import Detections
 from face0.embedders.interface import in_batches
+from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.io.storage import absolute
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from face0.detection.detections import Detections, FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
+from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.detection.mtcnn import Detector
 from face0.detection.portraits import portrait
 from face0.embedders.interface import Embedder

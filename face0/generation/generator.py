@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import diffusers
@@ -13,8 +12,8 @@ import torch
 import transformers
 from PIL import Image, ImageFilter
 
-from face0.embedders.interface import EmbedderConfig
 from face0.generation.clip import Clip
+from face0.generation.config import GenerateConfig, Unsafe
 from face0.generation.image_files import encode_image, thumbnail
 from face0.generation.metrics import ImageMetrics
 from face0.generation.renderer import Batch, Batches, Rendered, Renderer
@@ -34,34 +33,6 @@ from schemas.job import TaskStats
 from schemas.requests import RESULTS
 
 BLUR = 16  # a flagged image is blurred by the side over this, pixels
-
-
-class Unsafe(StrEnum):
-    """What becomes of the file of an image that the safety checker flags. Its row says so in any case."""
-
-    KEEP = "keep"
-    BLUR = "blur"
-    DROP = "drop"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateConfig:
-    """What decides, beside the requests, what is written."""
-
-    model: str  # URI of the folder
-    fingerprint: str  # of its weights
-    precision: str = "auto"  # auto: bfloat16 on a GPU that multiplies in it, else float32
-    image_format: str = "png"
-    quality: int = 92
-    unsafe: Unsafe = Unsafe.BLUR
-    embedder: EmbedderConfig | None = None
-    judge: EmbedderConfig | None = None
-    clip: str | None = None
-
-    @property
-    def needs_portraits(self) -> bool:
-        """Whether a measure compares with the bank's pictures."""
-        return self.judge is not None or self.clip is not None
 
 
 @dataclass(frozen=True)

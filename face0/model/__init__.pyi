@@ -1,8 +1,9 @@
-from .base_models import BASE_PRESETS, base_model, fit_vae, load_base
+from .base_models import base_model, fit_vae, load_base
 from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model
 from .guidance import GUIDANCE_PRESETS, Guidance
 from .lineage import LINEAGE
 from .pipeline import Face0Pipeline
+from .presets import BASE_PRESETS
 from .projection import FaceProjection
 from .samplers import SAMPLERS, make_scheduler
 

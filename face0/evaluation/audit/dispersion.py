@@ -8,7 +8,6 @@ import numpy as np
 from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.by_prompt import (
     ByPrompt,
-    Resampling,
     jackknifed,
     mean_row,
     means_of_rows,
@@ -16,6 +15,7 @@ from face0.evaluation.audit.by_prompt import (
     prompt_rows,
     ratio,
 )
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics import clusters
 from face0.statistics.distances import distance_to_reference, prompt_distances

@@ -13,7 +13,7 @@ from face0.runtime.progress import counted
 MOST = 1_000_000  # pairs of strangers that are kept
 
 
-def real_pairs(
+def pairs_of_people(
     photographs: Mapping[str, Sequence[str]],
     read: FaceReader,
     identity: Callable[[np.ndarray], np.ndarray],

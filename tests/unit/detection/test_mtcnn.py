@@ -5,16 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from facenet_pytorch import MTCNN
 from PIL import Image
-from torch.nn import functional
 
 from benchmarks.agreement import MIN_FACE, Agreement, compare, least_cosine, lfw, overlap, tight
 from face0.detection.detections import Detections
-from face0.detection.integral_images import IntegralImages, shrink
 from face0.detection.mtcnn import Detector
-from face0.detection.networks import MaxPool, load_nets
 from face0.embedders.inception import InceptionConfig
 from tests.fixtures.pictures import original
 
@@ -71,40 +66,3 @@ def test_a_face_that_fills_the_image_is_found_in_a_frame_and_placed_where_it_is(
 
 def test_fast_embeddings_are_those_of_float32() -> None:
     assert least_cosine(free_photographs(), InceptionConfig(trained_on="random")) > 0.999
-
-
-@pytest.mark.parametrize("size", [*range(1, 13), 44, 46])
-@pytest.mark.parametrize("kernel", [2, 3])
-def test_the_pooling_is_torchs(kernel: int, size: int) -> None:
-    x = torch.randn(2, 5, size, 11).contiguous(memory_format=torch.channels_last)
-    if size >= kernel:
-        assert torch.equal(MaxPool(kernel)(x), functional.max_pool2d(x, kernel, 2, ceil_mode=True))
-
-
-def test_p_net_is_facenet_pytorchs() -> None:
-    x = torch.rand(2, 3, 45, 61) * 2 - 1
-    fast, original = load_nets("cpu")[0], MTCNN().pnet
-    with torch.inference_mode():
-        features, score = fast(x)
-        offsets, probability = original(x)
-        torch.testing.assert_close(score, probability[:, 1], atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(fast.offset(features).permute(0, 3, 1, 2), offsets, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("white", [True, False])
-def test_the_tables_average_as_torch_does(white: bool) -> None:
-    images = [torch.randint(0, 256, (70, 90, 3), dtype=torch.uint8) for _ in range(3)]
-    if white:  # the largest sums
-        images = [torch.full((1024, 1024, 3), 255, dtype=torch.uint8) for _ in range(2)]
-    sums = IntegralImages([images[0], torch.zeros(20, 30, 3, dtype=torch.uint8), *images[1:]])
-    (stack,) = [stack for stack in sums.stacks if stack.height == images[0].shape[0]]
-    expected = (torch.stack(images).permute(0, 3, 1, 2).double() - 127.5) / 128
-    for size in ((12, 12), (33, 47), (90, 100)):
-        found = shrink(stack, slice(None), *size)
-        torch.testing.assert_close(
-            found.double(), functional.interpolate(expected, size=size, mode="area"), atol=1e-5, rtol=0
-        )
-    window = torch.tensor([[3, 5, 60, 66]])
-    found = sums.resize(window, torch.tensor([2]), 24)
-    expected = functional.interpolate(expected[1:2, :, 5:66, 3:60], size=24, mode="area")
-    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)

@@ -1,8 +1,7 @@
-"""From requests to pixels: guidance, samplers, batches, and what of an image may depend on what."""
+"""From requests to pixels: branches, samplers, batches, and what of an image may depend on what."""
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,24 +12,14 @@ from transformers import CLIPConfig, CLIPImageProcessor
 from face0.faces.edits import noisy
 from face0.generation.renderer import Batches, Rendered, Renderer
 from face0.generation.requests import Request
-from face0.model.guidance import GUIDANCE_PRESETS, Branch, Guidance, combine
+from face0.model.guidance import GUIDANCE_PRESETS, Branch
 from face0.model.pipeline import Face0Pipeline
 from face0.model.samplers import SAMPLERS
-from face0.runtime.devices import claim_number
-from tests.fixtures.models import DIM, tiny_pipeline, vector
+from tests.fixtures.models import tiny_pipeline, vector
+from tests.fixtures.requests import request
 
 # An image may differ by so many of 255 levels when others are rendered beside it: sums in another order.
 TOLERANCE = 1
-
-
-def request(seed: int = 0, **settings: object) -> Request:
-    usual = {
-        "request_id": f"{seed:032x}", "prompt": "a photo of a man", "negative_prompt": "", "face_id": "anna",
-        "bare": False, "seed": seed, "w": 7.5, "c": 1.0, "a": 0.0, "guide_from": 0.0, "guide_to": 1.0, "rescale": 0.0,
-        "sigma": 0.0, "sampler": "ddim", "steps": 3, "width": 64, "height": 64, "label": "", "vector": vector(0),
-        "portrait": None,
-    }  # fmt: skip
-    return Request(**{**usual, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -92,33 +81,6 @@ def test_contexts_hold_text_and_face_where_the_branch_says_so(pipe: Face0Pipelin
         assert torch.equal(context[:, 74:], face if branch.value[1] else torch.zeros_like(face))
     bare = render._contexts(request(bare=True, vector=None, face_id=""))
     assert torch.equal(bare[Branch.BOTH], text)
-
-
-def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, render: Renderer) -> None:
-    """One DDIM step from pure noise, each branch by a call of its own, in float64."""
-    asked = request(w=3.0, c=0.3, a=0.4, steps=1)
-    contexts = render._contexts(asked)
-    start = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        made = pipe.denoise(start, contexts, asked.guidance, 1)
-        scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
-        scheduler.set_timesteps(1)
-        (t,) = scheduler.timesteps
-        eps = {b: pipe.unet(start, t, encoder_hidden_states=c).sample.double() for b, c in contexts.items()}
-    hat = 0.3 * eps[Branch.BOTH] + 0.7 * (0.4 * eps[Branch.FACE] + 0.6 * eps[Branch.TEXT])
-    guided = 3.0 * hat - 2.0 * eps[Branch.NONE]
-    expected = scheduler.step(guided, t, start.double()).prev_sample
-    torch.testing.assert_close(made.double(), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_rescaling_brings_the_spread_back_to_that_without_w() -> None:
-    guidance = Guidance(w=5.0, c=0.3, a=0.4)
-    predictions = torch.randn(4, 3, 4, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    weights = guidance.weights()
-    hat = combine(predictions, replace(guidance, w=1.0).weights() | {Branch.NONE: 0.0})
-    plain, full, half = (combine(predictions, weights, rescale) for rescale in (0.0, 1.0, 0.5))
-    torch.testing.assert_close(full.std((1, 2, 3)), hat.std((1, 2, 3)))
-    torch.testing.assert_close(half, (plain + full) / 2)
 
 
 @pytest.mark.parametrize("preset", GUIDANCE_PRESETS)
@@ -227,12 +189,3 @@ def test_alike_requests_go_together_and_batches_shrink_until_they_fit() -> None:
     tried.clear()
     list(batches([request(i) for i in range(6)]))
     assert tried == [(0, 1), (2, 3), (4, 5)]  # the size that fitted is remembered
-
-
-def test_workers_of_a_machine_share_its_gpus_evenly(tmp_path) -> None:
-    assert [claim_number(3, tmp_path) for _ in range(3)] == [0, 1, 2]
-
-
-def test_a_vector_of_another_length_does_not_pass(pipe: Face0Pipeline) -> None:
-    with pytest.raises(ValueError, match=f"a face of {DIM + 1} values"):
-        pipe.face_slots(np.zeros((1, DIM + 1), np.float32))
