@@ -7,14 +7,15 @@ from face0.errors import UsageError
 from face0.statistics.probe import Probe
 
 
-def faces(rng: np.random.Generator, groups: np.ndarray, apart: float) -> np.ndarray:
-    """Vectors [n, 4] of two groups, so many standard deviations apart."""
-    return rng.normal(size=(len(groups), 4)) + apart * np.outer(groups == "b", [1, 0, 0, 0])
+def faces(rng: np.random.Generator, groups: np.ndarray, apart: float, spread: float = 1) -> np.ndarray:
+    """Vectors [n, 4] of two groups, so many standard deviations of the first apart; the second has another spread."""
+    second = groups[:, None] == "b"
+    return rng.normal(size=(len(groups), 4)) * np.where(second, spread, 1) + apart * second * [1, 0, 0, 0]
 
 
-def probe(apart: float, seed: int = 0) -> Probe:
+def probe(apart: float, spread: float = 1) -> Probe:
     labels = np.repeat(["a", "b"], 300)
-    return Probe(faces(np.random.default_rng(seed), labels, apart), labels)
+    return Probe(faces(np.random.default_rng(0), labels, apart, spread), labels)
 
 
 @pytest.mark.parametrize(("apart", "accuracy"), [(9, 1.0), (2, 0.84), (0, 0.5)])
@@ -25,14 +26,14 @@ def test_balanced_accuracy_is_that_of_the_best_line(apart, accuracy):
 
 
 def test_shares_are_corrected_for_confusions():
-    """Of 100 in b, a third are taken for a; uncorrected, a share of 0.1 would come out near 0.2."""
-    groups = np.array(["a"] * 4500 + ["b"] * 500)
-    trained = probe(1.5)
-    told = trained.predict(faces(np.random.default_rng(1), groups, 1.5))
+    """A third of the second group is taken for the first, and half as many of the first for the second."""
+    groups = np.array(["a"] * 2500 + ["b"] * 2500)
+    trained = probe(2, spread=3)
+    told = trained.predict(faces(np.random.default_rng(1), groups, 2, spread=3))
     value, draws = trained.shares(told, np.ones((5000, 1)), np.ones((50, 5000)), 0)
-    assert told.mean() > 0.2
-    assert value[0] == pytest.approx([0.9, 0.1], abs=0.08)
-    assert abs(value[0, 1] - 0.1) < 3 * draws[:, 0, 1].std()
+    assert told.mean() < 0.45
+    assert value[0] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert abs(value[0, 1] - 0.5) < 3 * draws[:, 0, 1].std()
 
 
 def test_a_probe_that_cannot_tell_gives_no_shares():
