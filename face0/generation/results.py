@@ -150,7 +150,11 @@ def variants(results: pa.Table) -> list[str]:
 
 
 def setting(value: Any) -> str:
-    """A setting's value in words; floats as they were meant, not as float32 holds them."""
+    """A setting's value in words; floats as they were meant, not as float32 holds them.
+
+    >>> setting(0.4000000059604645), setting(True), setting(20)
+    ('0.4', 'yes', '20')
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

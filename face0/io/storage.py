@@ -45,7 +45,11 @@ def absolute(uri: str) -> str:
 
 
 def join(uri: str, *parts: str) -> str:
-    """A URI below a folder's."""
+    """A URI below a folder's.
+
+    >>> join("s3://bucket/out/", "stats", "task-0.json")
+    's3://bucket/out/stats/task-0.json'
+    """
     return "/".join([uri.rstrip("/"), *parts])
 
 
