@@ -59,5 +59,4 @@ lock: setup
 		--override requirements-overrides.txt --generate-hashes --no-header --no-emit-index-url -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-output site build *.egg-info
-	rm -rf $(VENV) demo-output build htmlcov .coverage* *.egg-info
+	rm -rf $(VENV) demo-output site build htmlcov .coverage* *.egg-info

@@ -20,7 +20,7 @@ from face0.io import storage
 from face0.privacy import forgetting
 from face0.privacy.forgetting import Findings, forget, look_for
 from face0.privacy.locations import classify
-from face0.privacy.people import Subjects, identity_of, subjects_of
+from face0.privacy.people import Subjects, subjects_of
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
 from schemas.face_bank import Kind
