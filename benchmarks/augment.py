@@ -31,7 +31,8 @@ from facenet_pytorch import MTCNN, InceptionResnetV1
 from PIL import Image
 from torch import nn
 
-from face0.augmentation.augmenter import IMAGE_BATCH, AugmentConfig, Augmenter
+from face0.augmentation.augmenter import IMAGE_BATCH, Augmenter
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.integral_images import IntegralImages
 from face0.detection.mtcnn import by_image

@@ -15,25 +15,23 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.evaluation.audit.analysis import Reference
-from face0.evaluation.audit.by_prompt import Resampling
-from face0.evaluation.audit.labels import read_labels
-from face0.evaluation.audit.manifest import audit_manifest, filled, occupations
-from face0.faces.space import FaceSpace
-from face0.generation.prompts import read_prompts
+import pipelines
+from face0 import embedders, faces, generation, reports
+from face0.evaluation import audit
+from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
-from face0.reports.audit import write_audit
-from jobs.options import at_least, numbers
+from jobs.options.parser import job_parser
+from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
-from jobs.options.sweep import add_sweep, check_sweep, drawn, run_sweep
-from pipelines.options import split_options
+from jobs.options.sweep import add_sweep, check_sweep, drawn
+from jobs.options.values import at_least, numbers
+from jobs.outcome import report_requests
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("audit", __doc__)
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompts", metavar="FILE", help="one on each line")
@@ -62,34 +60,43 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     parser = arguments()
     args = parser.parse_args(rest)
     check_sweep(parser, args)
     if (args.groups is None) != (args.group_faces is None):
         parser.error("--groups and --group-faces go together")
-    labels = read_labels(args.groups, args.group_faces) if args.groups else None
-    space = FaceSpace.load(args.space)
+    labels = None
+    if args.groups:
+        labels = audit.read_labels(args.groups, faces.read_bank(args.group_faces).identified(args.weights))
+    space = faces.FaceSpace.load(args.space)
     bank = drawn(args, space, args.random + 1)
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
-    manifest = audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
-    code, sweep = run_sweep(args, manifest, bank, beam)
-    if sweep is None:
+    manifest = audit.audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
+    output = absolute(args.output)
+    sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=True)
+    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
+    if sweep.success is None:
         return code
-    write_audit(
-        absolute(args.output),
-        sweep.renders,
+    reports.write_audit(
+        output,
+        sweep.results(),
         bank=bank,
-        reference=Reference(name="the faces that the space was fitted to", vectors=space.parameters["sample"]),
-        identity=sweep.identity,
+        reference=_reference(space, args.weights) if args.embedder else None,
         labels=labels,
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
+        weights=args.weights,
     )
     print(f"look at {join(args.output, 'report.html')}")
     return code
 
 
+def _reference(space: "faces.FaceSpace", weights: str | None) -> "audit.Reference":
+    identity = embedders.identity_of(space.record.embedder, weights)
+    return audit.Reference(name="the faces that the space was fitted to", vectors=identity(space.parameters["sample"]))
+
+
 def _prompts(args: argparse.Namespace) -> list[str]:
     if args.prompts:
-        return read_prompts(args.prompts)
-    return filled(args.template, read_prompts(args.words) if args.words else occupations())
+        return generation.read_prompts(args.prompts)
+    return audit.filled(args.template, generation.read_prompts(args.words) if args.words else audit.occupations())

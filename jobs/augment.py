@@ -12,32 +12,26 @@ broke off; 2 wrong usage or configuration
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from face0.augmentation.augmenter import AugmentConfig, Augmenter
-from face0.augmentation.dry_run import survey
+import pipelines
+from face0 import augmentation, detection, faces, readers, runtime, tasks
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
-from face0.detection.mtcnn import P_NET_SIDE
-from face0.errors import UsageError
-from face0.faces.deny_list import read_deny
+from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.io.json import to_json_values
 from face0.io.storage import absolute
-from face0.readers import planning
-from face0.readers.fetching import Fetcher
 from face0.readers.samples import Columns
-from face0.tasks.output_folder import OutputFolder
-from jobs.options import at_least, between, failure_budget, pick_device, reason, report, threads_per_process
-from jobs.options.embedder import add_embedder_details, embedder_of
-from pipelines.job import Job
-from pipelines.options import pipeline_options, processes_per_machine, split_options
+from jobs.options.deny import add_deny, check_deny
+from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
+from jobs.options.parser import job_parser
+from jobs.options.values import at_least, between, failure_budget, reason
+from jobs.outcome import report
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 augment", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("augment", __doc__)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="URI or quoted pattern of images with captions")
     add("--output", required=True, metavar="URI", help="folder for shards, failures and stats")
@@ -48,35 +42,29 @@ def arguments() -> argparse.ArgumentParser:
     add("--dry-run", action="store_true", help="plan and try a few rows; print what would be read, written and taken")
 
     images = parser.add_argument_group("images")
-    images.add_argument("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=512, metavar="PX",
-        help=f"side of the training image: a square centre crop, never enlarged, at most {PYRAMID_MAX_SIDE}"
-        " (%(default)s)")  # fmt: skip
+    images.add_argument("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution,
+        metavar="PX", help="side of the training image: a square centre crop, never enlarged, at most "
+        f"{PYRAMID_MAX_SIDE} (%(default)s)")  # fmt: skip
     images.add_argument("--max-pixels", type=at_least(1), default=AugmentConfig.max_pixels, metavar="N",
         help="largest image that is decoded, in pixels (%(default)s)")  # fmt: skip
     images.add_argument("--max-bytes", type=at_least(1), default=AugmentConfig.max_bytes, metavar="N",
         help="largest image file (%(default)s)")  # fmt: skip
 
-    faces = parser.add_argument_group("faces")
-    faces.add_argument("--min-face", type=at_least(P_NET_SIDE, float), default=FaceFilter.min_face, metavar="PX",
-        help=f"shorter side of the smallest face that counts, {P_NET_SIDE} or more (%(default)s)")  # fmt: skip
-    faces.add_argument("--min-score", type=between(0, 1, float), default=FaceFilter.min_score, metavar="S",
-        help="the detector's score from which a face counts; it finds none under 0.7 (%(default)s)")  # fmt: skip
-    faces.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
+    detection = parser.add_argument_group("faces")
+    add_face_filter(detection)
+    detection.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
         help="faces kept of one image, the largest (%(default)s)")  # fmt: skip
-    faces.add_argument("--pad", type=between(0, 2, float), default=0.0, metavar="SHARE",
+    detection.add_argument("--pad", type=between(0, 2, float), default=0.0, metavar="SHARE",
         help="search images in which no face was found again, in a grey frame of this share of their side: finds "
         "faces that fill the picture; costs a second search of each image without a face (%(default)s)")  # fmt: skip
-    faces.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
-    faces.add_argument("--deny", metavar="BANK",
-        help="people to leave out: an image with a face like one of this bank fails as `denied`")  # fmt: skip
-    faces.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",
-        help="cosine of identity vectors from which two faces count as one person's, see docs/privacy.md")  # fmt: skip
+    detection.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
+    add_deny(detection, "people to leave out: an image with a face like one of this bank fails as `denied`")
 
     add_embedder_details(parser)
 
     columns = parser.add_argument_group("columns, where their names do not tell")
     for name in ("image", "caption", "url", "key"):
-        columns.add_argument(f"--{name}-column", metavar="NAME")
+        columns.add_argument(f"--{name}-column", metavar="NAME", help=f"of the {name}s")
 
     running = parser.add_argument_group("running")
     running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",
@@ -85,66 +73,58 @@ def arguments() -> argparse.ArgumentParser:
     running.add_argument("--threads", type=at_least(1), metavar="N", help="CPU threads of each worker process")
     running.add_argument("--fetch-timeout", type=at_least(0.1, float), default=30.0, metavar="S",
         help="seconds for one image of a list (%(default)s)")  # fmt: skip
-    running.add_argument("--fetch-retries", type=at_least(0), default=2, metavar="N", help="(%(default)s)")
+    running.add_argument("--fetch-retries", type=at_least(0), default=2, metavar="N", 
+        help="tries of an image after the first (%(default)s)")  # fmt: skip
     running.add_argument("--fetch-concurrency", type=at_least(1), default=16, metavar="N",
         help="images of a list fetched at once by a worker (%(default)s)")  # fmt: skip
     return parser
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadAugmenter:
-    """Loads the worker in each process."""
-
-    config: AugmentConfig
-    fetcher: Fetcher
-    device: str
-    threads: int
-
-    def __call__(self) -> Augmenter:
-        """The worker of this process."""
-        return Augmenter(self.config, self.fetcher, pick_device(self.device), self.threads)
-
-
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     args = arguments().parse_args(rest)
-    options = pipeline_options(beam)
-    columns = Columns(image=args.image_column, caption=args.caption_column, url=args.url_column, key=args.key_column)
-    if (args.deny is None) != (args.deny_threshold is None):
-        raise UsageError("--deny and --deny-threshold go together: give both, or neither")
-    embedder = embedder_of(args)
-    config = AugmentConfig(
-        embedder=embedder,
-        columns=columns,
-        faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
-        resolution=args.resolution,
-        max_pixels=args.max_pixels,
-        max_bytes=args.max_bytes,
-        keep_faceless=args.keep_faceless,
-        pad=args.pad,
-        deny=read_deny(args.deny, args.deny_threshold, embedder.metadata()) if args.deny else None,
-    )
-    load = LoadAugmenter(
+    options = pipelines.pipeline_options(flags)
+    pipelines.check_device(args.device, options)
+    detection.load_facenet()  # before the job begins
+    config = _config(args)
+    load = pipelines.LoadAugmenter(
         config=config,
-        fetcher=Fetcher(
+        fetcher=readers.Fetcher(
             timeout=args.fetch_timeout,
             retries=args.fetch_retries,
             max_bytes=args.max_bytes,
             concurrency=args.fetch_concurrency,
         ),
         device=args.device,
-        threads=threads_per_process(args.threads, processes_per_machine(options)),
+        threads=runtime.threads_per_process(args.threads, pipelines.processes_per_machine(options)),
     )
-    planned = planning.plan(args.inputs, columns, args.rows_per_task)
-    job = Job(
+    planned = readers.plan(args.inputs, config.columns, args.rows_per_task)
+    job = pipelines.Job(
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
         planned=planned,
-        folder=OutputFolder(absolute(args.output)),
+        folder=tasks.OutputFolder(absolute(args.output)),
     )
     runs, stale = job.left(args.retry_failed)
     if args.dry_run:
-        print(survey(planned, runs, args.output, load()))
+        print(augmentation.survey(planned, runs, args.output, load()))
         return 0
     return report(args.output, job.run(runs, stale, load, options), args.max_failures)
+
+
+def _config(args: argparse.Namespace) -> AugmentConfig:
+    """What decides which rows come out. Raises UsageError if the options do not go together."""
+    check_deny(args)
+    embedder = embedder_of(args)
+    return AugmentConfig(
+        embedder=embedder,
+        columns=Columns(image=args.image_column, caption=args.caption_column, url=args.url_column, key=args.key_column),
+        faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
+        resolution=args.resolution,
+        max_pixels=args.max_pixels,
+        max_bytes=args.max_bytes,
+        keep_faceless=args.keep_faceless,
+        pad=args.pad,
+        deny=faces.read_deny(args.deny, args.deny_threshold, embedder.metadata()) if args.deny else None,
+    )

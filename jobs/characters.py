@@ -15,31 +15,25 @@ import argparse
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+import pipelines
+from face0 import faces, generation, reports
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
-from face0.evaluation.characters.real_pairs import real_pairs
-from face0.evaluation.characters.verdicts import RealPairs
+from face0.evaluation import characters
 from face0.evaluation.encoders import CONDITIONING, JUDGE
-from face0.faces.bank import read_bank
-from face0.faces.photographs import FaceReader, photographs_by_person
-from face0.faces.space import FaceSpace
-from face0.generation.manifest import cross
-from face0.generation.prompts import read_prompts
 from face0.io.storage import absolute, join
-from face0.reports.characters import write_characters
-from jobs.options import at_least
+from jobs.options.parser import job_parser
+from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
-from jobs.options.sweep import Sweep, add_sweep, check_sweep, drawn, run_sweep
-from pipelines.options import split_options
+from jobs.options.sweep import add_sweep, check_sweep, drawn
+from jobs.options.values import at_least
+from jobs.outcome import report_requests
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 characters",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = job_parser("characters", __doc__)
     add = parser.add_argument
     whose = parser.add_mutually_exclusive_group(required=True)
     whose.add_argument("--faces", metavar="BANK", help="the characters: all faces of a bank")
@@ -58,29 +52,32 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     parser = arguments()
     args = parser.parse_args(rest)
     if (args.random is None) != (args.space is None):
         parser.error("--random and --space go together")
     check_sweep(parser, args)
-    bank = drawn(args, FaceSpace.load(args.space), args.random) if args.random else read_bank(args.faces)
+    bank = drawn(args, faces.FaceSpace.load(args.space), args.random) if args.random else faces.read_bank(args.faces)
     names, _ = bank.vectors()
-    manifest = cross(read_prompts(args.scenes), names, range(args.seeds), settings_of(args))
-    code, sweep = run_sweep(args, manifest, bank, beam)
-    if sweep is None:
+    scenes = generation.read_prompts(args.scenes)
+    manifest = generation.cross(scenes, names, range(args.seeds), settings_of(args))
+    output = absolute(args.output)
+    sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=bool(args.random))
+    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
+    if sweep.success is None:
         return code
     real = _real(args.photos, sweep) if args.photos else []
-    write_characters(absolute(args.output), sweep.renders, identity=sweep.identity, real=real)
+    reports.write_characters(output, sweep.results(), real=real, weights=args.weights)
     print(f"look at {join(args.output, 'report.html')}")
     return code
 
 
-def _real(folder: str, sweep: Sweep) -> list[RealPairs]:
-    photographs, name, pairs = photographs_by_person(folder), PurePosixPath(folder).name, []
+def _real(folder: str, sweep: "pipelines.Sweep") -> "list[characters.RealPairs]":
+    photographs, name = faces.photographs_by_person(folder), PurePosixPath(folder).name
+    pairs = []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:
-            embedder = config.load(sweep.device)
-            read = FaceReader(embedder, FaceFilter(), 512, sweep.device)
-            pairs.append(real_pairs(photographs, read, embedder.identity, encoder, name, sweep.threads))
+            reader = faces.FaceReader(config.load(sweep.device), FaceFilter(), AugmentConfig.resolution, sweep.device)
+            pairs.append(characters.pairs_of_people(photographs, reader, encoder, name, sweep.threads))
     return pairs

@@ -14,16 +14,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.augmentation.augmenter import AugmentConfig
+from face0 import embedders, faces, privacy, runtime
+from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
-from face0.faces.bank import FaceBank, read_bank
-from face0.faces.photographs import FaceReader, from_photographs, photographs_by_person
-from face0.privacy.forgetting import Findings, LocationMatches, forget, look_for
-from face0.privacy.people import Subjects, identity_of, subjects_of
-from face0.privacy.provenance import classify
-from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
+from jobs.options.parser import job_parser
+from jobs.options.values import at_least, between
 
 SHOWN = 20  # names of a place that are printed
 NOUNS = {"shards": "rows", "bank": "faces", "renders": "requests"}
@@ -31,9 +28,7 @@ NOUNS = {"shards": "rows", "bank": "faces", "renders": "requests"}
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 forget", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("forget", __doc__)
     add = parser.add_argument
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--photos", metavar="DIR", help="photographs of the people, or a folder of them for each")
@@ -56,20 +51,20 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    holdings = classify(args.places)
-    findings = look_for(_of_photographs(args) if args.photos else _of_bank(args), holdings)
+    locations = privacy.classify(args.places)
+    findings = privacy.look_for(_of_photographs(args) if args.photos else _of_bank(args), locations)
     print(as_text(findings))
     if args.json:  # before anything goes: what was removed cannot be listed again
         Path(args.json).write_text(json.dumps({**findings.as_json(), "applied": args.apply}, indent=2) + "\n")
     if args.apply:
-        forget(findings)
+        privacy.forget(findings)
         print("removed")
     else:
         print("nothing was changed; --apply removes what is listed")
     return 0
 
 
-def as_text(findings: Findings) -> str:
+def as_text(findings: "privacy.Findings") -> str:
     """What was found where, for a person."""
     lines = []
     for place in findings.places:
@@ -80,28 +75,32 @@ def as_text(findings: Findings) -> str:
     return "\n".join(lines)
 
 
-def _remarks(place: LocationMatches) -> str:
+def _remarks(place: "privacy.LocationMatches") -> str:
     leftovers = f"; {len(place.leftovers):,} files that an earlier removal has left" if place.leftovers else ""
     sweep = "; and the report of the sweep, which its command writes anew" if place.found and place.sweep else ""
     return leftovers + sweep + ("" if place.finished else "; not finished: what its job still does may bring more")
 
 
-def _of_bank(args: argparse.Namespace) -> Subjects:
-    bank = read_bank(args.faces)
-    return subjects_of(args.faces, bank, args.threshold, identity_of(bank.embedder, args.weights))
+def _of_bank(args: argparse.Namespace) -> "privacy.Subjects":
+    bank = faces.read_bank(args.faces)
+    identity = embedders.identity_of(bank.embedder, args.weights)
+    return privacy.subjects_of(args.faces, bank, args.threshold, identity)
 
 
-def _of_photographs(args: argparse.Namespace) -> Subjects:
+def _of_photographs(args: argparse.Namespace) -> "privacy.Subjects":
     if not args.embedder:
         raise UsageError("--photos needs --embedder: name the one that made the vectors in the places")
-    device = pick_device(args.device)
+    device = runtime.pick_device(args.device)
     config = embedder_of(args)
     embedder = config.load(device)
-    read = FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, device)
-    faces = from_photographs(photographs_by_person(args.photos), read, threads_per_process(args.threads, 1))
-    bank = FaceBank(
-        faces={face.face_id: face for face in faces},
+    reader = faces.FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, device)
+    photographs = faces.photographs_by_person(args.photos)
+    bank = faces.FaceBank(
+        faces={
+            face.face_id: face
+            for face in faces.from_photographs(photographs, reader, runtime.threads_per_process(args.threads))
+        },
         dim=embedder.dim,
         embedder={name: str(value) for name, value in config.metadata().items()},
     )
-    return subjects_of(args.photos, bank, args.threshold, embedder.identity)
+    return privacy.subjects_of(args.photos, bank, args.threshold, embedder.identity)

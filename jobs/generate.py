@@ -13,19 +13,19 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-from face0.faces.bank import read_bank
-from face0.generation.manifest import read_manifest
+import pipelines
+from face0 import faces, generation
 from face0.io.storage import absolute, join
-from jobs.options import reason, report
-from jobs.options.rendering import add_rendering, plan_rendering
-from pipelines.options import split_options
+from jobs.options.parser import job_parser
+from jobs.options.rendering import add_rendering, render_options
+from jobs.options.values import reason
+from jobs.outcome import report_requests
+from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("generate", __doc__)
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="of face0 manifest, or Parquet, CSV or JSONL of your own")
     add("--faces", metavar="BANK", help="bank of the manifest's faces")
@@ -39,15 +39,21 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
-    beam, rest = split_options(argv)
+    flags, rest = split_flags(argv)
     args = arguments().parse_args(rest)
-    bank = read_bank(args.faces) if args.faces else None
-    rendering = plan_rendering(args, read_manifest(args.manifest), bank, absolute(args.output), beam, args.retry_failed)
+    rendering = pipelines.plan_rendering(
+        generation.read_manifest(args.manifest),
+        faces.read_bank(args.faces) if args.faces else None,
+        absolute(args.output),
+        render_options(args),
+        flags,
+        args.retry_failed,
+    )
     if args.dry_run:
         print(rendering.generation.summary)
         return 0
     success = rendering.run()
-    code = report(args.output, success, args.max_failures, lambda ledger: ledger.of_requests)
+    code = report_requests(args.output, success, args.max_failures)
     if success is not None and success.ledger.written:
         print(f"look at {join(args.output, 'report.html')}")
     return code

@@ -12,23 +12,23 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from diffusers import AutoencoderKL
-
+from face0 import model, shards
 from face0.errors import UsageError
-from face0.io import storage
-from face0.model.base_models import BASE_PRESETS, base_model, fit_vae
-from face0.shards.loader import FaceShards
-from face0.shards.selection import Holdout
-from jobs.options import at_least
+from face0.io.folder import Folder
+from face0.model.presets import BASE_PRESETS
+from jobs.options.values import at_least
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import AutoencoderKL
+from jobs.options.parser import job_parser
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 init", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("init", __doc__)
     add = parser.add_argument
     add(
         "--preset",
@@ -38,7 +38,8 @@ def arguments() -> argparse.ArgumentParser:
     )
     add("--output", required=True, metavar="URI", help="folder for the model; new, or empty")
     add("--seed", type=int, default=0, help="of the weights (%(default)s)")
-    add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon", help="(%(default)s)")
+    add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon",
+        help="what the U-Net predicts (%(default)s)")  # fmt: skip
     add("--fit-vae", action="append", default=[], metavar="OUT", help="fit the VAE to the images of these shards")
     add("--vae-steps", type=at_least(1), default=600, metavar="N", help="steps of 32 images (%(default)s)")
     return parser
@@ -47,38 +48,36 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    fs, path = storage.filesystem(args.output)
-    if fs.exists(path) and fs.ls(path):
+    output = Folder(args.output)
+    if output.entries():
         raise UsageError(f"--output {args.output} is not empty: give another, or remove it")
-    base = base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
+    base = model.base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
     if args.fit_vae:
         _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:
         base.save_pretrained(folder, safe_serialization=True)
         for file in sorted(Path(folder).rglob("*")):
             if file.is_file():
-                with storage.write_whole(args.output, file.relative_to(folder).as_posix()) as out:
+                with output.write(file.relative_to(folder).as_posix()) as out:
                     out.write(file.read_bytes())
-    storage.drop_partial(args.output)
+    output.drop_partial()
     print(f"{args.output}: a base model for images of {base.vae.config.sample_size} px")
     return 0
 
 
-def _fit(vae: AutoencoderKL, uris: Sequence[str], steps: int, seed: int) -> None:
-    shards = FaceShards(uris, holdout=Holdout(count=0))
-    batches = shards.batches(batch=32, resolution=vae.config.sample_size, slots=1, seed=seed)
+def _fit(vae: "AutoencoderKL", uris: Sequence[str], steps: int, seed: int) -> None:
+    data = shards.FaceShards(uris, holdout=shards.Holdout(count=0))
+    batches = data.batches(batch=32, resolution=vae.config.sample_size, slots=1, seed=seed)
 
-    def images() -> Iterator[torch.Tensor]:
+    def images() -> "Iterator[torch.Tensor]":
         for batch in batches:
             if not batch.keys:
                 raise UsageError(f"the images of {', '.join(uris)} do not decode: {batch.failed[0][1]}")
             yield batch.images
 
     started = shown = time.monotonic()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for step, loss in enumerate(fit_vae(vae, images(), steps), start=1):
-            if step == steps or time.monotonic() - shown > 10:
-                shown = time.monotonic()
-                left = (shown - started) / step * (steps - step)
-                print(f"VAE: step {step:,}/{steps:,}, loss {loss:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)
+    for step, loss in enumerate(model.fit_vae(vae, images(), steps, seed), start=1):
+        if step == steps or time.monotonic() - shown > 10:
+            shown = time.monotonic()
+            left = (shown - started) / step * (steps - step)
+            print(f"VAE: step {step:,}/{steps:,}, loss {loss:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)

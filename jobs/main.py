@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 from face0.errors import UsageError
 
-# A job is imported when it is called for, so that --help does not wait for torch.
+# A job is imported when it is called for. None imports torch, Beam or diffusers before its command line is read.
 JOBS = {
     "augment": "jobs.augment",
     "init": "jobs.init",

@@ -12,15 +12,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from face0.privacy.provenance import classify
-from face0.privacy.tracing import trace
+from face0 import privacy
+from jobs.options.parser import job_parser
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 trace", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("trace", __doc__)
     add = parser.add_argument
     add("id", metavar="ID", help="of a photograph, a face or an image")
     add("--in", dest="places", action="append", required=True, metavar="URI",
@@ -32,7 +30,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    answer = trace(args.id, classify(args.places))
+    answer = privacy.trace(args.id, privacy.classify(args.places))
     print(answer.as_text())
     if args.json:
         Path(args.json).write_text(json.dumps(answer.as_json(), indent=2) + "\n")

@@ -1,12 +1,13 @@
 """Fitting a face space as a Beam pipeline: every shard is read once, and what comes of it merges in any order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.faces.corpus import Corpus, read_corpus
+from face0.faces.space_fit import fit
 from face0.shards.files import Shard
 
 
@@ -17,19 +18,19 @@ class Merge(beam.CombineFn):
         self._dim, self._sample = dim, sample
 
     def create_accumulator(self) -> Corpus:
-        """Nothing yet."""
+        """Makes an empty corpus."""
         return Corpus.empty(self._dim, self._sample)
 
     def add_input(self, accumulator: Corpus, element: Corpus) -> Corpus:
-        """One more shard."""
+        """Takes in a shard's."""
         return accumulator + element
 
     def merge_accumulators(self, accumulators: Sequence[Corpus]) -> Corpus:
-        """Those of several workers."""
+        """Sums those of several workers."""
         return sum(accumulators, self.create_accumulator())
 
     def extract_output(self, accumulator: Corpus) -> Corpus:
-        """All shards."""
+        """Gives the corpus of all shards."""
         return accumulator
 
 
@@ -58,12 +59,39 @@ class ReadCorpus(beam.PTransform):
         )
 
 
-def run(shards: Sequence[Shard], sample: int, use: Callable[[Corpus], None], options: PipelineOptions) -> None:
-    """Reads shards, and calls ``use`` on a worker with what they hold. Raises what broke the pipeline."""
+@dataclass(frozen=True, kw_only=True)
+class FitAndSave:
+    """Fits a space to a corpus and saves it, on the worker that holds the corpus.
+
+    Attributes:
+        uris: of the shards, for the record.
+        embedder: what made the vectors.
+        output: URI of the space's folder.
+        dims: principal components that the mixture is over.
+        gaussians: of the mixture, at most.
+        seed: of the mixture's start.
+    """
+
+    uris: Sequence[str]
+    embedder: Mapping[str, str]
+    output: str
+    dims: int
+    gaussians: int
+    seed: int
+
+    def __call__(self, corpus: Corpus) -> None:
+        """Fits and saves."""
+        fit(corpus, self.uris, dict(self.embedder), self.dims, self.gaussians, self.seed).save(self.output)
+
+
+def fit_face_space(
+    shards: Sequence[Shard], sample: int, fit_and_save: Callable[[Corpus], None], options: PipelineOptions
+) -> None:
+    """Reads shards, and fits a space on a worker to what they hold. Raises what broke the pipeline."""
     with beam.Pipeline(options=options) as pipeline:
         (
             pipeline
             | "Shards" >> beam.Create(list(shards), reshuffle=False)
             | "Corpus" >> ReadCorpus(shards[0].dim, sample)
-            | "Use" >> beam.Map(use)
+            | "Fit" >> beam.Map(fit_and_save)
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.generation.generator import GenerateConfig, Generator
+from face0.generation.config import GenerateConfig
+from face0.generation.generator import Generator
 from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request
 from face0.runtime.devices import claim_device
@@ -19,7 +20,14 @@ from schemas.job import Success, TaskStats
 
 @dataclass(frozen=True, kw_only=True)
 class LoadGenerator:
-    """Loads the worker in each process."""
+    """Loads the worker in each process.
+
+    Attributes:
+        config: what decides, beside the requests, what is written.
+        device: of torch, or ``auto``; of several GPUs each process claims one.
+        batch: images at once, at most.
+        threads: of each process.
+    """
 
     config: GenerateConfig
     device: str
@@ -69,7 +77,7 @@ class Generation:
             UsageError: the folder holds the output of another configuration.
         """
         folder = OutputFolder(output)
-        planned = plan_requests(output, requests, folder.committed(), size)
+        planned = plan_requests(folder, requests, folder.committed(), size)
         job = Job(name="generate", config=config, planned=planned.tasks, folder=folder)
         runs, stale = job.left(retry)
         return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])
@@ -85,5 +93,5 @@ class Generation:
 
     def run(self, load: LoadGenerator, options: PipelineOptions) -> Success | None:
         """Runs what is left and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        self.requests.prepare(self.job.folder.uri)
+        self.requests.prepare(self.job.folder)
         return self.job.run(self.runs, self.stale, load, options)

@@ -1,19 +1,13 @@
-"""Beam's options on a command line that also has options of its own."""
+"""Beam's options as the jobs use them: which runner, and how many processes of it share a machine."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    PipelineOptions,
-    SetupOptions,
-    StandardOptions,
-    _BeamArgumentParser,
-)
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.runners.runner import create_runner
 
 from face0.errors import UsageError
+from face0.runtime.devices import pick_device
 
 DEFAULT_RUNNER = "FnApiRunner"
 
@@ -25,30 +19,20 @@ REFUSED_RUNNERS = {
 }
 
 
-def split_options(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Takes Beam's options out of a command line.
-
-    Returns:
-        Beam's options that differ from their defaults, and the arguments that are not Beam's, in order.
-    """
-    parser = _BeamArgumentParser(allow_abbrev=False, add_help=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    known, rest = parser.parse_known_args(list(argv))
-    return {name: value for name, value in vars(known).items() if value != parser.get_default(name)}, rest
-
-
-def pipeline_options(beam: Mapping[str, Any]) -> PipelineOptions:
+def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
     """The options of a pipeline; the runner is FnApiRunner (in this process) unless one is named.
+
+    Args:
+        flags: Beam's, as ``pipelines.flags.split_flags`` finds them.
 
     Raises:
         UsageError: there is no such runner, or it is one that must not be used here.
     """
-    options = PipelineOptions([], **beam)
+    options = PipelineOptions(list(flags))
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or DEFAULT_RUNNER
-    name = standard.runner.rsplit(".", 1)[-1].lower().removesuffix("runner")
-    if name in REFUSED_RUNNERS and not (name == "prism" and beam.get("prism_location")):
+    name = _short_name(options)
+    if name in REFUSED_RUNNERS and not (name == "prism" and options.get_all_options().get("prism_location")):
         raise UsageError(
             f"--runner={standard.runner} is refused: {REFUSED_RUNNERS[name]}; "
             f"use {DEFAULT_RUNNER}, or a runner for clusters"
@@ -68,3 +52,18 @@ def processes_per_machine(options: PipelineOptions) -> int:
     if direct.direct_running_mode != "multi_processing":
         return 1
     return direct.direct_num_workers or os.cpu_count() or 1  # to Beam 0 means one for each core
+
+
+def check_device(name: str, options: PipelineOptions) -> None:
+    """Looks for the device before the job begins, where its workers are on this machine.
+
+    Raises:
+        UsageError: see ``face0.runtime.devices.pick_device``.
+    """
+    if _short_name(options) in ("fnapi", "bundlebaseddirect"):
+        pick_device(name)
+
+
+def _short_name(options: PipelineOptions) -> str:
+    name: str = options.view_as(StandardOptions).runner
+    return name.rsplit(".", 1)[-1].lower().removesuffix("runner")

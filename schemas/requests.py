@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-VERSION = "1"
+VERSION = "1"  # of manifest and requests
+RESULTS_VERSION = "2"  # the first has no identity vectors
 
 # What determines an image, beside the face's vector and the checkpoint.
 SETTINGS = [
@@ -59,6 +60,7 @@ RESULTS = pa.schema(
         pa.field("landmarks", pa.list_(pa.float32())),
         # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder
         pa.field("face_vector", pa.list_(pa.float16())),
+        pa.field("identity_vector", pa.list_(pa.float16())),  # of face_vector: tells people apart, at unit length
         pa.field("judge_vector", pa.list_(pa.float16())),  # at unit length
         # Cosines; null where they cannot be had, never a zero in place of a face that was not found
         pa.field("similarity", pa.float32()),  # of identity vectors of the face made and the vector asked for
@@ -67,5 +69,5 @@ RESULTS = pa.schema(
         pa.field("face_alignment", pa.float32()),  # CLIP, the face made and the bank's portrait
         pa.field("seconds", pa.float32(), nullable=False),  # its share of its batch's time
     ],
-    metadata={"face0.schema": "results", "face0.version": VERSION},
+    metadata={"face0.schema": "results", "face0.version": RESULTS_VERSION},
 )

@@ -10,7 +10,8 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from face0.augmentation.augmenter import AugmentConfig, Augmenter
+from face0.augmentation.augmenter import Augmenter
+from face0.augmentation.config import AugmentConfig
 from face0.embedders.specification import embedder_config
 from face0.readers.fetching import Fetcher
 from jobs.main import main

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.main import JOBS
+
 ROOT = Path(__file__).parents[1]
 # The sub-packages of face0 from the ground up. Each may import those that stand before it, and ``face0.errors``.
 ORDER = (
@@ -46,7 +48,9 @@ NEVER = {
     "schemas": {"apache_beam", "argparse"},
 }
 MODULES = [path.relative_to(ROOT) for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
-SHARED_BY_JOBS = "jobs.options"
+SHARED_BY_JOBS = ("jobs.options", "jobs.outcome")
+COMMANDS = [[], *([job] for job in JOBS), ["faces", "fit"], ["evaluate", "paper"]]
+SLOW = {"torch", "apache_beam", "diffusers", "transformers"}
 DISPATCHER = "jobs/main.py"
 LIBRARY = [path for path in MODULES if path.parts[0] == "face0"]
 BY_NAME = ("import_module", "__import__")
@@ -92,8 +96,9 @@ def test_schemas_need_pyarrow_and_the_standard_library_only(path):
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "jobs"], ids=str)
 def test_a_job_imports_no_other_job(path):
+    own = ".".join(path.parts[:2]).removesuffix(".py")  # a job with several commands is a package
     found = {name for name in imports(ROOT / path) if top(name) == "jobs"}
-    assert all(name == SHARED_BY_JOBS or name.startswith(f"{SHARED_BY_JOBS}.") for name in found)
+    assert all(name.startswith((*SHARED_BY_JOBS, own)) for name in found)
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] != "pipelines"], ids=str)
@@ -148,7 +153,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
 def loaded(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return {top(name) for name in result.stdout.split()}
+    return {top(name) for name in result.stdout.splitlines()[-1].split()}
 
 
 def test_the_library_loads_without_beam():
@@ -161,7 +166,13 @@ def test_schemas_load_without_the_library():
     assert not loaded("import schemas.face_shard, schemas.failures, schemas.job") & {"face0", "torch", "apache_beam"}
 
 
-def test_help_does_not_wait_for_torch():
-    found = loaded("from jobs.main import main\nmain(['--help'])")
-    assert "torch" not in found
-    assert "apache_beam" not in found
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_waits_for_nothing_that_takes_seconds(command):
+    assert not loaded(f"from jobs.main import main\ntry: main({[*command, '--help']})\nexcept SystemExit: pass") & SLOW
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_wrong_option_is_refused_as_fast(job):
+    wrong = f"main(['{job}', '--outptu', 'x'])"
+    statement = f"from jobs.main import main\ntry: {wrong}\nexcept SystemExit as end: assert end.code == 2"
+    assert not loaded(statement) & SLOW

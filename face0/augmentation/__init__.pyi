@@ -1,4 +1,5 @@
-from .augmenter import AugmentConfig, Augmenter
+from .augmenter import Augmenter
+from .config import AugmentConfig
 from .dry_run import survey
 
 __all__ = [

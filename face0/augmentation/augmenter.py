@@ -2,23 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
 
-from face0.detection.detections import Detections, FaceFilter
-from face0.detection.mtcnn import Detector
-from face0.embedders.interface import EmbedderConfig
-from face0.faces.deny_list import DenyList
+from face0.augmentation.config import AugmentConfig
+from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
 from face0.readers import planning
 from face0.readers.fetching import Fetcher
-from face0.readers.samples import Columns, Sample
+from face0.readers.samples import Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
@@ -26,33 +24,10 @@ from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
 from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import shard_totals
-from schemas.face_shard import face_shard
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
 IMAGE_BATCH = 16  # images that go through the models together
-
-
-@dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
-    """What decides which rows come out of an input.
-
-    Two jobs with the same one write the same rows; on different machines, to the rounding of their arithmetic.
-    """
-
-    embedder: EmbedderConfig
-    columns: Columns = field(default_factory=Columns)
-    faces: FaceFilter = field(default_factory=FaceFilter)
-    resolution: int = 512  # pixels a side of the training image, at most
-    max_pixels: int = 2**26  # of an image before its crop
-    max_bytes: int = 2**26  # of an image's file
-    keep_faceless: bool = False
-    pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
-    deny: DenyList | None = None  # people whose pictures are not written
-
-    def schema(self, dim: int) -> pa.Schema:
-        """The schema of the shards."""
-        return face_shard(dim, dict(self.embedder.metadata()))
 
 
 @dataclass(frozen=True)
@@ -86,11 +61,10 @@ class Augmenter:
         self.config = config
         self._fetcher = fetcher
         self._threads = threads
-        # Parallel sums differ in their last bits with the number of threads; random weights are fitted while they load.
-        torch.set_num_threads(1)
-        self._detector = Detector(config.faces.min_face, device)
+        torch.set_num_threads(1)  # batches run beside each other
         self._embedder = config.embedder.load(device)
-        self._deny = config.deny.load(self._embedder.identity) if config.deny else None
+        self._embed = FaceEmbedder(self._embedder, config.faces, device)
+        self._deny = config.deny.load(config.embedder.weights) if config.deny else None
         self._look = FittingBatches(self._find_and_embed, IMAGE_BATCH)
         self.schema = config.schema(self._embedder.dim)
 
@@ -117,18 +91,20 @@ class Augmenter:
 
     def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:
         """Writes and counts the outcomes of a task."""
-        shard = output.table("shards", self.schema)
+        to_rows = partial(to_batch, schema=self.schema)
+        shard = output.table("shards", self.schema, to_batch=to_rows, totals=shard_totals)
         for outcome in outcomes:
             output.ledger.read += 1
             if isinstance(outcome, Failure):
                 output.fail(outcome)
             elif isinstance(outcome, NoFace):
                 output.ledger.no_face += 1
-            else:
-                batch = outcome.row if isinstance(outcome, EarlierRow) else to_batch([outcome], self.schema)
+            elif isinstance(outcome, EarlierRow):
                 output.ledger.written += 1
-                output.totals.update(shard_totals(batch))
-                shard.write(batch)
+                shard.write(outcome.row)
+            else:
+                output.ledger.written += 1
+                shard.add(outcome)
 
     def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
         if not isinstance(row, Sample):
@@ -147,29 +123,21 @@ class Augmenter:
         return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
 
     def _process(self, rows: list[Sample | Outcome]) -> list[Outcome]:
-        torch.set_num_threads(1)
         prepared = [self._prepare(row) for row in rows]
         ready = [item for item in prepared if isinstance(item, Prepared)]
         done = iter(zip(ready, self._look(ready), strict=True))
         return [self._row(*next(done)) if isinstance(item, Prepared) else item for item in prepared]
 
-    def _find_and_embed(self, items: Sequence[Prepared]) -> list[tuple[Detections, np.ndarray]]:
-        images = [item.image.pixels for item in items]
-        faces = [self.config.faces(found) for found in self._detector.detect(images)]
-        if self.config.pad:
-            without = [i for i, found in enumerate(faces) if not len(found)]
-            again = self._detector.detect_padded([images[i] for i in without], self.config.pad)
-            for i, found in zip(without, again, strict=True):
-                faces[i] = self.config.faces(found)
-        return list(zip(faces, self._embedder.embed(images, faces), strict=True))
+    def _find_and_embed(self, items: Sequence[Prepared]) -> list[EmbeddedFaces]:
+        return self._embed.training_images([item.image.pixels for item in items], self.config.pad)
 
-    def _row(self, item: Prepared, seen: tuple[Detections, np.ndarray] | MemoryError) -> FaceRow | NoFace | Failure:
-        if isinstance(seen, MemoryError):
-            return _failure(item.sample, Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {seen}")
-        faces, embeddings = seen
+    def _row(self, item: Prepared, found: EmbeddedFaces | MemoryError) -> FaceRow | NoFace | Failure:
+        if isinstance(found, MemoryError):
+            return _failure(item.sample, Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {found}")
+        faces = found.detections
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()
-        if self._deny and len(faces) and self._deny.matches(self._embedder.identity(embeddings)).any():
+        if self._deny and len(faces) and self._deny.matches(self._embedder.identity(found.vectors)).any():
             return _failure(item.sample, Stage.FACES, Reason.DENIED, "a face is like one of the bank --deny")
         height, width = item.image.pixels.shape[:2]
         return FaceRow(
@@ -181,7 +149,7 @@ class Augmenter:
             source=item.sample.source,
             sha256=item.sha256,
             faces=faces,
-            embeddings=embeddings,
+            embeddings=found.vectors,
         )
 
 

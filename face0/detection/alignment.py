@@ -78,11 +78,14 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def align(pixels: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Faces turned and scaled so that their five points [n, 5, 2] lie on ArcFace's: uint8 [n, size, size, 3]."""
+    """Faces turned and scaled so that their five points [n, 5, 2] lie on ArcFace's: uint8 [n, size, size, 3].
+
+    The points are rounded to sixteenths of a pixel, for the same reason as in ``Margins.square``.
+    """
     image = Image.fromarray(pixels)
     crops = np.empty((len(landmarks), size, size, 3), np.uint8)
     # Both count from the centre of a pixel; Pillow's coordinates count from its corner.
-    matrices = similarity(landmarks + 0.5, (ARCFACE_POINTS + 0.5) * (size / 112))
+    matrices = similarity(np.round(landmarks * 16) / 16 + 0.5, (ARCFACE_POINTS + 0.5) * (size / 112))
     for crop, matrix in zip(crops, matrices, strict=True):
         crop[:] = np.asarray(_warp(image, matrix, size))
     return crops

@@ -13,7 +13,6 @@ import torch
 
 BITS = 21
 MAX_CELL = 2**BITS // 255  # pixels whose sum fits
-PYRAMID_MAX_SIDE = 1024  # of an image, so that the cells of the least level of its pyramid fit: 12 to a side
 BLOCK = 16  # rows that are summed beside each other: torch.cumsum down whole columns takes 2.5 times as long
 
 

@@ -16,12 +16,13 @@ from torchvision.ops import nms
 
 from face0.detection.alignment import NEUTRAL
 from face0.detection.detections import Detections
-from face0.detection.integral_images import PYRAMID_MAX_SIDE, IntegralImages, shrink
+from face0.detection.integral_images import IntegralImages, shrink
+from face0.detection.limits import P_NET_SIDE, PYRAMID_MAX_SIDE
 from face0.detection.networks import load_nets
 
 THRESHOLDS = 0.6, 0.7, 0.7  # scores that a box must have after P-Net, R-Net and O-Net
 PYRAMID_FACTOR = 0.709  # from level to level: about half the pixels
-P_NET_SIDE, STRIDE = 12, 2  # P-Net sees windows of 12 x 12 pixels, two apart
+STRIDE = 2  # pixels between the windows that P-Net sees
 BATCH_PIXELS = 2**22  # of images whose tables are in memory together: 8 bytes each
 # Pixels of a pyramid's level that go through P-Net together, and boxes that go through R-Net or O-Net: on a CPU few,
 # for more fall out of its cache; on a GPU as many as keep it busy in bounded memory.

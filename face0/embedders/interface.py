@@ -12,9 +12,24 @@ from face0.detection.detections import Detections
 EMBEDDING_BATCH = 16
 
 
-def in_batches(forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, dim: int) -> np.ndarray:
-    """Applies a net to crops [n, ...], EMBEDDING_BATCH at a time: float32 [n, dim]."""
-    parts = [forward(crops[start : start + EMBEDDING_BATCH]) for start in range(0, len(crops), EMBEDDING_BATCH)]
+def in_batches(
+    forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, dim: int, always_full: bool = False
+) -> np.ndarray:
+    """Applies a net to crops [n, ...], EMBEDDING_BATCH at a time: float32 [n, dim].
+
+    Args:
+        forward: the net.
+        crops: its input.
+        dim: values that it makes of each.
+        always_full: fill the last batch up. The kernels of many nets, and with them the last bits of a vector, depend
+            on the size of the batch, but not on what else is in it.
+    """
+    parts = []
+    for start in range(0, len(crops), EMBEDDING_BATCH):
+        batch = crops[start : start + EMBEDDING_BATCH]
+        missing = EMBEDDING_BATCH - len(batch) if always_full else 0
+        filled = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
+        parts.append(forward(filled)[: len(batch)])
     return np.concatenate([np.empty((0, dim), np.float32), *parts])
 
 
@@ -50,6 +65,17 @@ class EmbedderConfig(Protocol):
 
     def load(self, device: str) -> Embedder:
         """Loads the weights onto a torch device."""
+
+    @property
+    def weights(self) -> str | None:
+        """URI of the weights; None: there are none, or they are in their usual place."""
+
+    def load_identity(self, device: str) -> Callable[[np.ndarray], np.ndarray]:
+        """Loads no more than what ``Embedder.identity`` takes, which is returned.
+
+        Raises:
+            UsageError: the weights are missing or not the ones that were named.
+        """
 
     def metadata(self) -> Mapping[str, Any]:
         """What a file's metadata says of its embeddings; whoever mixes two of these is refused."""

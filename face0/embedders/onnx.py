@@ -1,6 +1,6 @@
 """Identity models in ONNX (ArcFace, MobileFaceNet, ...): five-point aligned faces in, one vector each out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,11 @@ import onnxruntime
 from face0.detection.alignment import align
 from face0.detection.detections import Detections
 from face0.embedders.interface import in_batches
+from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.io.storage import absolute
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from face0.statistics.vectors import unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,10 @@ class OnnxConfig:
         """A session on the best device that the installed onnxruntime has."""
         assert self.size is not None, "resolve() first"
         return OnnxEmbedder(self._session(self._read()[0]), self)
+
+    def load_identity(self, device: str) -> Callable[[np.ndarray], np.ndarray]:  # noqa: ARG002
+        """Vectors to unit length, which takes no model: these are trained for identity."""
+        return _identity
 
     def metadata(self) -> Mapping[str, Any]:
         """The embedder as a face shard names it."""
@@ -80,11 +84,14 @@ class OnnxEmbedder:
 
     def identity(self, vectors: np.ndarray) -> np.ndarray:
         """The vectors themselves, at unit length: these models are trained for identity."""
-        vectors = np.asarray(vectors, np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return _identity(vectors)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         mean, std = np.array(self._config.mean, np.float32), np.array(self._config.std, np.float32)
         x = (crops.astype(np.float32) / 255 - mean) / std
         output = self._session.run(None, {self._input: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
         return np.asarray(output, np.float32)
+
+
+def _identity(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(unit(np.asarray(vectors, np.float32)), np.float32)

@@ -3,7 +3,8 @@
 from face0.detection.alignment import Margins
 from face0.embedders.inception import PUBLISHED, InceptionConfig
 from face0.embedders.interface import EmbedderConfig
-from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD, OnnxConfig
+from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from face0.embedders.onnx import OnnxConfig
 from face0.errors import UsageError
 
 Triple = tuple[float, float, float]

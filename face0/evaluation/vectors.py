@@ -1,27 +1,71 @@
-"""The face vectors of result rows as one array."""
+"""The identity vectors of faces in generated images."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from face0.embedders.identity import identity_of
+from face0.generation.results import Results
 from face0.statistics.vectors import unit
+from schemas.requests import RESULTS
 
 
-def result_vectors(
-    column: pa.ChunkedArray, identity: Callable[[np.ndarray], np.ndarray] | None = None
-) -> np.ndarray | None:
+def result_vectors(column: pa.ChunkedArray) -> np.ndarray | None:
     """A column of lists of numbers as unit vectors: float32 [n, d], NaN in rows without one; None if all lack it.
 
     Args:
-        column: ``face_vector`` or ``judge_vector`` of ``schemas.requests.RESULTS``.
-        identity: from conditioning vectors, float32 [m, dim], to identity vectors [m, d]; None: they are as they are.
+        column: ``identity_vector`` or ``judge_vector`` of ``schemas.requests.RESULTS``.
     """
     known = np.flatnonzero(column.is_valid().to_numpy())
     if not len(known):
         return None
-    found = np.stack([np.asarray(vector, np.float32) for vector in column.drop_null().to_pylist()])
-    found = unit(found if identity is None else identity(found))
-    vectors = np.full((len(column), found.shape[1]), np.nan, np.float32)
-    vectors[known] = found
+    stored = unit(np.stack([np.asarray(vector, np.float32) for vector in column.drop_null().to_pylist()]))
+    vectors = np.full((len(column), stored.shape[1]), np.nan, np.float32)
+    vectors[known] = stored
     return vectors
+
+
+def read_identified(results: Results, columns: Sequence[str], weights: str | None = None) -> pa.Table:
+    """Reads results, with the identity vectors that version 1 of the schema did not store.
+
+    Args:
+        results: of generate.
+        columns: to read, ``identity_vector`` among them.
+        weights: URI of the embedder's weights, where they are not in their usual place.
+
+    Raises:
+        UsageError: there are no results; or rows lack identity vectors, and the weights to compute them are not there.
+    """
+    table = results.table(columns)
+    embedder = results.job.config.get("embedder")
+    if embedder is None:
+        return table
+    vectors = _vectors_to_identify(results, table)
+    if vectors is None:
+        return table
+    lacking = np.flatnonzero(vectors.is_valid().to_numpy())
+    identity = identity_of(embedder, weights)
+    computed = identity(np.stack([np.asarray(vector, np.float32) for vector in vectors.drop_null().to_pylist()]))
+    place = table.schema.get_field_index("identity_vector")
+    column = table["identity_vector"].to_pylist()
+    for row, vector in zip(lacking.tolist(), computed.astype(np.float16), strict=True):
+        column[row] = vector
+    return table.set_column(place, RESULTS.field("identity_vector"), [column])
+
+
+def _vectors_to_identify(results: Results, table: pa.Table) -> pa.ChunkedArray | None:
+    """The face vectors of rows without an identity vector, null in the others; None if there are none.
+
+    They are the largest column by far, and of rows of today none is read.
+    """
+    lacking = pc.and_(pc.is_null(table["identity_vector"]), pc.greater(table["faces_found"], 0))
+    if not pc.any(lacking).as_py():
+        return None
+    vectors = results.table(["face_vector"])["face_vector"].combine_chunks()
+    mask = pc.and_(lacking, vectors.is_valid()).combine_chunks()
+    if not pc.any(mask).as_py():
+        return None
+    index = pc.if_else(mask, pa.array(range(len(vectors)), pa.int64()), None)
+    return pa.chunked_array([vectors.take(index)])

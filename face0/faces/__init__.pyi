@@ -1,7 +1,8 @@
-from .bank import BankFace, FaceBank, read_bank, write_bank
+from .bank import BankFace, FaceBank, identified, read_bank, write_bank
 from .corpus import Corpus, read_corpus
 from .deny_list import read_deny
 from .edits import Gallery, interpolate, perturb, translate
+from .embedding import EmbeddedFaces, FaceEmbedder
 from .from_shards import of_shards
 from .photographs import FaceReader, from_photographs, photographs_by_person
 from .space import FaceSpace
@@ -10,12 +11,15 @@ from .space_fit import fit
 __all__ = [
     "BankFace",
     "Corpus",
+    "EmbeddedFaces",
     "FaceBank",
+    "FaceEmbedder",
     "FaceReader",
     "FaceSpace",
     "Gallery",
     "fit",
     "from_photographs",
+    "identified",
     "interpolate",
     "of_shards",
     "perturb",

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from face0.embedders.identity import Identity, identity_of
+from face0.embedders.metadata import VectorMetadata
 from face0.errors import UsageError
 from face0.io import storage
-from face0.shards.files import EMBEDDER
-from schemas.face_bank import VERSION, Kind, face_bank
+from face0.io.folder import Folder
+from schemas.face_bank import READABLE, Kind, face_bank
 
 FACES_PER_ROW_GROUP = 1024  # of a row group
 
@@ -23,6 +26,7 @@ class BankFace:
 
     face_id: str
     vector: np.ndarray | None  # float32 [dim]
+    identity_vector: np.ndarray | None = None  # float32 [d], at unit length
     kind: Kind
     provenance: Mapping[str, Any] = field(default_factory=dict)
     portrait: bytes | None = None
@@ -49,6 +53,54 @@ class FaceBank:
         vectors = np.array([face.vector for face in usable], np.float32).reshape(len(usable), self.dim)
         return [face.face_id for face in usable], vectors
 
+    def identity_vectors(self) -> tuple[list[str], np.ndarray]:
+        """Ids and identity vectors, float32 [n, d] at unit length, of the faces that have a vector.
+
+        Raises:
+            UsageError: a face has a vector and no identity vector: see ``identified``.
+        """
+        usable = [face for face in self.faces.values() if face.vector is not None]
+        vectors = [face.identity_vector for face in usable if face.identity_vector is not None]
+        if len(vectors) < len(usable):
+            (first, *_) = [face.face_id for face in usable if face.identity_vector is None]
+            raise UsageError(
+                f"the face {first!r} has no identity vector, by which people are told apart: that takes the weights of "
+                f"its embedder, {self.embedder.get('name')}; put them into their usual place, or name them by --weights"
+            )
+        return [face.face_id for face in usable], np.array(vectors, np.float32).reshape(len(usable), -1)
+
+    def identified(self, weights: str | None = None) -> "FaceBank":
+        """The bank with the identity vectors that it lacks, as far as they can be had: see ``identified``."""
+        faces = {face.face_id: face for face in identified(self.faces.values(), self.embedder, weights)}
+        return replace(self, faces=faces)
+
+
+def identified(
+    faces: Iterable[BankFace], embedder: Mapping[str, Any], weights: str | None = None
+) -> Iterator[BankFace]:
+    """Adds identity vectors to the faces that have a vector and lack it: those of banks of version 1, draws, edits.
+
+    Where the weights of the embedder are not there, faces are left without.
+
+    Args:
+        faces: of a bank.
+        embedder: what made their vectors, as in the metadata of a bank.
+        weights: URI of the weights, where they are not in their usual place.
+    """
+
+    @cache  # loaded once, and only if a face lacks it
+    def load() -> Identity | None:
+        try:
+            return identity_of(embedder, weights)
+        except UsageError:
+            return None
+
+    for face in faces:
+        if face.vector is None or face.identity_vector is not None or (identity := load()) is None:
+            yield face
+        else:
+            yield replace(face, identity_vector=identity(face.vector[None])[0])
+
 
 def read_bank(uri: str) -> FaceBank:
     """Reads a bank.
@@ -61,28 +113,23 @@ def read_bank(uri: str) -> FaceBank:
             table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"cannot read the bank {uri}: {error}; make one with `face0 faces from-photos`") from error
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    kind = metadata.get("face0.schema"), metadata.get("face0.version")
-    if kind != ("face_bank", VERSION):
-        raise UsageError(
-            f"{uri} holds rows of {kind}, not of ('face_bank', {VERSION!r}): make a bank with `face0 faces`"
-        )
+    metadata = VectorMetadata.of(table.schema.metadata)
+    metadata.refuse_other_schema(uri, "face_bank", READABLE, "make a bank with `face0 faces`")
     faces: dict[str, BankFace] = {}
     for batch in table.to_batches(max_chunksize=FACES_PER_ROW_GROUP):
         for row in batch.to_pylist():
             if row["face_id"] in faces:
                 raise UsageError(f"{uri} has the face_id {row['face_id']!r} twice: rename one")
-            vector = None if row["vector"] is None else np.array(row["vector"], np.float32)
             faces[row["face_id"]] = BankFace(
                 face_id=row["face_id"],
-                vector=vector,
+                vector=_array(row["vector"]),
+                identity_vector=_array(row.get("identity_vector")),
                 kind=Kind(row["kind"]),
                 provenance=json.loads(row["provenance"]),
                 portrait=row["portrait"],
                 note=row["note"],
             )
-    embedder = {key.removeprefix(EMBEDDER): value for key, value in metadata.items() if key.startswith(EMBEDDER)}
-    return FaceBank(faces=faces, dim=int(metadata["face0.embedding_dim"]), embedder=embedder)
+    return FaceBank(faces=faces, dim=metadata.dim, embedder=metadata.embedder)
 
 
 def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[str, Any]) -> int:
@@ -98,10 +145,10 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
         UsageError: a face_id comes twice.
     """
     schema = face_bank(dim, embedder)
-    folder, _, name = storage.absolute(uri).rpartition("/")
+    folder, name = Folder.of_file(uri)
     seen: set[str] = set()
     with (
-        storage.write_whole(folder, name) as file,
+        folder.write(name) as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for rows in _batched(faces):
@@ -110,19 +157,24 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
                 seen.add(face.face_id)
             writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
-    storage.drop_partial(folder)
+    folder.drop_partial()
     return len(seen)
 
 
 def _row(face: BankFace) -> dict[str, Any]:
     return {
         "face_id": face.face_id,
-        "vector": None if face.vector is None else np.asarray(face.vector, np.float32),
+        "vector": _array(face.vector),
+        "identity_vector": _array(face.identity_vector),
         "kind": str(face.kind),
         "provenance": json.dumps(face.provenance, sort_keys=True),
         "portrait": face.portrait,
         "note": face.note,
     }
+
+
+def _array(values: Any) -> np.ndarray | None:
+    return None if values is None else np.asarray(values, np.float32)
 
 
 def _batched(faces: Iterable[BankFace]) -> Iterator[list[BankFace]]:

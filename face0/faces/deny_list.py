@@ -1,7 +1,7 @@
 """People who are not to be there: jobs that are given a bank of their faces leave them out from the start."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,9 @@ from face0.errors import UsageError
 from face0.faces.bank import FaceBank, read_bank
 from face0.io import storage
 
-Identity = Callable[[np.ndarray], np.ndarray]  # see ``Embedder.identity``
-
 
 @dataclass(frozen=True, eq=False)
-class Deny:
+class Matcher:
     """Tells whether a face is like one of some people's.
 
     Args:
@@ -48,18 +46,18 @@ class DenyList:
     sha256: str  # of the file, so that a job that goes on has the same people
     threshold: float
 
-    def load(self, identity: Identity) -> Deny:
-        """The faces of the bank.
+    def load(self, weights: str | None = None) -> Matcher:
+        """Reads the identity vectors of the bank.
 
         Args:
-            identity: of the embedder that made the bank.
+            weights: URI of the weights of its embedder, for a bank that was made where they were not.
 
         Raises:
-            UsageError: the bank is not as it was when the job was planned.
+            UsageError: the bank is not as it was when the job was planned; or its identity vectors cannot be had.
         """
         if _digest(self.bank) != self.sha256:
             raise UsageError(f"the bank {self.bank} has changed since the job was started: start it again")
-        return Deny(identity(read_bank(self.bank).vectors()[1]), self.threshold)
+        return Matcher(read_bank(self.bank).identified(weights).identity_vectors()[1], self.threshold)
 
 
 def read_deny(uri: str, threshold: float, embedder: Mapping[str, Any]) -> DenyList:

@@ -2,28 +2,27 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from PIL import Image
 
-from face0.detection.detections import Detections, FaceFilter
-from face0.detection.integral_images import PYRAMID_MAX_SIDE
-from face0.detection.mtcnn import Detector
+from face0.detection.detections import FaceFilter
 from face0.detection.portraits import portrait
 from face0.embedders.interface import Embedder
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
-from face0.images.decoding import REDUCING_GAP, BadImage, decode
+from face0.faces.embedding import FaceEmbedder, PhotographFaces
+from face0.images.decoding import BadImage, decode
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.one_thread import one_thread
 from schemas.face_bank import Kind
 
-PAD = 0.5  # grey frame, a share of the side, in which a face that fills the picture is looked for again
 FULL_DETAIL = 160.0  # pixels of a face above which no embedder sees more of it: the largest input of those there are
+OUTSIDE = "was looked at whole: its centre square, which is what models are trained on, shows no face"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +33,7 @@ class PhotographFace:
         uri: of the file.
         sha256: of its bytes; empty if they could not be read.
         vector: the conditioning vector of the largest face, float32 [dim]; None if there is none.
+        identity_vector: of that face, float32 [d] at unit length; None if there is none.
         box: of that face, x0, y0, x1, y1 in pixels of the upright photograph.
         weight: of the vector in a mean, see ``FaceReader``.
         portrait: JPEG of that face.
@@ -43,6 +43,7 @@ class PhotographFace:
     uri: str
     sha256: str = ""
     vector: np.ndarray | None = None
+    identity_vector: np.ndarray | None = None
     box: Sequence[float] = ()
     weight: float = 0.0
     portrait: bytes | None = None
@@ -50,10 +51,7 @@ class PhotographFace:
 
 
 class FaceReader:
-    """Finds and embeds the largest face of a photograph. Threads may share it.
-
-    It looks at the photograph as augment looks at a training image of this resolution, so that an embedder's margins,
-    which are pixels, mean the same; only that nothing is cropped off.
+    """Finds and embeds the largest face of a photograph, as ``FaceEmbedder`` does. Threads may share it.
 
     A vector's weight in a mean is the detector's score times the shorter side of the face's box, counted up to the 160
     pixels above which no embedder sees more: small and doubtful faces have less of a say, and a close-up has no more
@@ -62,17 +60,15 @@ class FaceReader:
     Args:
         embedder: makes the vectors.
         faces: which of the detected faces count.
-        resolution: pixels of the shorter side that is looked at, at most.
+        resolution: pixels a side of the training image that is looked at, at most.
         device: of the detector.
     """
 
     def __init__(self, embedder: Embedder, faces: FaceFilter, resolution: int, device: str) -> None:
-        self._embedder, self._faces, self._resolution = embedder, faces, resolution
-        self._detector = Detector(faces.min_face, device)
+        self._embed, self._resolution = FaceEmbedder(embedder, faces, device, resolution), resolution
 
     def __call__(self, uri: str) -> PhotographFace:
         """Looks at the photograph in a file. What is wrong with it comes back as a note, not as an error."""
-        torch.set_num_threads(1)  # of this thread; others look at other photographs meanwhile
         try:
             with storage.open_uri(uri) as file:
                 data = file.read()
@@ -80,53 +76,49 @@ class FaceReader:
             return PhotographFace(uri=uri, note=f"cannot be read: {error}")
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            pixels = decode(data).pixels
+            decoded = decode(data, smallest_side=self._resolution)
+            found = self._embed.photograph(decoded.pixels, most=1)
+            if not len(found.detections):
+                return PhotographFace(uri=uri, sha256=sha256, note="no face was found")
+            width, height = decoded.size
+            box = _box(found, width / decoded.pixels.shape[1], height / decoded.pixels.shape[0])
+            whole = decoded.pixels if decoded.pixels.shape[:2] == (height, width) else decode(data).pixels
         except BadImage as bad:
             return PhotographFace(uri=uri, sha256=sha256, note=f"cannot be read: {bad.message}")
         except MemoryError:
             return PhotographFace(uri=uri, sha256=sha256, note="cannot be read: it does not fit into memory")
-        small, scale = self._shrunk(pixels)
-        found = self._find(small)
-        if not len(found):
-            return PhotographFace(uri=uri, sha256=sha256, note="no face was found")
-        largest = found.take(np.array([0]))
-        (vectors,) = self._embedder.embed([small], [largest])
-        width, height = largest.boxes[0, 2:] - largest.boxes[0, :2]
-        box = largest.boxes[0] * np.tile(scale, 2)
         return PhotographFace(
             uri=uri,
             sha256=sha256,
-            vector=vectors[0],
+            vector=found.vectors[0],
+            identity_vector=self.identity(found.vectors)[0],
             box=[round(float(value), 2) for value in box],
-            weight=float(largest.scores[0] * min(width, height, FULL_DETAIL)),
-            portrait=portrait(pixels, box),
-            note="" if len(found) == 1 else f"has {len(found)} faces: the largest was taken",
+            weight=_weight(found),
+            portrait=portrait(whole, box),
+            note=_note(found),
         )
 
-    def _shrunk(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pixels at the resolution, and by what x and y there are multiplied to be those here: float64 [2]."""
-        height, width = pixels.shape[:2]
-        factor = min(1.0, self._resolution / min(height, width), PYRAMID_MAX_SIDE / max(height, width))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        scale = np.array([width / size[0], height / size[1]])
-        if factor == 1:
-            return pixels, scale
-        image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
-        return np.asarray(image), scale
+    def identity(self, vectors: np.ndarray) -> np.ndarray:
+        """Identity vectors [n, d] of conditioning vectors [n, dim]: see ``Embedder.identity``."""
+        with one_thread():
+            return self._embed.embedder.identity(vectors)
 
-    def _find(self, pixels: np.ndarray) -> Detections:
-        """The faces, largest first. Where the largest leaves the picture it is looked for again in a grey frame.
 
-        The detector finds faces that fill the picture in the wrong place, if at all: of close crops of two people the
-        vectors of MobileFaceNet had cosines of 0.0 to 0.5 to those of the whole photographs, and of 0.8 to 0.9 with the
-        frame.
-        """
-        found = self._faces(self._detector.detect([pixels])[0])
-        height, width = pixels.shape[:2]
-        if len(found) and (found.boxes[0] >= 0).all() and (found.boxes[0] <= [width, height, width, height]).all():
-            return found
-        framed = self._faces(self._detector.detect_padded([pixels], PAD)[0])
-        return framed if len(framed) else found
+def _box(found: PhotographFaces, across: float, down: float) -> np.ndarray:
+    """The box of the largest face, float64 [4], in a photograph that is so many times as large as what was decoded."""
+    in_pixels = found.detections.boxes[0] * np.tile(found.scale, 2) + np.tile(found.shift, 2)
+    return np.asarray(in_pixels * np.tile([across, down], 2))
+
+
+def _weight(found: PhotographFaces) -> float:
+    width, height = found.detections.boxes[0, 2:] - found.detections.boxes[0, :2]
+    return float(found.detections.scores[0] * min(width, height, FULL_DETAIL))
+
+
+def _note(found: PhotographFaces) -> str:
+    count = len(found.detections)
+    notes = [f"has {count} faces: the largest was taken"] if count > 1 else []
+    return "; ".join([*notes, OUTSIDE] if found.is_outside else notes)
 
 
 def photographs_by_person(uri: str) -> dict[str, list[str]]:
@@ -138,14 +130,12 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
     Raises:
         UsageError: there is no such folder, nothing in it, or two faces of one name.
     """
-    fs, path = storage.filesystem(uri)
-    if not fs.isdir(path):
+    folder = Folder(storage.absolute(uri))
+    if not folder.is_folder:
         raise UsageError(f"{uri} is no folder: give one that holds photographs, or a folder of them for each person")
-    root = path.rstrip("/") + "/"
     photographs: dict[str, list[str]] = {}
     origin: dict[str, str] = {}  # the entry of the folder that each face is named after
-    for full in sorted(fs.find(path)):
-        name = full.removeprefix(root)
+    for name in folder.files():
         if any(part.startswith(".") for part in name.split("/")):
             continue
         entry, slash, _ = name.partition("/")
@@ -158,7 +148,7 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
                 f"{storage.join(uri, origin[face_id])} and {entry} would both be the face {face_id!r}: rename one, "
                 "or put the photographs of one person into a folder"
             )
-        photographs.setdefault(face_id, []).extend([storage.full_uri(fs, full)] if is_image else [])
+        photographs.setdefault(face_id, []).extend([folder.join(name)] if is_image else [])
     if not photographs:
         raise UsageError(f"no photographs lie in {uri}: they end in .{', .'.join(sorted(IMAGE_EXTENSIONS))}")
     return photographs
@@ -169,14 +159,18 @@ def from_photographs(photographs: Mapping[str, Sequence[str]], read: FaceReader,
     uris = [uri for several in photographs.values() for uri in several]
     seen = ordered_map(read, uris, workers=threads, ahead=2 * threads)
     for face_id, several in photographs.items():
-        yield joined(face_id, [next(seen) for _ in several])
+        face = joined(face_id, [next(seen) for _ in several])
+        if face.vector is not None:
+            face = replace(face, identity_vector=read.identity(face.vector[None])[0])
+        yield face
 
 
 def joined(face_id: str, seen: Sequence[PhotographFace]) -> BankFace:
     """One face of its photographs: the weighted mean of their conditioning vectors (paper: joins several photos).
 
     The vectors are added as they are, not at unit length, so that the mean has the size that the model was trained on.
-    The portrait is that of the photograph with the largest weight.
+    The portrait is that of the photograph with the largest weight. The identity vector of a mean is not the mean of
+    theirs: it is left to whoever has the embedder.
     """
     usable = [(each, each.vector) for each in seen if each.vector is not None]
     notes = [f"{name_of(each.uri)} {each.note}" for each in seen if each.note] or (

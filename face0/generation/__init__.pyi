@@ -1,6 +1,7 @@
 from .clip import Clip, check_clip
+from .config import GenerateConfig, Unsafe
 from .faces import of_results
-from .generator import GenerateConfig, Generator, Unsafe
+from .generator import Generator
 from .image_files import FORMATS
 from .manifest import DEFAULTS, cross, read_manifest
 from .metrics import ImageMetrics

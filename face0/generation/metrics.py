@@ -26,7 +26,7 @@ class ImageMetrics:
 
     Args:
         device: of the detector.
-        embedder: the model's own, for ``similarity`` and ``face_vector``.
+        embedder: the model's own, for ``face_vector``, ``identity_vector`` and ``similarity``.
         judge: an independent one.
         clip: for the alignments.
     """
@@ -42,7 +42,8 @@ class ImageMetrics:
         seen = [enlarged(image) for image in images]
         faces = [self._filter(found) for found in self._detector.detect(seen)]
         largest = [found.take(np.arange(min(1, len(found)))) for found in faces]
-        own = _first(self._embedder.embed(seen, largest)) if self._embedder else [None] * len(seen)
+        own = [_half(vector) for vector in self._embedded(seen, largest)]
+        identities = [self._identity(vector) for vector in own]
         judged = self._judged(seen, largest) if self._judge else [None] * len(seen)
         rows = []
         for i, request in enumerate(requests):
@@ -51,20 +52,29 @@ class ImageMetrics:
                 "faces_found": len(faces[i]),
                 "box": largest[i].boxes[0] * scale if len(faces[i]) else None,
                 "landmarks": (largest[i].landmarks[0] * scale).ravel() if len(faces[i]) else None,
-                "face_vector": _half(own[i]),
+                "face_vector": own[i],
+                "identity_vector": _half(identities[i]),
                 "judge_vector": _half(judged[i]),
-                "similarity": self._similarity(own[i], request),
+                "similarity": self._similarity(identities[i], request),
                 "judge_similarity": self._judge_similarity(judged[i], request),
                 **self._alignments(seen[i], largest[i], request),
             }
             rows.append(row)
         return rows
 
-    def _similarity(self, vector: np.ndarray | None, request: Request) -> float | None:
-        if vector is None or request.vector is None or self._embedder is None:
+    def _embedded(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray | None]:
+        return _first(self._embedder.embed(images, faces)) if self._embedder else [None] * len(images)
+
+    def _identity(self, vector: np.ndarray | None) -> np.ndarray | None:
+        """Of a conditioning vector as it is stored, so that whoever reads that finds the same."""
+        if vector is None or self._embedder is None:
             return None
-        made, asked = self._embedder.identity(np.stack([vector, request.vector]))
-        return float(made @ asked)
+        return self._embedder.identity(vector.astype(np.float32)[None])[0]
+
+    def _similarity(self, identity: np.ndarray | None, request: Request) -> float | None:
+        if identity is None or (asked := self._identity(request.vector)) is None:
+            return None
+        return float(identity @ asked)
 
     def _judged(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray | None]:
         assert self._judge is not None

@@ -1,4 +1,4 @@
-"""Untrusted image bytes to sRGB pixels, and the square training image that is cut from them."""
+"""Untrusted image bytes to sRGB pixels."""
 
 import io
 import warnings
@@ -35,6 +35,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)  # orientations in which width and height change places
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -45,6 +46,7 @@ class DecodedImage:
     pixels: np.ndarray
     faithful: bool  # the bytes, in any plain decoder, give exactly these pixels
     format: str  # "JPEG", "PNG", "WEBP", "GIF" or "TIFF"
+    size: tuple[int, int]  # width and height of the whole image, upright: that of the pixels, or a multiple of it
 
 
 def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = None) -> DecodedImage:
@@ -73,20 +75,69 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         raise BadImage(reason, f"{name} does not decode: {str(error) or type(error).__name__}") from error
 
 
+def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> DecodedImage:
+    """Turns an image that Pillow has opened into the pixels that ``decode`` makes of its file.
+
+    Exactly these, where the file is still unread, as it is after ``Image.open``. Of an image that is in memory the
+    pixels are converted in the same way: it is turned upright by its EXIF, brought to sRGB by its profile, and put on
+    white. (Only a JPEG that ``decode`` would have read at a half or less then differs by a little.)
+
+    Args:
+        image: is left as it is, read or unread.
+        smallest_side: as for ``decode``.
+
+    Raises:
+        BadImage: the image does not decode, or its pixels are of a kind that is not read.
+    """
+    data = _unread_bytes(image)
+    if data is not None:
+        return decode(data, smallest_side=smallest_side)
+    try:
+        rgb, _ = _upright_srgb(image.copy(), bits=16 if image.mode.startswith("I;16") else 8)
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # as in decode: the copy has loaded what was not loaded before
+        raise BadImage(Reason.CORRUPT, f"the image does not load: {str(error) or type(error).__name__}") from error
+    return DecodedImage(pixels=np.array(rgb), faithful=False, format=image.format or "", size=rgb.size)
+
+
+def _unread_bytes(image: Image.Image) -> bytes | None:
+    """The file of an image of which Pillow has read no more than the head; None if there is no such, or it is gone."""
+    file = getattr(image, "fp", None)
+    is_unread = isinstance(image, ImageFile.ImageFile) and image.tile and image.tell() == 0
+    if not is_unread or file is None or file.closed or image.format not in (*_PLUGINS, "MPO"):
+        return None
+    position = file.tell()
+    file.seek(0)
+    try:
+        return bytes(file.read())
+    finally:
+        file.seek(position)
+
+
 # --- From the opened file to pixels
 
 
 def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
     image = _open(data, name)
     check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
-    plain = _is_plain(image, header)
+    plain, full = _is_plain(image, header), image.size
     if smallest_side is not None and isinstance(image, JpegImageFile):
-        full = image.size
         image.draft(None, (2 * smallest_side, 2 * smallest_side))
-        plain = plain and image.size == full
+    is_whole = image.size == full
     image.load()
     check_size(*image.size, len(data), max_pixels)
-    colour, alpha = _separate(image, header.bits)
+    rgb, as_stored = _upright_srgb(image, header.bits)
+    if is_whole:
+        full = rgb.size
+    elif _orientation(image) in _SIDEWAYS:
+        full = full[::-1]
+    return DecodedImage(pixels=np.array(rgb), faithful=plain and is_whole and as_stored, format=name, size=full)
+
+
+def _upright_srgb(image: Image.Image, bits: int) -> tuple[Image.Image, bool]:
+    """A loaded image upright, in sRGB, on white; and whether no profile and no turn had a part in it."""
+    colour, alpha = _separate(image, bits)
     rgb, converted = _to_srgb(colour, image.info.get("icc_profile"))
     turn = _TURNS.get(_orientation(image))
     if alpha is not None:
@@ -95,7 +146,7 @@ def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_
         rgb = white
     if turn is not None:
         rgb = rgb.transpose(turn)
-    return DecodedImage(pixels=np.array(rgb), faithful=plain and not converted and turn is None, format=name)
+    return rgb, not converted and turn is None
 
 
 def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
@@ -109,7 +160,7 @@ def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
     return eight_bit and "transparency" not in image.info and not several and not turned
 
 
-def _orientation(image: ImageFile.ImageFile) -> int:
+def _orientation(image: Image.Image) -> int:
     """The EXIF orientation: 1 is upright, and what a broken EXIF is taken to say."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
@@ -120,10 +171,11 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _separate(image: ImageFile.ImageFile, bits: int) -> tuple[Image.Image, Image.Image | None]:
+def _separate(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
     """Splits any image into colour (mode L, RGB or CMYK) and alpha (mode L, or None where all is opaque)."""
     if image.mode not in _MODES:
-        raise BadImage(Reason.UNSUPPORTED, f"{image.format} with pixels of mode {image.mode}, which is not read")
+        kind = image.format or "an image"
+        raise BadImage(Reason.UNSUPPORTED, f"{kind} with pixels of mode {image.mode}, which is not read")
     if image.mode.startswith("I;16"):
         return _from_16_bit(image, bits)
     if image.mode == "CMYK":
@@ -137,7 +189,7 @@ def _separate(image: ImageFile.ImageFile, bits: int) -> tuple[Image.Image, Image
     return Image.merge("L" if grey else "RGB", colour), alpha
 
 
-def _from_16_bit(image: ImageFile.ImageFile, bits: int) -> tuple[Image.Image, Image.Image | None]:
+def _from_16_bit(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
     """Grey of 12 or 16 bits, scaled to 8: Pillow's own convert("L") clips at 255."""
     values = np.asarray(image).astype(np.uint32)
     key = image.info.get("transparency")
@@ -148,7 +200,7 @@ def _from_16_bit(image: ImageFile.ImageFile, bits: int) -> tuple[Image.Image, Im
     return Image.fromarray(((values * 255 + largest // 2) // largest).astype(np.uint8)), alpha
 
 
-def _scale_colour_key(image: ImageFile.ImageFile, bits: int) -> None:
+def _scale_colour_key(image: Image.Image, bits: int) -> None:
     """Brings the transparent colour of a PNG to 8 bits: Pillow scales the pixels, and leaves this as it was."""
     key = image.info.get("transparency")
     if image.mode == "RGB" and bits == 16 and isinstance(key, tuple):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from face0.errors import UsageError
+from face0.model.presets import BasePreset
 from face0.runtime.precision import fast_dtype
 
 # Words that prompts are made of: the tokenizer joins their letters, and spells all others.
@@ -27,27 +27,6 @@ actor singer musician writer cook chef baker farmer fisher builder driver pilot 
 queen leader manager assistant worker student athlete player coach dancer photographer
 """
 SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BasePreset:
-    """Sizes of a base model. The context is as wide as the text encoder."""
-
-    context: int
-    text_layers: int
-    unet: tuple[int, ...]  # channels by level
-    vae: tuple[int, ...]  # channels by level; each but the last halves the side
-    groups: int  # of the group norms
-    heads: int  # of the U-Net's attention, at each level
-    latents: int  # side for which the U-Net is made
-
-
-BASE_PRESETS = {
-    "tiny": BasePreset(context=32, text_layers=1, unet=(16, 32), vae=(8, 16, 16), groups=4, heads=2, latents=16),
-    "small": BasePreset(
-        context=128, text_layers=2, unet=(64, 128, 128), vae=(24, 48, 64), groups=8, heads=4, latents=16
-    ),
-}
 
 
 def base_model(preset: BasePreset, seed: int, prediction_type: str = "epsilon") -> StableDiffusionPipeline:
@@ -155,29 +134,36 @@ def word_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges, model_max_length=77)
 
 
-def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int) -> Iterator[float]:
-    """Fits a VAE to images (uint8 [N, 3, H, W]); yields the loss of each step.
+def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int, seed: int) -> Iterator[float]:
+    """Fits a VAE to images; yields the loss of each step.
 
-    Then its scaling factor gives latents of about unit variance.
+    Absolute error and a small pull of the latents towards the normal distribution, at a one-cycle learning rate. In
+    the end the scaling factor is set so that latents have about unit variance.
 
-    Absolute error and a small pull of the latents towards the normal distribution, at a one-cycle learning rate.
+    Args:
+        vae: is changed.
+        images: batches, uint8 [N, 3, H, W], one more than steps.
+        steps: of the optimiser.
+        seed: of the noise on the latents.
     """
     vae.train().to(memory_format=torch.channels_last)
     fast = fast_dtype(vae.device.type)
     optimiser = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps, pct_start=0.1)
-    for _ in range(steps):
-        x = next(images).float() / 127.5 - 1
-        with torch.autocast(vae.device.type, fast, enabled=fast != torch.float32):
-            posterior = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
-            error = vae.decode(posterior.sample()).sample - x
-        loss = error.float().abs().mean() + 1e-6 * posterior.kl().float().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        yield loss.item()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for _ in range(steps):
+            x = next(images).float() / 127.5 - 1
+            with torch.autocast(vae.device.type, fast, enabled=fast != torch.float32):
+                posterior = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
+                error = vae.decode(posterior.sample()).sample - x
+            loss = error.float().abs().mean() + 1e-6 * posterior.kl().float().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            yield loss.item()
     vae.eval()
     with torch.no_grad():
         x = next(images).float() / 127.5 - 1

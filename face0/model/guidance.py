@@ -11,8 +11,10 @@ result rescaled (Lin et al. 2024, section 3.4).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # whoever only names a preset does not wait for torch
+    import torch
 
 
 class Branch(Enum):
@@ -70,7 +72,7 @@ GUIDANCE_PRESETS = {
 }
 
 
-def combine(predictions: torch.Tensor, weights: Mapping[Branch, float], rescale: float = 0.0) -> torch.Tensor:
+def combine(predictions: "torch.Tensor", weights: Mapping[Branch, float], rescale: float = 0.0) -> "torch.Tensor":
     """The weighted sum of predictions [branches, N, ...], in the order of the weights.
 
     Rescaled, each of the N has the standard deviation of its eps_hat, or a part of the way to it.
@@ -85,6 +87,6 @@ def combine(predictions: torch.Tensor, weights: Mapping[Branch, float], rescale:
     return guided * (1 + rescale * (ratio - 1))
 
 
-def _weighted_sum(predictions: torch.Tensor, factors: Sequence[float]) -> torch.Tensor:
-    weights = torch.tensor(factors, dtype=predictions.dtype, device=predictions.device)
-    return torch.tensordot(weights, predictions, dims=1)
+def _weighted_sum(predictions: "torch.Tensor", factors: Sequence[float]) -> "torch.Tensor":
+    weights = predictions.new_tensor([factors])
+    return (weights @ predictions.flatten(1)).view(predictions.shape[1:])

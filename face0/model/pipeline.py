@@ -15,13 +15,15 @@ from diffusers import (
 )
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from PIL import Image, ImageOps
+from PIL import Image
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
 from face0.detection.detections import FaceFilter
-from face0.detection.mtcnn import Detector
 from face0.embedders.interface import Embedder
 from face0.errors import UsageError
+from face0.faces.embedding import FaceEmbedder
+from face0.images.decoding import BadImage, decode_opened
+from face0.images.training_image import RESOLUTION
 from face0.model.guidance import Branch, Guidance, combine
 from face0.model.projection import FaceProjection, override
 from face0.model.samplers import make_scheduler
@@ -41,6 +43,7 @@ class Face0Pipeline(DiffusionPipeline):
     """
 
     embedder: Embedder | None = None
+    _embed: FaceEmbedder | None = None  # of that embedder, once it is needed
     _optional_components: ClassVar[list[str]] = ["safety_checker", "feature_extractor"]  # as diffusers reads it
 
     def __init__(
@@ -111,7 +114,7 @@ class Face0Pipeline(DiffusionPipeline):
             output_type: "pil", "np" or "pt".
 
         Raises:
-            UsageError: a photograph without ``embedder``, or with no face; more faces than the model has slots.
+            UsageError: see ``face_vectors``; or there are more faces than the model has slots.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         faces, present = self.face_slots(self._vectors(face))
@@ -214,25 +217,38 @@ class Face0Pipeline(DiffusionPipeline):
         """Latents to images [N, 3, H, W] in -1..1."""
         return self.vae.decode(latents / self.vae.config.scaling_factor).sample
 
+    def face_vectors(self, photograph: Image.Image) -> np.ndarray:
+        """The conditioning vectors of a photograph: the largest faces, as many as the model has slots.
+
+        They are those that ``face0 augment`` and ``face0 faces from-photos`` make of its file; ``decode_opened`` says
+        what may differ where the image is in memory already.
+
+        Returns:
+            float32 [n, embedding_dim].
+
+        Raises:
+            UsageError: there is no ``embedder``; the photograph cannot be read, or shows no face.
+        """
+        if self.embedder is None:
+            raise UsageError("a photograph needs an embedder: set pipe.embedder = embedder_config(...).load('cpu')")
+        if self._embed is None or self._embed.embedder is not self.embedder:
+            self._embed = FaceEmbedder(self.embedder, FaceFilter(max_faces=self.face_projection.config.slots), "cpu")
+        try:
+            pixels = decode_opened(photograph, smallest_side=RESOLUTION).pixels
+        except BadImage as bad:
+            raise UsageError(f"the photograph cannot be read: {bad.message}") from bad
+        found = self._embed.photograph(pixels, most=self.face_projection.config.slots)
+        if not len(found.vectors):
+            raise UsageError("no face was found in the photograph: give another, or a vector")
+        return found.vectors
+
     def _vectors(self, face: Face | None) -> np.ndarray | None:
         if face is None:
             return None
         if isinstance(face, Image.Image):
-            return self._embed(face)
+            return self.face_vectors(face)
         vectors = face.float().cpu().numpy() if isinstance(face, torch.Tensor) else np.asarray(face)
         return np.atleast_2d(vectors)
-
-    def _embed(self, photograph: Image.Image) -> np.ndarray:
-        if self.embedder is None:
-            raise UsageError("a photograph needs an embedder: set pipe.embedder = embedder_config(...).load('cpu')")
-        small = ImageOps.exif_transpose(photograph).convert("RGB")
-        small.thumbnail((512, 512), Image.Resampling.LANCZOS)
-        pixels = np.asarray(small)
-        faces = FaceFilter(max_faces=self.face_projection.config.slots)
-        (found,) = [faces(found) for found in Detector(faces.min_face, "cpu").detect([pixels])]
-        if not len(found):
-            raise UsageError("no face was found in the photograph")
-        return self.embedder.embed([pixels], [found])[0]
 
 
 def as_images(values: torch.Tensor) -> torch.Tensor:

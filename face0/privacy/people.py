@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face0.embedders.specification import embedder_config
+from face0.embedders.identity import Identity
 from face0.faces.bank import FaceBank
-from face0.faces.deny_list import Deny, Identity, refuse_missing_vectors
+from face0.faces.deny_list import Matcher, refuse_missing_vectors
 from face0.io.storage import absolute
-from face0.statistics.vectors import unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class Subjects:
     faces: Sequence[str]
     embedder: Mapping[str, str]
     dim: int
-    like: Deny
+    like: Matcher
     identity: Identity
     photographs: frozenset[str]
 
@@ -61,26 +60,7 @@ def subjects_of(uri: str, bank: FaceBank, threshold: float, identity: Identity) 
         faces=names,
         embedder=bank.embedder,
         dim=bank.dim,
-        like=Deny(identity(vectors), threshold),
+        like=Matcher(identity(vectors), threshold),
         identity=identity,
         photographs=frozenset(source["sha256"] for source in sources if source.get("sha256")),
     )
-
-
-def identity_of(embedder: Mapping[str, str], weights: str | None = None) -> Identity:
-    """From conditioning to identity vectors, for the embedder that a file's metadata names.
-
-    Those of ONNX models need no model: they are the vectors themselves, at unit length.
-
-    Args:
-        embedder: name and SHA-256 of the weights, as in the metadata of shards and banks.
-        weights: URI, where the weights are not in their usual place.
-
-    Raises:
-        UsageError: the weights are not there, or are others.
-    """
-    name = embedder.get("name", "")
-    if name.startswith("onnx:"):
-        return unit
-    config = embedder_config(name, weights=weights, sha256=embedder.get("sha256") or None)
-    return config.resolve().load("cpu").identity

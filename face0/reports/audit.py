@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.evaluation.audit.analysis import SIGNIFICANT, Audit, Reference, audit
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS, Cell
-from face0.evaluation.audit.by_prompt import Resampling
 from face0.evaluation.audit.labels import Labels
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure
+from face0.evaluation.vectors import read_identified
 from face0.faces.bank import FaceBank
 from face0.generation.results import Results
 from face0.reports import html
@@ -75,10 +75,10 @@ def write_audit(
     renders: Results,
     *,
     bank: FaceBank | None = None,
-    identity: Callable[[np.ndarray], np.ndarray] | None = None,
     reference: Reference | None = None,
     labels: Labels | None = None,
     effort: Resampling | None = None,
+    weights: str | None = None,
 ) -> Audit:
     """Computes the audit of an output of generate whose labels are the arms, and writes its files.
 
@@ -86,20 +86,19 @@ def write_audit(
         output: URI of a folder, which gets report.html, summary.json and measures.parquet.
         renders: the output of generate, usually ``output/renders``.
         bank: the faces that were asked for.
-        identity: see ``audit``, as are the others.
-        reference: see there.
+        reference: see ``audit``.
         labels: see there.
         effort: see there.
+        weights: URI of the embedder's weights, where they are not in their usual place: for renders of version 1.
 
     Raises:
         UsageError: see ``audit``; or the renders hold no image, or not their requests.
     """
     requests = read_asked(renders, REQUEST_COLUMNS)
     found = audit(
-        renders.table(RESULT_COLUMNS),
+        read_identified(renders, RESULT_COLUMNS, weights),
         requests,
         bank=bank,
-        identity=identity,
         reference=reference,
         labels=labels,
         effort=effort,

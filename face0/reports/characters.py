@@ -1,6 +1,6 @@
 """The page about characters: OUT/report.html, with OUT/summary.json and the tidy OUT/measures.parquet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from face0.evaluation.characters.verdicts import (
     Verdict,
     characters,
 )
+from face0.evaluation.vectors import read_identified
 from face0.generation.results import Results
 from face0.reports import html
 from face0.reports.html import Html
@@ -43,22 +44,22 @@ def write_characters(
     output: str,
     renders: Results,
     *,
-    identity: Callable[[np.ndarray], np.ndarray] | None = None,
     real: Sequence[RealPairs] = (),
+    weights: str | None = None,
 ) -> Characters:
     """Computes the verdicts on an output of generate whose faces are the characters, and writes its files.
 
     Args:
         output: URI of a folder, which gets report.html, summary.json and measures.parquet.
         renders: the output of generate, usually ``output/renders``.
-        identity: of the conditioning embedder, from conditioning to identity vectors; None: they are as they are.
         real: photographs to compare with.
+        weights: URI of the embedder's weights, where they are not in their usual place: for renders of version 1.
 
     Raises:
         UsageError: see ``characters``; or the renders hold no image, or not their requests.
     """
     asked = read_asked(renders, REQUEST_COLUMNS)
-    found = characters(renders.table(RESULT_COLUMNS), asked, identity=identity, real=real)
+    found = characters(read_identified(renders, RESULT_COLUMNS, weights), asked, real=real)
     write_files(output, report(output, renders, found), found.as_json(), found.table())
     return found
 

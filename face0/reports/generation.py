@@ -7,7 +7,6 @@ loads as they come into sight: a page opened from a disk may load scripts, and n
 import base64
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import pyarrow.compute as pc
 from face0.errors import UsageError
 from face0.evaluation import paper_tables
 from face0.generation.results import Results, open_results, variants
-from face0.io import storage
 from face0.reports import html
 from face0.reports.html import Html
 from face0.reports.sections import _natural, configuration, failures
@@ -29,7 +27,7 @@ CHUNK = 128  # thumbnails loaded together
 ROWS = 2000  # images whose figures stand in one script element
 PLOTTED = 25  # faces or prompts
 
-LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "judge_vector")
+LEFT_OUT = ("image_sha256", "box", "landmarks", "face_vector", "identity_vector", "judge_vector")
 COLUMNS = [name for name in RESULTS.names if name not in LEFT_OUT]
 # Column, its name beneath an image and in full, what it is.
 MEASURES = {
@@ -51,8 +49,13 @@ def write_report(uri: str) -> str:
     Raises:
         UsageError: the folder holds no output of generate.
     """
-    results = open_results(uri)
-    _drop(storage.join(uri, FOLDER))
+    return write_report_of(open_results(uri))
+
+
+def write_report_of(results: Results) -> str:
+    """``write_report`` of results that are open already."""
+    output = results.folder
+    output.remove_folder(FOLDER)
     embedded = results.rows <= EMBEDDED
     thumbnails: list[Html] = []
     batches: list[pa.RecordBatch] = []
@@ -60,15 +63,14 @@ def write_report(uri: str) -> str:
         if embedded:
             thumbnails.append(html.data("thumbnails", chunk))
         else:
-            _write(
-                uri, f"{FOLDER}/thumbs-{number:05d}.js", f"face0Thumbnails({number},{html.dumps_for_script(chunk)});\n"
-            )
+            script = f"face0Thumbnails({number},{html.dumps_for_script(chunk)});\n"
+            output.write_text(f"{FOLDER}/thumbs-{number:05d}.js", script)
     schema = pa.schema([RESULTS.field(name) for name in COLUMNS if name != "thumbnail"])
     images = pa.Table.from_batches(batches, schema=schema)
-    _write(uri, PAGE, report(results, images, thumbnails))
+    output.write_text(PAGE, report(results, images, thumbnails))
     if results.finished:  # else other writers may be at work
-        storage.drop_partial(uri)
-    return storage.join(uri, PAGE)
+        output.drop_partial()
+    return output.join(PAGE)
 
 
 def report(results: Results, images: pa.Table, thumbnails: Sequence[Html]) -> str:
@@ -79,7 +81,7 @@ def report(results: Results, images: pa.Table, thumbnails: Sequence[Html]) -> st
         images: COLUMNS without the thumbnail, a row each.
         thumbnails: what the page holds of them itself; none: they are in FOLDER.
     """
-    name = PurePosixPath(storage.filesystem(results.uri)[1]).name
+    name = results.folder.name
     sections = [_overview(results, images)]
     scripts: list[Html] = []
     if images.num_rows:
@@ -323,14 +325,3 @@ def _labelled(name: str, control: str, kind: str = "") -> str:
 def _select(name: str, options: Iterable[tuple[str, str]]) -> str:
     inner = "".join(f'<option value="{html.escape(value)}">{html.escape(text)}</option>' for value, text in options)
     return f'<select name="{name}">{inner}</select>'
-
-
-def _write(uri: str, name: str, text: str) -> None:
-    with storage.write_whole(uri, name) as file:
-        file.write(text.encode())
-
-
-def _drop(uri: str) -> None:
-    fs, path = storage.filesystem(uri)
-    if fs.exists(path):
-        fs.rm(path, recursive=True)

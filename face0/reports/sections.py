@@ -15,6 +15,7 @@ from face0.errors import UsageError
 from face0.generation.plan import request_files, request_task
 from face0.generation.results import Results, setting
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.reports import html
 from face0.reports.html import Html
 from schemas.failures import Reason
@@ -34,11 +35,11 @@ def read_asked(renders: Results, columns: list[str]) -> pa.Table:
         UsageError: the folder has none.
     """
     tables = []
-    for uri in request_files(renders.uri):
-        with storage.open_uri(uri) as file:
+    for name in request_files(renders.folder):
+        with renders.folder.open(name) as file:
             parquet = pq.ParquetFile(file)
             for i in range(parquet.num_row_groups):
-                if request_task(f"requests/{uri.rpartition('/')[2]}", i).task_id in renders.tasks:
+                if request_task(name, i).task_id in renders.tasks:
                     table = parquet.read_row_group(i, columns=[*columns, "reason"]).replace_schema_metadata()
                     forgotten = pc.equal(pc.fill_null(table["reason"], ""), str(Reason.FORGOTTEN))
                     tables.append(table.filter(pc.invert(forgotten)).select(columns))
@@ -53,10 +54,9 @@ def sweep_files(renders: str) -> list[str]:
     Args:
         renders: URI of the output of generate.
     """
-    fs, path = storage.filesystem(renders)
-    folder = path.rstrip("/").rpartition("/")[0]
-    files = [f"{folder}/{name}" for name in (PAGE, SUMMARY, TABLE)]
-    return [storage.full_uri(fs, file) for file in files] if all(fs.exists(file) for file in files) else []
+    folder, _ = Folder.of_file(renders)
+    names = (PAGE, SUMMARY, TABLE)
+    return [folder.join(name) for name in names] if all(folder.exists(name) for name in names) else []
 
 
 def thumbnails(renders: Results, wanted: Collection[str]) -> dict[str, bytes]:
@@ -105,14 +105,13 @@ def ledger(output: str, renders: Results) -> Html:
 
 def write_files(output: str, page: str, summary: dict[str, Any], table: pa.Table) -> str:
     """Writes the page, the summary and the table, each whole; returns the URI of the page."""
-    with storage.write_whole(output, TABLE) as file:
+    folder = Folder(output)
+    with folder.write(TABLE) as file:
         pq.write_table(table, file, compression="zstd")
-    with storage.write_whole(output, SUMMARY) as file:
-        file.write(json.dumps(summary, indent=1, allow_nan=False).encode())
-    with storage.write_whole(output, PAGE) as file:
-        file.write(page.encode())
-    storage.drop_partial(output)
-    return storage.join(output, PAGE)
+    folder.write_text(SUMMARY, json.dumps(summary, indent=1, allow_nan=False))
+    folder.write_text(PAGE, page)
+    folder.drop_partial()
+    return folder.join(PAGE)
 
 
 FAILURES_SHOWN = 200
@@ -146,10 +145,10 @@ def configuration(results: Results, images: pa.Table) -> Html:
     parts = [
         Html("<h3>Of the images</h3>\n"),
         html.facts(settings),
-        Html(f"<h3>Of the job {html.escape(results.job['job'])}</h3>\n"),
-        html.facts(_flat(results.job["config"])),
+        Html(f"<h3>Of the job {html.escape(results.job.job)}</h3>\n"),
+        html.facts(_flat(results.job.config)),
         Html("<h3>Versions</h3>\n"),
-        html.facts(sorted(results.job["versions"].items())),
+        html.facts(sorted(results.job.versions.items())),
     ]
     return html.section("Configuration", *parts, name="configuration", folded=True)
 

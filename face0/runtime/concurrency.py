@@ -1,5 +1,6 @@
-"""Work in threads beside the model, in order and with bounded look-ahead."""
+"""Threads: how many a process may have, and work in them in order and with bounded look-ahead."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,3 +27,8 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], workers: int, ah
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def threads_per_process(asked: int | None, processes: int = 1) -> int:
+    """Threads for each of so many worker processes of one machine, so that together they fill its cores once."""
+    return asked or max(1, len(os.sched_getaffinity(0)) // processes)

@@ -9,3 +9,8 @@ def fast_dtype(device: str) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if has_bf16 else torch.float32
+
+
+def precision_name(device: str) -> str:
+    """``bf16`` where nets run fastest in bfloat16 here, else ``fp32``."""
+    return "bf16" if fast_dtype(device) == torch.bfloat16 else "fp32"

@@ -1,8 +1,16 @@
 """Versions of the code and of the libraries that results may depend on."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+
+RECORDED = ("face0", "torch", "facenet-pytorch", "onnxruntime", "pillow", "pyarrow")
 
 
 def library_versions() -> dict[str, str]:
-    """Of the code and of the libraries that results may depend on; recorded with every job, not compared."""
-    return {name: version(name) for name in ("face0", "torch", "facenet-pytorch", "onnxruntime", "pillow", "pyarrow")}
+    """The versions of RECORDED, of those that are installed; recorded with every job, not compared."""
+    versions = {}
+    for name in RECORDED:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

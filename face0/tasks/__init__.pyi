@@ -1,3 +1,4 @@
+from .failure_budget import FailureBudget
 from .output_folder import OutputFolder
 from .progress import Progress
 from .task import Task, TaskRun, select
@@ -6,6 +7,7 @@ from .worker import Worker
 
 __all__ = [
     "ROW_GROUP",
+    "FailureBudget",
     "OutputFolder",
     "Progress",
     "TableWriter",

@@ -1,11 +1,13 @@
 from .checkpoints import Checkpoints
+from .config import Intervals, RunOptions, TrainConfig
 from .held_out import compare_faces, difference
 from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
-from .loop import Intervals, TrainingLoop, differences
+from .loop import TrainingLoop
 from .loss import losses
+from .start import resume, start_trainer
 from .throughput import Throughput, matmul_rate, unet_flops
-from .trainer import RunOptions, TrainConfig, Trainer, latent_shape
+from .trainer import Trainer, latent_shape
 
 __all__ = [
     "Checkpoints",
@@ -21,10 +23,11 @@ __all__ = [
     "TrainingLoop",
     "compare_faces",
     "difference",
-    "differences",
     "latent_shape",
     "losses",
     "matmul_rate",
+    "resume",
+    "start_trainer",
     "unet_flops",
     "wandb_run",
 ]

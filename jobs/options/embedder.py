@@ -1,12 +1,14 @@
-"""The options that say which embedder, alike in all jobs that load one."""
+"""The options that say which embedder, and which faces it sees, alike in all jobs that load one."""
 
 import argparse
 
+from face0 import embedders
 from face0.detection.alignment import Margins
+from face0.detection.detections import FaceFilter
+from face0.detection.limits import P_NET_SIDE
 from face0.embedders.interface import EmbedderConfig
-from face0.embedders.onnx import IMAGENET_MEAN, IMAGENET_STD
-from face0.embedders.specification import embedder_config
-from jobs.options import at_least, numbers
+from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from jobs.options.values import at_least, between, numbers
 
 
 def add_embedder_details(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +28,17 @@ def add_embedder_details(parser: argparse.ArgumentParser) -> None:
         help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
 
 
+def add_face_filter(group: "argparse._ActionsContainer") -> None:
+    """Adds which detections count as faces."""
+    group.add_argument("--min-face", type=at_least(P_NET_SIDE, float), default=FaceFilter.min_face, metavar="PX",
+        help=f"shorter side of the smallest face that counts, {P_NET_SIDE} or more (%(default)s)")  # fmt: skip
+    group.add_argument("--min-score", type=between(0, 1, float), default=FaceFilter.min_score, metavar="S",
+        help="the detector's score from which a face counts; it finds none under 0.7 (%(default)s)")  # fmt: skip
+
+
 def embedder_of(args: argparse.Namespace) -> EmbedderConfig:
     """The embedder that the options name, its weights found and checked. Raises UsageError if they are not there."""
-    return embedder_config(
+    return embedders.embedder_config(
         args.embedder,
         weights=args.weights,
         sha256=args.weights_sha256,
@@ -38,3 +48,8 @@ def embedder_of(args: argparse.Namespace) -> EmbedderConfig:
         onnx_mean=args.onnx_mean,
         onnx_std=args.onnx_std,
     ).resolve()
+
+
+def embedder_named(spec: str) -> EmbedderConfig:
+    """The embedder of a specification alone, its weights found and checked. Raises UsageError likewise."""
+    return embedders.embedder_config(spec).resolve()

@@ -5,7 +5,7 @@ import argparse
 from face0.generation.manifest import DEFAULTS
 from face0.model.guidance import GUIDANCE_PRESETS
 from face0.model.samplers import SAMPLERS
-from jobs.options import at_least, between, numbers
+from jobs.options.values import at_least, between, numbers
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--sigma", type=at_least(0, float), default=0.0,
         help="noise on each face, in units of its root mean square: variety from one face (%(default)s)")  # fmt: skip
     add("--negative-prompt", default="", metavar="TEXT", help="in place of the empty prompt")
-    add("--sampler", choices=SAMPLERS, default=DEFAULTS["sampler"], help="(%(default)s)")
-    add("--steps", type=at_least(1), default=DEFAULTS["steps"], help="(%(default)s)")
-    add("--size", type=_size, default=(0, 0), metavar="PX|WxH", help="(the model's own)")
+    add("--sampler", choices=SAMPLERS, default=DEFAULTS["sampler"], help="of diffusers (%(default)s)")
+    add("--steps", type=at_least(1), default=DEFAULTS["steps"], metavar="N", help="of the sampler (%(default)s)")
+    add("--size", type=_size, default=(0, 0), metavar="PX|WxH", help="of the image (the model's own)")
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from face0.faces.bank import read_bank, write_bank
 from face0.faces.space import FaceSpace
 from jobs.main import main
-from pipelines.options import split_options
+from pipelines.flags import split_flags
 from tests.fixtures.models import tiny_pipeline, write_model
 from tests.fixtures.pictures import contents, people
 
@@ -135,4 +135,4 @@ def test_no_option_of_a_job_is_one_of_beams_which_would_take_it(command, capsys)
         main([*command.split(), "--help"])
     options = sorted(set(re.findall(r"(?m)^  (--[a-z][a-z-]+)", capsys.readouterr().out)))
     assert len(options) > 4
-    assert split_options(options)[1] == options
+    assert split_flags(options)[1] == options

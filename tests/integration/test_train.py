@@ -24,15 +24,17 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from face0.embedders.specification import embedder_config
 from face0.errors import TrainingError, UsageError
-from face0.model.base_models import BASE_PRESETS, base_model, load_base
+from face0.model.base_models import base_model, load_base
 from face0.model.pipeline import Face0Pipeline
+from face0.model.presets import BASE_PRESETS
 from face0.model.projection import FaceProjection
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
 from face0.training.checkpoints import STATE, Checkpoints
+from face0.training.config import RunOptions, TrainConfig
 from face0.training.encoder import Encoder
-from face0.training.trainer import RunOptions, TrainConfig, Trainer
+from face0.training.trainer import Trainer
 from jobs.main import main
 from tests.fixtures.pictures import augment, captioned, people, write_tar
 

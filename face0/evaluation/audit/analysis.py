@@ -5,7 +5,7 @@ Arms are paired: the same prompts and seeds with the base model's own text state
 about distributions of faces under prompts, nothing about the person in a single image.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from face0.evaluation.audit import detection, dispersion, groups, leakage
 from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
-from face0.evaluation.audit.by_prompt import ByPrompt, Resampling, contrast, exchange_p, prompt_rows
+from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows
 from face0.evaluation.audit.labels import Labels
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.encoders import CONDITIONING, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
 from face0.statistics.probe import Probe
-from face0.statistics.vectors import unit
 
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference
@@ -37,7 +37,7 @@ class Reference:
 
     Attributes:
         name: what it is a sample of, as the report names it.
-        vectors: by the conditioning embedder [m, dim].
+        vectors: identity vectors by the conditioning embedder, float32 [m, d] at unit length.
     """
 
     name: str
@@ -97,7 +97,6 @@ def audit(
     requests: pa.Table,
     *,
     bank: FaceBank | None = None,
-    identity: Callable[[np.ndarray], np.ndarray] | None = None,
     reference: Reference | None = None,
     labels: Labels | None = None,
     effort: Resampling | None = None,
@@ -107,16 +106,17 @@ def audit(
     Args:
         results: RESULT_COLUMNS of what was generated.
         requests: REQUEST_COLUMNS of all that was asked for; ``label`` is the arm.
-        bank: the faces that were asked for; without it what was made cannot be compared with what was asked.
-        identity: of the conditioning embedder, from conditioning to identity vectors; None: they are as they are.
-        reference: of clusters and distances; None: the bank's vectors that the ``random`` arm was given.
-        labels: of vectors by the conditioning embedder; None: no shares of groups.
+        bank: the faces that were asked for, with their identity vectors; without it what was made cannot be compared
+            with what was asked.
+        reference: of clusters and distances; None: the bank's faces that the ``random`` arm was given.
+        labels: of faces by the conditioning embedder; None: no shares of groups.
         effort: how much is drawn.
 
     Raises:
-        UsageError: a label is missing, results are of other requests, or labels are too few.
+        UsageError: a label is missing, results are of other requests, labels are too few, or the bank lacks identity
+            vectors.
     """
-    arms, effort, identity = read_arms(results, requests, identity), effort or Resampling(), identity or _as_it_is
+    arms, effort = read_arms(results, requests), effort or Resampling()
     notes = list(_notes(arms, effort))
     if not arms.encoders:
         notes.append(NO_VECTORS)
@@ -135,11 +135,11 @@ def audit(
                 means.setdefault((by_prompt.measure, encoder), {})[arm.title] = by_prompt
         rows += _diversity(arms, encoder, effort, notes)
     if CONDITIONING in arms.encoders:
-        given = None if bank is None else _inputs(bank, identity)
-        rows += _against_vectors(arms, given, reference, identity, effort, notes)
+        given = None if bank is None else _inputs(bank)
+        rows += _against_vectors(arms, given, reference, effort, notes)
         if labels is not None:
-            rows += _groups(arms, labels, identity, effort, notes)
-    elif labels is not None or reference is not None:
+            rows += _groups(arms, labels, effort, notes)
+    elif arms.encoders:
         notes.append("No group shares and no reference: they need the conditioning embedder, render with --embedder.")
     rows += _contrasts(arms, means, effort)
     return Audit(encoders=arms.encoders, cells=arms.cells, measures=rows, notes=notes, effort=effort)
@@ -212,16 +212,15 @@ def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[str]) -
         yield from dispersion.diversity_measures(arm, encoder, size, arms.prompts, effort)
 
 
-def _inputs(bank: FaceBank, identity: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    names, vectors = bank.vectors()
-    return np.array(names), unit(identity(vectors)).astype(np.float32)
+def _inputs(bank: FaceBank) -> tuple[np.ndarray, np.ndarray]:
+    names, vectors = bank.identity_vectors()
+    return np.array(names), vectors
 
 
 def _against_vectors(
     arms: Arms,
     given: tuple[np.ndarray, np.ndarray] | None,
     reference: Reference | None,
-    identity: Callable[[np.ndarray], np.ndarray],
     effort: Resampling,
     notes: list[str],
 ) -> Iterator[Measure]:
@@ -231,7 +230,7 @@ def _against_vectors(
         for arm in seen:
             for by_prompt in leakage.follows_input_means(arm, CONDITIONING, *given, effort):
                 yield from prompt_rows(by_prompt, arm, arms.prompts)
-    name, names, vectors = _reference(seen, given, reference, identity)
+    name, names, vectors = _reference(seen, given, reference)
     clusters = min(CLUSTERS, len(names) // PER_CLUSTER)
     if clusters < 2:
         least = 2 * PER_CLUSTER
@@ -246,14 +245,11 @@ def _against_vectors(
 
 
 def _reference(
-    seen: Sequence[Arm],
-    given: tuple[np.ndarray, np.ndarray] | None,
-    reference: Reference | None,
-    identity: Callable[[np.ndarray], np.ndarray],
+    seen: Sequence[Arm], given: tuple[np.ndarray, np.ndarray] | None, reference: Reference | None
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Name of the reference, names of its vectors [m] and the vectors [m, d]; those of the sweep keep their names."""
     if reference is not None:
-        vectors = unit(identity(reference.vectors[:MOST].astype(np.float32))).astype(np.float32)
+        vectors = reference.vectors[:MOST]
         return reference.name, np.array([f"reference {i}" for i in range(len(vectors))]), vectors
     if given is None:
         return "", np.array([]), np.empty((0, 0))
@@ -262,10 +258,8 @@ def _reference(
     return f"the {len(asked):,} vectors given to the arm {RANDOM}", given[0][asked], given[1][asked]
 
 
-def _groups(
-    arms: Arms, labels: Labels, identity: Callable[[np.ndarray], np.ndarray], effort: Resampling, notes: list[str]
-) -> Iterator[Measure]:
-    probe = Probe(unit(identity(np.asarray(labels.vectors, np.float32))), np.array(labels.groups))
+def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[str]) -> Iterator[Measure]:
+    probe = Probe(labels.vectors, np.array(labels.groups))
     for arm in arms.arms:
         yield from detection.found_by_group(arm, labels)
         if CONDITIONING in arm.faces:
@@ -308,7 +302,3 @@ def _opponents(arm: Arm, arms: Sequence[Arm]) -> Iterator[Arm]:
         same = [each for each in rivals if each.settings == arm.settings]
         if same or len(rivals) == 1:
             yield (same or rivals)[0]
-
-
-def _as_it_is(vectors: np.ndarray) -> np.ndarray:
-    return vectors

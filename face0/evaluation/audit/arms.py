@@ -1,6 +1,6 @@
 """The arms of an audit: the images of one label and one set of settings, what was asked for and found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from schemas.requests import LABEL, SETTINGS
 
 BASE, ZERO, RANDOM, FIXED = "base", "zero", "random", "fixed"  # arms, as labels of a manifest
 REQUEST_COLUMNS = ["request_id", *(field.name for field in SETTINGS), LABEL.name]
-RESULT_COLUMNS = ["request_id", "image", "flagged", "faces_found", "face_vector", "judge_vector", "text_alignment"]
+RESULT_COLUMNS = ["request_id", "image", "flagged", "faces_found", "identity_vector", "judge_vector", "text_alignment"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +77,12 @@ class Arms:
         return [name for name in (JUDGE, CONDITIONING) if any(name in arm.faces for arm in self.arms)]
 
 
-def read_arms(
-    results: pa.Table, requests: pa.Table, identity: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Arms:
+def read_arms(results: pa.Table, requests: pa.Table) -> Arms:
     """Sorts a sweep's requests and results into arms.
 
     Args:
         results: RESULT_COLUMNS of what was generated.
         requests: REQUEST_COLUMNS of all that was asked for.
-        identity: of the conditioning embedder, from its vectors to identity vectors; None: they are as they are.
 
     Raises:
         UsageError: a label is missing, or results were not asked for.
@@ -102,7 +99,7 @@ def read_arms(
     prompt = np.array(pc.index_in(requests["prompt"], value_set=pa.array(prompts)).to_numpy(), int)
     row_of = np.full(requests.num_rows, -1)
     row_of[np.array(made, int)] = np.arange(results.num_rows)
-    columns = _columns(results, identity)
+    columns = _columns(results)
 
     arms, cells = [], []
     for name in labels:
@@ -133,10 +130,10 @@ def read_arms(
 _COUNTED = ("count", "flagged", "dropped")
 
 
-def _columns(results: pa.Table, identity: Callable[[np.ndarray], np.ndarray] | None) -> dict[str, Any]:
+def _columns(results: pa.Table) -> dict[str, Any]:
     vectors = {
         JUDGE: result_vectors(results["judge_vector"]),
-        CONDITIONING: result_vectors(results["face_vector"], identity),
+        CONDITIONING: result_vectors(results["identity_vector"]),
     }
     flagged = results["flagged"]
     return {

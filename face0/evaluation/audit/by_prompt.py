@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import PROMPTS_AND_VECTORS, VECTORS, Measure, measured
 from face0.statistics.design import FACE, Design
 from face0.statistics.resampling import (
@@ -20,21 +21,6 @@ from face0.statistics.resampling import (
 )
 
 SHARES = ("leakage", "follows_input", "follows_vector")  # 0..1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resampling:
-    """How much is drawn.
-
-    Attributes:
-        resamples: of the bootstrap.
-        permutations: of each test; p-values are no smaller than 1 / (permutations + 1).
-        seed: of all that is drawn.
-    """
-
-    resamples: int = 999
-    permutations: int = 999
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

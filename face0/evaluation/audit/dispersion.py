@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from face0.evaluation.audit.arms import Arm
-from face0.evaluation.audit.by_prompt import ByPrompt, Resampling, jackknifed, means_of_rows, prompt_rows, ratio
+from face0.evaluation.audit.by_prompt import ByPrompt, jackknifed, means_of_rows, prompt_rows, ratio
+from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics import clusters
 from face0.statistics.distances import distance_to_reference, prompt_distances

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from face0.errors import UsageError
-from face0.faces.bank import read_bank
+from face0.faces.bank import FaceBank
 from face0.io.tables import read_rows
 
 
@@ -19,7 +19,7 @@ class Labels:
         name: of the label, as the report names it.
         face_ids: of the faces [m].
         groups: of each face [m].
-        vectors: of each face, as the conditioning embedder makes them [m, dim].
+        vectors: identity vectors of the faces, by the conditioning embedder [m, d].
         target: the share of each group, 0..1, that the report compares with; None: equal shares.
         target_name: what those are, as ``census 2021``.
     """
@@ -38,27 +38,25 @@ class Labels:
         return np.array([self.target.get(name, np.nan) for name in names])
 
 
-def read_labels(uri: str, bank_uri: str) -> Labels:
+def read_labels(uri: str, bank: FaceBank) -> Labels:
     """The labels of a Parquet, CSV, TSV or JSONL file with the columns ``face_id`` and ``group``.
 
     Args:
         uri: of the file; faces that it does not name have no label.
-        bank_uri: where those faces are.
+        bank: where those faces are, with their identity vectors.
 
     Raises:
-        UsageError: the file has other columns, or names a face that is not in the bank, or has no vector there.
+        UsageError: the file has other columns, or names a face that is not in the bank, or has no vector there; or the
+            bank lacks identity vectors.
     """
     table = read_rows(uri)
     if set(table.column_names) != {"face_id", "group"}:
         raise UsageError(f"{uri} has the columns {', '.join(table.column_names)}: give face_id and group")
-    bank = read_bank(bank_uri)
-    names, vectors = bank.vectors()
+    names, vectors = bank.identity_vectors()
     position = {name: i for i, name in enumerate(names)}
     asked = table["face_id"].cast(pa.string()).to_pylist()
     if unknown := [name for name in asked if name not in position]:
-        raise UsageError(
-            f"{uri} labels {unknown[0]!r}, which {bank_uri} has no vector of; {len(unknown):,} are like it"
-        )
+        raise UsageError(f"{uri} labels {unknown[0]!r}, which the bank has no vector of; {len(unknown):,} are like it")
     return Labels(
         name=uri.rsplit("/", 1)[-1].rsplit(".", 1)[0],
         face_ids=asked,

@@ -1,6 +1,6 @@
 """Pairs of real photographs: how alike one person's are to an encoder, and strangers'."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from face0.runtime.progress import counted
 MOST = 1_000_000  # pairs of strangers that are kept
 
 
-def real_pairs(
+def pairs_of_people(
     photographs: Mapping[str, Sequence[str]],
     read: FaceReader,
-    identity: Callable[[np.ndarray], np.ndarray],
     encoder: str,
     name: str,
     threads: int,
@@ -24,9 +23,8 @@ def real_pairs(
     """The ceiling and the floor that characters are compared with.
 
     Args:
-        photographs: by person, as ``face0.faces.photographs.people`` finds them.
+        photographs: by person, as ``photographs_by_person`` finds them.
         read: finds and embeds the largest face of each.
-        identity: from its vectors to identity vectors.
         encoder: ``judge`` or ``conditioning``.
         name: of the photographs, as the report names them.
         threads: that read photographs.
@@ -37,11 +35,11 @@ def real_pairs(
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
     seen = list(counted(ordered_map(read, uris, workers=threads, ahead=2 * threads), len(uris), "photographs"))
-    usable = [i for i, each in enumerate(seen) if each.vector is not None]
-    vectors = [each.vector for each in seen if each.vector is not None]
+    usable = [i for i, each in enumerate(seen) if each.identity_vector is not None]
+    vectors = [each.identity_vector for each in seen if each.identity_vector is not None]
     if not vectors:
         raise UsageError(f"no face was found in any photograph of {name}")
-    unit, owners = identity(np.stack(vectors)), owners[usable]
+    unit, owners = np.stack(vectors), owners[usable]
     one, other = np.triu_indices(len(unit), k=1)
     cosines, same = np.einsum("ij,ij->i", unit[one], unit[other]), owners[one] == owners[other]
     if not same.any() or same.all():

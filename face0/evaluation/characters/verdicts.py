@@ -5,7 +5,7 @@ scene nor seed (as far as there are several of each), and so are images of two c
 make any two images alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ RESULT_COLUMNS = [
     "faces_found",
     "box",
     "landmarks",
-    "face_vector",
+    "identity_vector",
     "judge_vector",
     "similarity",
     "judge_similarity",
@@ -134,7 +134,6 @@ def characters(
     results: pa.Table,
     requests: pa.Table,
     *,
-    identity: Callable[[np.ndarray], np.ndarray] | None = None,
     real: Sequence[RealPairs] = (),
     seed: int = 0,
 ) -> Characters:
@@ -143,7 +142,6 @@ def characters(
     Args:
         results: RESULT_COLUMNS of what was generated.
         requests: REQUEST_COLUMNS of all that was asked for.
-        identity: of the conditioning embedder, from conditioning to identity vectors; None: they are as they are.
         real: photographs to compare with.
         seed: of all that is drawn.
 
@@ -165,7 +163,7 @@ def characters(
     found = pc.greater(results["faces_found"], 0).to_numpy()
     vectors = {
         JUDGE: result_vectors(results["judge_vector"]),
-        CONDITIONING: result_vectors(results["face_vector"], identity),
+        CONDITIONING: result_vectors(results["identity_vector"]),
     }
     seen = {name: each for name, each in vectors.items() if each is not None}
     sides = {**seen, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}

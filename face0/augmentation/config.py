@@ -1,0 +1,34 @@
+"""What decides which rows come out of augment."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from face0.detection.detections import FaceFilter
+from face0.embedders.interface import EmbedderConfig
+from face0.faces.deny_list import DenyList
+from face0.images.training_image import RESOLUTION
+from face0.readers.samples import Columns
+from schemas.face_shard import face_shard
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """What decides which rows come out of an input.
+
+    Two jobs with the same one write the same rows; on different machines, to the rounding of their arithmetic.
+    """
+
+    embedder: EmbedderConfig
+    columns: Columns = field(default_factory=Columns)
+    faces: FaceFilter = field(default_factory=FaceFilter)
+    resolution: int = RESOLUTION  # pixels a side of the training image, at most
+    max_pixels: int = 2**26  # of an image before its crop
+    max_bytes: int = 2**26  # of an image's file
+    keep_faceless: bool = False
+    pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
+    deny: DenyList | None = None  # people whose pictures are not written
+
+    def schema(self, dim: int) -> pa.Schema:
+        """The schema of the shards."""
+        return face_shard(dim, dict(self.embedder.metadata()))

@@ -1,0 +1,140 @@
+"""The one way from a picture to the vectors of its faces: training image, detections, vectors.
+
+``face0 augment`` stores them, ``face0 faces from-photos`` puts them into a bank, and ``Face0Pipeline`` is conditioned
+on them: of one photograph all three have the same, to the last bit, on one kind of machine and device.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from face0.detection.detections import Detections, FaceFilter
+from face0.detection.limits import PYRAMID_MAX_SIDE
+from face0.detection.mtcnn import Detector
+from face0.embedders.interface import Embedder
+from face0.images.decoding import REDUCING_GAP
+from face0.images.training_image import RESOLUTION, centre_square
+from face0.runtime.one_thread import one_thread
+
+PAD = 0.5  # grey frame, a share of the side, in which a face that fills the picture is looked for again
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedFaces:
+    """The faces of a picture, the largest first.
+
+    Attributes:
+        detections: all n of them, in pixels of what was looked at.
+        vectors: conditioning vectors of the first of them, float32 [m, dim], m <= n. Their values are those of float16,
+            in which shards store them and models are trained on them.
+    """
+
+    detections: Detections
+    vectors: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotographFaces(EmbeddedFaces):
+    """The faces of a photograph.
+
+    Attributes:
+        scale: a point p of what was looked at is at ``p * scale + shift`` in the photograph; float32 [2], x and y.
+        shift: see there.
+        is_outside: whether the centre square shows none of them.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+    is_outside: bool
+
+
+class FaceEmbedder:
+    """Finds and embeds faces. Threads may share it.
+
+    Args:
+        embedder: makes the vectors.
+        faces: which of the detected faces count.
+        device: of the detector.
+        resolution: pixels a side of the training images that are cut from photographs, at most.
+    """
+
+    def __init__(self, embedder: Embedder, faces: FaceFilter, device: str, resolution: int = RESOLUTION) -> None:
+        self.embedder = embedder
+        self._faces, self._resolution = faces, resolution
+        self._detector = Detector(faces.min_face, device)
+
+    def training_images(self, images: Sequence[np.ndarray], pad: float = 0.0) -> list[EmbeddedFaces]:
+        """The faces of training images (uint8 [side, side, 3]), whose vectors do not depend on the other images.
+
+        Args:
+            images: together they are faster than one by one.
+            pad: images without a face are searched again in a grey frame of this share of their side; 0: they are not.
+        """
+        with one_thread():
+            found = self._detect(images)
+            if pad:
+                without = [i for i, faces in enumerate(found) if not len(faces)]
+                for i, faces in zip(without, self._detect([images[i] for i in without], pad), strict=True):
+                    found[i] = faces
+            return [
+                EmbeddedFaces(detections=faces, vectors=vectors)
+                for faces, vectors in zip(found, self._embed(images, found), strict=True)
+            ]
+
+    def photograph(self, pixels: np.ndarray, most: int) -> PhotographFaces:
+        """The faces of a photograph: of its training image; only if that shows none, of the whole.
+
+        The whole is looked at with its shorter side at the resolution, so that an embedder's margins, which are pixels,
+        mean the same; then, if need be, in a grey frame.
+
+        Args:
+            pixels: uint8 [H, W, 3].
+            most: faces that are embedded, the largest.
+        """
+        square = centre_square(pixels, self._resolution)
+        with one_thread():
+            image, scale, shift = square.pixels, square.scale, square.shift
+            (found,) = self._detect([image])
+            is_outside = not len(found)
+            if is_outside:
+                image, scale = _shrunk(pixels, self._resolution)
+                shift = np.zeros(2, np.float32)
+                found = self._look_again(image)
+            (vectors,) = self._embed([image], [found.take(np.arange(min(most, len(found))))])
+        return PhotographFaces(detections=found, vectors=vectors, scale=scale, shift=shift, is_outside=is_outside)
+
+    def _look_again(self, image: np.ndarray) -> Detections:
+        """The faces of a whole photograph. Where the largest leaves it, it is looked for again in a grey frame.
+
+        The detector finds faces that fill the picture in the wrong place, if at all: of close crops of two people the
+        vectors of MobileFaceNet had cosines of 0.0 to 0.5 to those of the whole photographs, and of 0.8 to 0.9 with the
+        frame.
+        """
+        (found,) = self._detect([image])
+        height, width = image.shape[:2]
+        if len(found) and (found.boxes[0] >= 0).all() and (found.boxes[0] <= [width, height, width, height]).all():
+            return found
+        (framed,) = self._detect([image], PAD)
+        return framed if len(framed) else found
+
+    def _detect(self, images: Sequence[np.ndarray], pad: float = 0.0) -> list[Detections]:
+        found = self._detector.detect_padded(images, pad) if pad else self._detector.detect(images)
+        return [self._faces(faces) for faces in found]
+
+    def _embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
+        return [vectors.astype(np.float16).astype(np.float32) for vectors in self.embedder.embed(images, faces)]
+
+
+def _shrunk(pixels: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels with their shorter side at the resolution, and by what x and y there are multiplied to be those here:
+    float32 [2]."""
+    height, width = pixels.shape[:2]
+    factor = min(1.0, resolution / min(height, width), PYRAMID_MAX_SIDE / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    scale = np.array([width / size[0], height / size[1]], np.float32)
+    if factor == 1:
+        return pixels, scale
+    image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return np.asarray(image), scale

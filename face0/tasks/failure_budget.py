@@ -1,0 +1,29 @@
+"""How many rows of a job may fail before the job counts as failed."""
+
+from dataclasses import dataclass
+
+from schemas.failures import Reason
+from schemas.job import Success
+
+# Rows that are left out because somebody asked for it are no failures of the job.
+_ON_PURPOSE = (Reason.DENIED, Reason.FORGOTTEN)
+
+
+@dataclass(frozen=True)
+class FailureBudget:
+    """How many failed rows a job may have and still end well: a count, or a share (0..1) of the rows read."""
+
+    value: float
+    is_share: bool
+
+    def allows(self, failed: int, read: int) -> bool:
+        """Whether so many failures are within it."""
+        return failed <= (self.value * read if self.is_share else self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g}" if not self.is_share else f"{100 * self.value:.4g}%"
+
+
+def unwanted_failures(success: Success) -> int:
+    """Failed rows of a job, without those that somebody asked to leave out."""
+    return success.ledger.failed - sum(success.reasons.get(reason, 0) for reason in _ON_PURPOSE)

@@ -1,0 +1,36 @@
+"""face0 faces from-shards: faces of rows of face shards."""
+
+import argparse
+
+from face0 import faces, shards
+from face0.errors import UsageError
+from face0.io.storage import open_uri
+from jobs.faces.writing import write
+
+
+def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command."""
+    parser = ways.add_parser("from-shards", help="faces of rows of face shards", allow_abbrev=False)
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("shards", nargs="+", metavar="SHARDS", help="output of face0 augment")
+    add("--key", action="append", default=[], metavar="K", help="of a row; may be repeated")
+    add("--keys", metavar="FILE", help="text file with a key on each line")
+    add("--output", required=True, metavar="BANK.parquet")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the bank; returns the exit code."""
+    keys = [*args.key, *(_lines(args.keys) if args.keys else [])]
+    if not keys:
+        raise UsageError("no rows are named: give --key K or --keys FILE")
+    opened = shards.open_shards(args.shards)
+    return write(args.output, faces.of_shards(opened, keys), opened[0].dim, opened[0].embedder)
+
+
+def _lines(uri: str) -> list[str]:
+    try:
+        with open_uri(uri, "rt", encoding="utf-8") as file:
+            return [line.strip() for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--keys {uri} cannot be read as text: {error}") from error
