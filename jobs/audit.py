@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
         weights=args.weights,
     )
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, reports.PAGE)}")
     return code
 
 

@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         return code
     real = _real(args.photos, sweep) if args.photos else []
     reports.write_characters(output, sweep.results(), real=real, weights=args.weights)
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, reports.PAGE)}")
     return code
 
 

@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 import pipelines
-from face0 import faces, generation
+from face0 import faces, generation, reports
 from face0.io.storage import absolute, join
 from jobs.options.parser import job_parser
 from jobs.options.rendering import add_rendering, render_options
@@ -55,5 +55,5 @@ def main(argv: Sequence[str]) -> int:
     success = rendering.run()
     code = report_requests(args.output, success, args.max_failures)
     if success is not None and success.ledger.written:
-        print(f"look at {join(args.output, 'report.html')}")
+        print(f"look at {join(args.output, reports.PAGE)}")
     return code

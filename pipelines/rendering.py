@@ -17,7 +17,7 @@ from face0.generation.config import GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
-from face0.reports.generation import write_report
+from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
 from pipelines.generation import Generation, LoadGenerator
 from pipelines.options import check_device, pipeline_options, processes_per_machine

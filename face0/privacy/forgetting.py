@@ -21,8 +21,9 @@ from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.people import Subjects
 from face0.privacy.provenance import SCANNERS, Graph, Node, NodeKind, read_graph
 from face0.privacy.removal import RESULTS, SHARDS, blank_requests, leftovers, remove_faces, remove_rows, tidy
-from face0.reports.generation import PAGE, write_report_of
-from face0.reports.sections import sweep_files
+from face0.reports.generation.page import write_report_of
+from face0.reports.pages import PAGE
+from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import FACE, scan_shard, shard_files
 from schemas.failures import Reason

@@ -17,7 +17,7 @@ from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, rea
 from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.audit.resampling import Resampling
-from face0.evaluation.encoders import CONDITIONING, NO_VECTORS
+from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
@@ -147,10 +147,7 @@ def audit(
 
 def _notes(arms: Arms, effort: Resampling) -> Iterator[str]:
     if arms.encoders == [CONDITIONING]:
-        yield (
-            "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
-            "method; render with --judge."
-        )
+        yield NO_JUDGE
     names = {arm.name for arm in arms.arms}
     if missing := [name for name in (BASE, RANDOM) if name not in names]:
         yield f"No arm {' and no arm '.join(missing)}: what random faces change cannot be told."

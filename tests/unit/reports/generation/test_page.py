@@ -12,8 +12,8 @@ import pytest
 from face0.errors import UsageError
 from face0.generation.results import open_results
 from face0.io import storage
-from face0.reports import html
-from face0.reports.generation import CHUNK, EMBEDDED, write_report
+from face0.reports.generation.images import CHUNK
+from face0.reports.generation.page import EMBEDDED, write_report
 from schemas.failures import Failure, Reason, Stage
 from tests.fixtures.renders import THUMBNAIL, Chunk, commit, row
 
@@ -170,23 +170,3 @@ def test_rows_come_in_the_order_of_tasks(root: str):
 def test_what_is_no_output_of_generate_is_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="give the --output of face0 generate"):
         write_report(str(tmp_path))
-
-
-def test_tables_and_plots_escape_and_scale():
-    text = html.table(["<a>"], [[html.Html("<b>1</b>")], ["<i>"]])
-    assert "&lt;a&gt;" in text
-    assert "<b>1</b>" in text
-    assert "&lt;i&gt;" in text
-    plot = html.interval_plot([html.Interval(name="<x>", low=0.25, value=0.5, high=0.75)], low=0, high=1, reference=0.5)
-    assert "&lt;x&gt;" in plot
-    assert re.findall(r'<circle cx="([0-9.]+)%"', plot) == ["60.00"]  # the middle of an axis from 33 % to 87 %
-    assert re.findall(r'"reference" x1="([0-9.]+)%" x2="([0-9.]+)%"', plot) == [("60.00", "60.00")]
-    assert re.findall(r'"range" x1="([0-9.]+)%" x2="([0-9.]+)%"', plot) == [("46.50", "73.50")]
-    assert [float(tick) for tick in re.findall(r'class="axis"[^>]*>([^<]*)<', plot)] == [0, 0.25, 0.5, 0.75, 1]
-    bars = html.bar_plot([("a", 0.3), ("b", 0.6)])
-    assert re.findall(r'<rect [^>]*width="([0-9.]+)%"', bars) == ["27.00", "54.00"]
-
-
-def test_a_plot_of_one_value_has_an_axis():
-    assert "<circle" in html.interval_plot([html.Interval(name="x", low=0.5, value=0.5, high=0.5)])
-    assert "<rect" in html.bar_plot([("x", 0.0)])
