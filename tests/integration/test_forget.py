@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from face0.embedders.identity import identity_of
 from face0.errors import UsageError
 from face0.faces.bank import read_bank, write_bank
 from face0.generation.results import open_results
 from face0.io import storage
 from face0.privacy.forgetting import Findings, forget, look_for
-from face0.privacy.people import identity_of, subjects_of
+from face0.privacy.people import subjects_of
 from face0.privacy.provenance import classify
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
