@@ -24,8 +24,9 @@ from face0.model.projection import FaceProjection, override
 from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
+from face0.training.config import RunOptions, TrainConfig
 from face0.training.throughput import matmul_rate, unet_flops
-from face0.training.trainer import RunOptions, TrainConfig, Trainer
+from face0.training.trainer import Trainer
 
 
 def model(base: str, dim: int) -> Face0Pipeline:

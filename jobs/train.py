@@ -34,10 +34,11 @@ from face0.runtime.versions import library_versions
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.checkpoints import Checkpoints
+from face0.training.config import Intervals, RunOptions, TrainConfig
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 from face0.training.log import TrainingLog, wandb_run
-from face0.training.loop import Intervals, TrainingLoop, differences
-from face0.training.trainer import RunOptions, TrainConfig, Trainer, latent_shape
+from face0.training.loop import TrainingLoop, differences
+from face0.training.trainer import Trainer, latent_shape
 from jobs.options import at_least, between, pick_device
 
 IN_MEMORY = ""  # in place of a folder

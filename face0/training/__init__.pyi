@@ -1,11 +1,12 @@
 from .checkpoints import Checkpoints
+from .config import Intervals, RunOptions, TrainConfig
 from .held_out import compare_faces, difference
 from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
-from .loop import Intervals, TrainingLoop, differences
+from .loop import TrainingLoop, differences
 from .loss import losses
 from .throughput import Throughput, matmul_rate, unet_flops
-from .trainer import RunOptions, TrainConfig, Trainer, latent_shape
+from .trainer import Trainer, latent_shape
 
 __all__ = [
     "Checkpoints",

@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from face0.model.pipeline import as_images, noise
 from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
 from face0.training.checkpoints import Checkpoints
+from face0.training.config import Intervals
 from face0.training.held_out import face_losses
 from face0.training.log import TrainingLog
 from face0.training.throughput import Throughput
@@ -24,16 +25,6 @@ from face0.training.trainer import Trainer, learning_rate
 
 HELD_OUT_LOSS = "held_out_loss"
 GRID = 8  # held-out faces of a sample grid
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intervals:
-    """How often, in steps, what happens; 0: never."""
-
-    log: int = 20
-    evaluate: int = 500
-    save: int = 500
-    keep: int = 2  # newest checkpoints that stay, beside the best
 
 
 class Terminated:

@@ -31,8 +31,9 @@ from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from face0.tasks.output_folder import OutputFolder
 from face0.training.checkpoints import STATE, Checkpoints
+from face0.training.config import RunOptions, TrainConfig
 from face0.training.encoder import Encoder
-from face0.training.trainer import RunOptions, TrainConfig, Trainer
+from face0.training.trainer import Trainer
 from jobs.main import main
 from tests.fixtures.pictures import augment, captioned, people, write_tar
 

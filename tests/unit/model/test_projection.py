@@ -7,9 +7,10 @@ import torch
 from face0.model.base_models import word_tokenizer
 from face0.model.guidance import GUIDANCE_PRESETS, Guidance, combine
 from face0.model.projection import FaceProjection, override
+from face0.training.config import TrainConfig
 from face0.training.held_out import difference
 from face0.training.loss import draw
-from face0.training.trainer import TrainConfig, learning_rate
+from face0.training.trainer import learning_rate
 
 
 def test_the_projection_has_the_papers_size() -> None:
