@@ -16,7 +16,6 @@ from face0.generation.requests import Request
 from face0.model.guidance import GUIDANCE_PRESETS, Branch, Guidance, combine
 from face0.model.pipeline import Face0Pipeline
 from face0.model.samplers import SAMPLERS
-from face0.runtime.devices import claim_number
 from tests.fixtures.models import DIM, tiny_pipeline, vector
 
 # An image may differ by so many of 255 levels when others are rendered beside it: sums in another order.
@@ -227,10 +226,6 @@ def test_alike_requests_go_together_and_batches_shrink_until_they_fit() -> None:
     tried.clear()
     list(batches([request(i) for i in range(6)]))
     assert tried == [(0, 1), (2, 3), (4, 5)]  # the size that fitted is remembered
-
-
-def test_workers_of_a_machine_share_its_gpus_evenly(tmp_path) -> None:
-    assert [claim_number(3, tmp_path) for _ in range(3)] == [0, 1, 2]
 
 
 def test_a_vector_of_another_length_does_not_pass(pipe: Face0Pipeline) -> None:
