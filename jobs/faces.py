@@ -34,7 +34,7 @@ from face0.faces.space_fit import fit
 from face0.generation.faces import of_results
 from face0.generation.results import open_results
 from face0.io import storage
-from face0.runtime.progress import counted
+from face0.runtime.progress import ProgressBar
 from face0.shards.files import open_shards
 from jobs.options import at_least, between, pick_device, threads_per_process
 from jobs.options.embedder import add_embedder_details, embedder_of
@@ -157,7 +157,8 @@ def _from_photos(args: argparse.Namespace) -> int:
     faces = FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=COUNTED)
     read = FaceReader(embedder, faces, args.resolution, device)
     found = from_photographs(photographs, read, threads_per_process(args.threads, 1))
-    return _write(args.output, counted(found, len(photographs), "faces"), embedder.dim, config.metadata())
+    bar = ProgressBar(found, total=len(photographs), unit="faces")
+    return _write(args.output, bar, embedder.dim, config.metadata())
 
 
 def _from_shards(args: argparse.Namespace) -> int:

@@ -7,9 +7,7 @@ does for tests. OUT is an output folder of face0 augment.
 """
 
 import argparse
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from diffusers import AutoencoderKL
 from face0.errors import UsageError
 from face0.io import storage
 from face0.model.base_models import BASE_PRESETS, base_model, fit_vae
+from face0.runtime.progress import ProgressBar
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout
 from jobs.options import at_least
@@ -74,11 +73,8 @@ def _fit(vae: AutoencoderKL, uris: Sequence[str], steps: int, seed: int) -> None
                 raise UsageError(f"the images of {', '.join(uris)} do not decode: {batch.failed[0][1]}")
             yield batch.images
 
-    started = shown = time.monotonic()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), ProgressBar(total=steps, unit="steps of the VAE") as bar:
         torch.manual_seed(seed)
-        for step, loss in enumerate(fit_vae(vae, images(), steps), start=1):
-            if step == steps or time.monotonic() - shown > 10:
-                shown = time.monotonic()
-                left = (shown - started) / step * (steps - step)
-                print(f"VAE: step {step:,}/{steps:,}, loss {loss:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)
+        for loss in fit_vae(vae, images(), steps):
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            bar.update()

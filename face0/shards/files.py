@@ -1,6 +1,6 @@
 """The files of face shards: which there are, that they are what their stats say, and fields of their faces."""
 
-import sys
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from face0.runtime.concurrency import ordered_map
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import VERSION
 from schemas.job import DataFile
+
+logger = logging.getLogger(__name__)
 
 EMBEDDER = "face0.embedder."  # prefix of the metadata that says how embeddings were made
 FACE = "faces.list.element."  # prefix of the columns that are fields of the faces
@@ -57,9 +59,8 @@ def _committed(uri: str) -> list[tuple[str, DataFile]]:
         )
     fs, success = storage.filesystem(storage.join(uri, "_SUCCESS"))
     if not fs.exists(success):
-        print(
-            f"warning: {uri} is not finished (it has no _SUCCESS): what its {len(files)} committed tasks hold is used",
-            file=sys.stderr,
+        logger.warning(
+            f"{uri} is not finished (it has no _SUCCESS): what its {len(files)} committed tasks hold is used"
         )
     return [(uri, file) for file in sorted(files, key=lambda file: file.name)]
 
