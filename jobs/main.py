@@ -83,13 +83,11 @@ class PlainLine(logging.Formatter):
 
 def log_to_stderr() -> None:
     """Shows what the library says, and the errors of other libraries."""
-    # Others warn at import of what is not installed and not needed here (Google's clients, for one).
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
     handler = logging.StreamHandler()
     handler.setFormatter(PlainLine())
-    logger = logging.getLogger("face0")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
+    # Others warn at import of what is not installed and not needed here (Google's clients, for one).
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+    logging.getLogger("face0").setLevel(logging.INFO)
 
 
 if __name__ == "__main__":

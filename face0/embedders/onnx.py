@@ -13,6 +13,7 @@ from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
 from face0.io.storage import absolute
+from face0.statistics.vectors import unit
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -80,8 +81,7 @@ class OnnxEmbedder:
 
     def identity(self, vectors: np.ndarray) -> np.ndarray:
         """The vectors themselves, at unit length: these models are trained for identity."""
-        vectors = np.asarray(vectors, np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return unit(np.asarray(vectors, np.float32))
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         mean, std = np.array(self._config.mean, np.float32), np.array(self._config.std, np.float32)

@@ -11,7 +11,9 @@ from face0.statistics.vectors import unit
 def result_vectors(
     column: pa.ChunkedArray, identity: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> np.ndarray | None:
-    """A column of lists of numbers as unit vectors: float32 [n, d], NaN in rows without one; None if all lack it.
+    """A column of lists of numbers as unit vectors: float32 [n, d]; None if no row has any.
+
+    NaN in rows without one, and in those whose vector is all zeros, for no face is like that.
 
     Args:
         column: ``face_vector`` or ``judge_vector`` of ``schemas.requests.RESULTS``.
@@ -23,5 +25,5 @@ def result_vectors(
     found = np.stack([np.asarray(vector, np.float32) for vector in column.drop_null().to_pylist()])
     found = unit(found if identity is None else identity(found))
     vectors = np.full((len(column), found.shape[1]), np.nan, np.float32)
-    vectors[known] = found
+    vectors[known] = np.where(found.any(axis=1, keepdims=True), found, np.nan)
     return vectors

@@ -5,6 +5,7 @@ loads as they come into sight: a page opened from a disk may load scripts, and n
 """
 
 import base64
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
@@ -56,7 +57,8 @@ def write_report(uri: str) -> str:
     embedded = results.rows <= EMBEDDED
     thumbnails: list[Html] = []
     batches: list[pa.RecordBatch] = []
-    for number, chunk in enumerate(_chunks(_streamed(results, batches))):
+    pictures = _streamed(results, batches)
+    for number, chunk in enumerate(iter(lambda: list(itertools.islice(pictures, CHUNK)), [])):
         if embedded:
             thumbnails.append(html.data("thumbnails", chunk))
         else:
@@ -269,17 +271,6 @@ def _streamed(results: Results, kept: list[pa.RecordBatch]) -> Iterator[str]:
         kept.append(batch.drop_columns(["thumbnail"]))
         for picture in batch["thumbnail"]:
             yield base64.b64encode(picture.as_py() or b"").decode()
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for value in values:
-        chunk.append(value)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _face_names(images: pa.Table) -> list[str]:

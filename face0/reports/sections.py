@@ -149,7 +149,7 @@ def configuration(results: Results, images: pa.Table) -> Html:
         Html(f"<h3>Of the job {html.escape(results.job['job'])}</h3>\n"),
         html.facts(_flat(results.job["config"])),
         Html("<h3>Versions</h3>\n"),
-        html.facts(sorted(results.job["versions"].items())),
+        html.facts(sorted(results.job["library_versions"].items())),
     ]
     return html.section("Configuration", *parts, name="configuration", folded=True)
 

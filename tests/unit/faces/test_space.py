@@ -18,7 +18,7 @@ from face0.faces.space import FaceSpace
 from face0.faces.space_fit import BY_CHANCE, fit
 from face0.shards.files import open_shards
 from face0.shards.rows import FaceRow, to_batch
-from face0.statistics.moments import name_hashes
+from face0.statistics.sampling import name_hashes
 from face0.tasks.output_folder import OutputFolder
 from pipelines.face_space import ReadCorpus
 from pipelines.options import pipeline_options
@@ -109,7 +109,7 @@ def test_a_corpus_is_what_numpy_says_of_all_its_largest_faces_however_it_is_spli
     assert merged.rows == len(rows)
     names = [f"{key} of {key}" for key in used]
     lowest = np.argsort(name_hashes(names))[:size]
-    assert np.array_equal(merged.sample.vectors, values[lowest].astype(np.float16))
+    assert np.array_equal(merged.sample.rows, values[lowest].astype(np.float16))
     if len(used):
         assert np.allclose(merged.moments.mean, values.mean(axis=0), rtol=1e-12, atol=1e-12)
         assert np.array_equal(merged.low, values.min(axis=0))
@@ -132,7 +132,7 @@ def test_shards_are_merged_by_a_pipeline(tmp_path):
         assert found.faces == 900
         assert np.allclose(found.moments.mean, expected.mean(axis=0), atol=1e-12)
         assert np.allclose(found.moments.covariance(), np.cov(expected.T), atol=1e-12)
-        assert len(found.sample.vectors) == 50
+        assert len(found.sample.rows) == 50
 
     with beam.Pipeline(options=pipeline_options({})) as pipeline:
         assert_that(pipeline | beam.Create(shards) | ReadCorpus(3, 50), check)

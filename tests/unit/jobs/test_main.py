@@ -15,4 +15,5 @@ def test_the_library_speaks_plainly_and_others_of_errors_only(capsys: pytest.Cap
     library.info("step 1/8")
     library.warning("out is not finished")
     other.warning("pip install this")
-    assert capsys.readouterr() == ("", "step 1/8\nwarning: out is not finished\n")
+    other.error("out of memory")
+    assert capsys.readouterr() == ("", "step 1/8\nwarning: out is not finished\nerror: out of memory\n")

@@ -19,11 +19,11 @@ from face0.detection.detections import Detections
 from face0.errors import UsageError
 from face0.shards import loader as loading
 from face0.shards import selection
-from face0.shards.decoding import Batch
+from face0.shards.decoding import Batch, decode_into
 from face0.shards.loader import FaceShards
 from face0.shards.rows import FaceRow, to_batch
 from face0.shards.selection import Holdout, RowFilter
-from face0.tasks import output_folder
+from face0.tasks import task_output
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import face_shard
 from tests.fixtures.pictures import augment, captioned, people, rows, write_tar
@@ -83,7 +83,7 @@ def write(root: Path | str, files: Sequence[Sequence[Sequence[FaceRow]]], *, dim
     folder = OutputFolder(str(root))
     schema = face_shard(dim, {"name": embedder})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output_folder, "ROW_GROUP", 1)  # so that each batch is a row group
+        patch.setattr(task_output, "ROW_GROUP", 1)  # so that each batch is a row group
         for number, groups in enumerate(files):
             with folder.commit(Part(number=number)) as output:
                 table = output.table("shards", schema)
@@ -269,7 +269,7 @@ def test_images_are_resized_as_without_a_shortcut(kind, mode, resolution):
     decoded = Image.open(io.BytesIO(file.getvalue())).convert("RGB")
     expected = np.asarray(decoded.resize((resolution, resolution), Image.Resampling.LANCZOS)).astype(float)
     pixels = np.empty((resolution, resolution, 3), np.uint8)
-    loading.decode_into(pixels, file.getvalue(), (400, 400))
+    decode_into(pixels, file.getvalue(), (400, 400))
     assert np.sqrt(((pixels - expected) ** 2).mean()) < 2  # levels of 255: 42 dB
 
 
@@ -339,7 +339,7 @@ def test_footers_are_all_that_is_read_without_filter_and_holdout(hundreds, monke
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(selection, "light_columns", refuse)
+    monkeypatch.setattr(selection, "iter_columns", refuse)
     assert FaceShards([hundreds], holdout=NONE).samples == 960
     with pytest.raises(AssertionError):
         FaceShards([hundreds])
@@ -403,16 +403,15 @@ def test_folders_are_joined(tmp_path):
     assert keys(loader) == [f"k{i:05d}" for i in [*range(7), *range(100, 105)]]
 
 
-def test_an_unfinished_folder_is_used_with_a_warning(tmp_path, capsys):
+def test_an_unfinished_folder_is_used_with_a_warning(tmp_path, caplog):
     folder = write(tmp_path, numbered([[3], [4]]), finish=False)
     (tmp_path / "shards" / "part-009.parquet").write_bytes(b"not committed")
     assert FaceShards([folder], holdout=NONE).samples == 7
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert f"{folder} is not finished" in error
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert f"{folder} is not finished" in caplog.text
     OutputFolder(folder).succeed(["part-000", "part-001"])
     FaceShards([folder], holdout=NONE)
-    assert capsys.readouterr().err == ""
+    assert len(caplog.records) == 1
 
 
 def test_the_fingerprint_tells_data_and_choice_of_rows_apart(tmp_path):
