@@ -7,14 +7,12 @@ does for tests. OUT is an output folder of face0 augment.
 """
 
 import argparse
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from face0 import model, shards
+from face0 import model, runtime, shards
 from face0.errors import UsageError
 from face0.io.folder import Folder
 from face0.model.presets import BASE_PRESETS
@@ -75,9 +73,7 @@ def _fit(vae: "AutoencoderKL", uris: Sequence[str], steps: int, seed: int) -> No
                 raise UsageError(f"the images of {', '.join(uris)} do not decode: {batch.failed[0][1]}")
             yield batch.images
 
-    started = shown = time.monotonic()
-    for step, loss in enumerate(model.fit_vae(vae, images(), steps, seed), start=1):
-        if step == steps or time.monotonic() - shown > 10:
-            shown = time.monotonic()
-            left = (shown - started) / step * (steps - step)
-            print(f"VAE: step {step:,}/{steps:,}, loss {loss:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)
+    with runtime.ProgressBar(total=steps, unit="steps of the VAE") as bar:
+        for loss in model.fit_vae(vae, images(), steps, seed):
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            bar.update()

@@ -57,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in JOBS:
         print(f"face0: no job {name!r}: give one of {', '.join(JOBS)}", file=sys.stderr)
         return 2
-    # Libraries warn at import of what is not installed and not needed here (Google's clients, for one).
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
+    log_to_stderr()
     try:
         return importlib.import_module(JOBS[name]).main(rest)
     except UsageError as error:
@@ -71,6 +70,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"face0 {name}: interrupted{RESUMES.get(name, '')}", file=sys.stderr)
         return 130
+
+
+class PlainLine(logging.Formatter):
+    """A message as it is, after "warning: " or "error: " where it is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and a traceback if there is one."""
+        line = super().format(record)
+        return line if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {line}"
+
+
+def log_to_stderr() -> None:
+    """Shows what the library says, and the errors of other libraries."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainLine())
+    # Others warn at import of what is not installed and not needed here (Google's clients, for one).
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+    for ours in ("face0", "pipelines"):
+        logging.getLogger(ours).setLevel(logging.INFO)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,12 @@ def test_all_beam_lives_in_pipelines(path):
     assert "apache_beam" not in {top(name) for name in imports(ROOT / path)}
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] != "jobs"], ids=str)
+def test_only_jobs_print(path):
+    calls = [node.func for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Call)]
+    assert "print" not in {call.id for call in calls if isinstance(call, ast.Name)}
+
+
 @pytest.mark.parametrize("path", [path for path in LIBRARY if len(path.parts) > 2], ids=str)
 def test_imports_within_the_library_go_down_the_list(path):
     below = {"errors", *ORDER[: ORDER.index(path.parts[1]) + 1]}

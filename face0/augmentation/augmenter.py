@@ -117,9 +117,9 @@ class Augmenter:
             decoded = decode(row.data, max_pixels=config.max_pixels, smallest_side=config.resolution)
             image = to_training_image(decoded, row.data, config.resolution)
         except BadImage as bad:
-            return _failure(row, Stage.DECODE, bad.reason, bad.message)
+            return row.failure(Stage.DECODE, bad.reason, bad.message)
         except MemoryError:
-            return _failure(row, Stage.DECODE, Reason.OUT_OF_MEMORY, "does not fit into memory as it is decoded")
+            return row.failure(Stage.DECODE, Reason.OUT_OF_MEMORY, "does not fit into memory as it is decoded")
         return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
 
     def _process(self, rows: list[Sample | Outcome]) -> list[Outcome]:
@@ -133,12 +133,12 @@ class Augmenter:
 
     def _row(self, item: Prepared, found: EmbeddedFaces | MemoryError) -> FaceRow | NoFace | Failure:
         if isinstance(found, MemoryError):
-            return _failure(item.sample, Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {found}")
+            return item.sample.failure(Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {found}")
         faces = found.detections
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()
         if self._deny and len(faces) and self._deny.matches(self._embedder.identity(found.vectors)).any():
-            return _failure(item.sample, Stage.FACES, Reason.DENIED, "a face is like one of the bank --deny")
+            return item.sample.failure(Stage.FACES, Reason.DENIED, "a face is like one of the bank --deny")
         height, width = item.image.pixels.shape[:2]
         return FaceRow(
             key=item.sample.key,
@@ -160,10 +160,10 @@ def checked(rows: Iterable[Sample | Failure]) -> Iterator[Sample | Failure]:
         if isinstance(row, Failure):
             yield row
         elif row.key in seen:
-            yield _failure(row, Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
+            yield row.failure(Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
         elif not (row.caption and row.caption.strip()):
             seen.add(row.key)
-            yield _failure(row, Stage.READ, Reason.NO_CAPTION, "the image has no caption, or a blank one")
+            yield row.failure(Stage.READ, Reason.NO_CAPTION, "the image has no caption, or a blank one")
         else:
             seen.add(row.key)
             yield row
@@ -206,7 +206,3 @@ def settle(
 
 def _identity(row: pa.RecordBatch) -> tuple[str, str]:
     return row.column("key")[0].as_py(), row.column("source")[0].as_py()
-
-
-def _failure(sample: Sample, stage: Stage, reason: Reason, message: str) -> Failure:
-    return Failure(key=sample.key, source=sample.source, stage=stage, reason=reason, message=message)

@@ -65,7 +65,7 @@ def _random_net(seed: int) -> Any:
     with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread():
         torch.manual_seed(seed)
         net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
-        for norm in (module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)):
+        for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)):
             norm.momentum = None  # take the statistics of this batch as they are
         blobs = torch.randn(8, 3, 10, 10).clamp(-1, 1)
         net.train()(nn.functional.interpolate(blobs, size=INPUT_SIZE, mode="bilinear"))

@@ -13,7 +13,9 @@ from schemas.requests import RESULTS
 
 
 def result_vectors(column: pa.ChunkedArray) -> np.ndarray | None:
-    """A column of lists of numbers as unit vectors: float32 [n, d], NaN in rows without one; None if all lack it.
+    """A column of lists of numbers as unit vectors: float32 [n, d]; None if no row has any.
+
+    NaN in rows without one, and in those whose vector is all zeros, for no face is like that.
 
     Args:
         column: ``identity_vector`` or ``judge_vector`` of ``schemas.requests.RESULTS``.
@@ -23,7 +25,7 @@ def result_vectors(column: pa.ChunkedArray) -> np.ndarray | None:
         return None
     stored = unit(np.stack([np.asarray(vector, np.float32) for vector in column.drop_null().to_pylist()]))
     vectors = np.full((len(column), stored.shape[1]), np.nan, np.float32)
-    vectors[known] = stored
+    vectors[known] = np.where(stored.any(axis=1, keepdims=True), stored, np.nan)
     return vectors
 
 

@@ -1,5 +1,6 @@
 """Face banks: read and written, by URI."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -151,7 +152,8 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
         folder.write(name) as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
     ):
-        for rows in _batched(faces):
+        left = iter(faces)
+        while rows := list(itertools.islice(left, FACES_PER_ROW_GROUP)):
             for face in rows:
                 if face.face_id in seen:
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
@@ -175,14 +177,3 @@ def _row(face: BankFace) -> dict[str, Any]:
 
 def _array(values: Any) -> np.ndarray | None:
     return None if values is None else np.asarray(values, np.float32)
-
-
-def _batched(faces: Iterable[BankFace]) -> Iterator[list[BankFace]]:
-    rows: list[BankFace] = []
-    for face in faces:
-        rows.append(face)
-        if len(rows) == FACES_PER_ROW_GROUP:
-            yield rows
-            rows = []
-    if rows:
-        yield rows

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from face0.shards.files import FACE, Shard, face_field, iter_columns
-from face0.statistics.moments import LowestHashSample, Moments, name_hashes
+from face0.statistics.moments import Moments
+from face0.statistics.sampling import LowestHashSample, name_hashes
 
 CORPUS_COLUMNS = ["key", "sha256", FACE + "embedding"]  # of a face shard, that are read
 MOMENT_ROWS = 4096  # rows whose moments are taken together: to merge two costs as much as some hundred rows

@@ -18,6 +18,7 @@ from face0.errors import UsageError
 from face0.faces.bank import BankFace
 from face0.io import storage
 from face0.runtime.random import normals, uniforms
+from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
 from schemas.face_space import SpaceRecord
 
@@ -67,7 +68,7 @@ class FaceSpace:
             parameters[name].astype(np.float64) for name in names
         )
         self._bounds = np.cumsum(weights)
-        self._sample = _directions(parameters["sample"], self._mean)
+        self._sample = directions_from(parameters["sample"], self._mean)
 
     def draw(self, seed: int, index: int, attempt: int = 0) -> np.ndarray:
         """The draw that these numbers decide, on any machine and whatever else is drawn: float32 [dim].
@@ -84,7 +85,7 @@ class FaceSpace:
 
     def nearest(self, vectors: np.ndarray) -> np.ndarray:
         """The largest cosine of each vector [n, dim] to a face of the sample, both less the corpus's mean: [n]."""
-        return np.clip(_directions(vectors, self._mean) @ self._sample.T, -1, 1).max(axis=1)
+        return np.clip(directions_from(vectors, self._mean) @ self._sample.T, -1, 1).max(axis=1)
 
     def draws(self, seed: int, count: int) -> Iterator[Draw]:
         """The first ``count`` faces of a seed, none of them a copy of a face of the sample.
@@ -135,7 +136,7 @@ class FaceSpace:
         if fs.exists(path):
             fs.rm_file(path)  # between two spaces there is none
         with storage.write_whole(uri, PARAMETERS) as file:
-            file.write(_packed(self.parameters))
+            file.write(packed(self.parameters))
         with storage.write_whole(uri, RECORD) as file:
             file.write(self.record.to_json().encode())
         storage.drop_partial(uri)
@@ -157,12 +158,12 @@ class FaceSpace:
             ) from error
 
 
-def _directions(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def directions_from(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Vectors [n, dim] less the mean, at unit length, float32; zeros where nothing is left."""
-    centred = (np.asarray(vectors, np.float64) - mean).astype(np.float32)
-    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    return unit((np.asarray(vectors, np.float64) - mean).astype(np.float32))
 
 
-def _packed(parameters: dict[str, np.ndarray]) -> bytes:
-    packed: Any = safetensors.numpy.save(parameters)
-    return bytes(packed)
+def packed(parameters: dict[str, np.ndarray]) -> bytes:
+    """A space's arrays as the bytes of its file, which are the same for the same arrays."""
+    content: Any = safetensors.numpy.save(parameters)
+    return bytes(content)

@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from face0.errors import UsageError
 from face0.faces.corpus import Corpus
-from face0.faces.space import FEW, TOGETHER, FaceSpace, _directions, _packed
+from face0.faces.space import FEW, TOGETHER, FaceSpace, directions_from, packed
 from face0.io import storage
 from face0.runtime.versions import library_versions
 from schemas.face_space import SpaceRecord
@@ -57,12 +57,12 @@ def fit(
     directions = directions[:, ::-1][:, :rank]
     # A direction and its opposite are as good: this one, so that fitting anew gives the same draws.
     directions = directions * np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(rank)])
-    sample = corpus.sample.vectors
+    sample = corpus.sample.rows
     dims = min(dims, rank)
     whitened = (sample - corpus.moments.mean) @ (directions[:, :dims] / deviation[:dims])
     mixture, held_out = _mixture(whitened, most_gaussians, seed)
     axes = directions * deviation
-    too_near, alike = _too_near(axes, _directions(sample, corpus.moments.mean), seed)
+    too_near, alike = _too_near(axes, directions_from(sample, corpus.moments.mean), seed)
     parameters = {
         name: np.ascontiguousarray(values, np.float32)
         for name, values in {
@@ -78,7 +78,7 @@ def fit(
         not_finite=corpus.not_finite,
         embedder=embedder,
         dim=len(corpus.moments.mean),
-        sha256=hashlib.sha256(_packed(parameters)).hexdigest(),
+        sha256=hashlib.sha256(packed(parameters)).hexdigest(),
         sample=len(sample),
         dims=dims,
         held_out={str(count): round(value, 4) for count, value in held_out.items()},
@@ -145,7 +145,7 @@ def _too_near(axes: np.ndarray, sample: np.ndarray, seed: int) -> tuple[float, f
     rng = np.random.default_rng(seed)
 
     def strangers(count: int) -> np.ndarray:
-        return _directions(rng.standard_normal((count, axes.shape[1])) @ axes.T, np.zeros(len(axes)))
+        return directions_from(rng.standard_normal((count, axes.shape[1])) @ axes.T, np.zeros(len(axes)))
 
     others = strangers(len(sample))
     by_chance = np.concatenate([(strangers(TOGETHER) @ others.T).max(axis=1) for _ in range(STRANGERS // TOGETHER)])

@@ -67,7 +67,8 @@ class Fetcher:
                 last = attempt == self.retries or not _may_pass(error)
                 # The wait ends at once when nobody waits for the row any more.
                 if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
-                    return _failure(row, uri, error)
+                    detail = f"{type(error).__name__}: {error}".removesuffix(": ")
+                    return row.failure(Stage.FETCH, _reason(error), f"{uri} was not fetched: {detail}")
         raise AssertionError("the last attempt returns")
 
 
@@ -82,10 +83,17 @@ def _done(row: T) -> Future[T]:
 def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSystem, threading.Event]]:
     """Threads, the web client they share, and the event that tells them to give up. All are gone when it ends."""
     closing = threading.Event()
+    sessions: list[aiohttp.ClientSession] = []
+
+    async def client(**kwargs: Any) -> aiohttp.ClientSession:
+        # The number of connections is left to the pool: waiting for one would count as the server's time.
+        sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), **kwargs))
+        return sessions[-1]
+
     # fsspec's cache would hand the client on, whose session is closed here.
     web = HTTPFileSystem(
         client_kwargs={"timeout": aiohttp.ClientTimeout(total=options.timeout)},
-        get_client=_client,
+        get_client=client,
         skip_instance_cache=True,
     )
     pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="fetch")
@@ -94,15 +102,9 @@ def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSys
     finally:
         closing.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        if web._session is not None:
-            # Requests that are under way end with an error.
-            web.close_session(web.loop, web._session)
+        for session in sessions:  # one, if there were requests; those that are under way end with an error
+            web.close_session(web.loop, session)
         pool.shutdown(wait=True)
-
-
-async def _client(**options: Any) -> aiohttp.ClientSession:
-    """A session that leaves the number of connections to the pool: waiting for one would count as the server's time."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), **options)
 
 
 class _Refused(Exception):
@@ -168,14 +170,3 @@ def _reason(error: Exception) -> Reason:
     if status == 408 or isinstance(error, TimeoutError):
         return Reason.FETCH_TIMEOUT
     return Reason.FETCH_ERROR
-
-
-def _failure(row: Sample, uri: str, error: Exception) -> Failure:
-    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Failure(
-        key=row.key,
-        source=row.source,
-        stage=Stage.FETCH,
-        reason=_reason(error),
-        message=f"{uri} was not fetched: {detail}",
-    )

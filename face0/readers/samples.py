@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from schemas.failures import Failure
+from schemas.failures import Failure, Reason, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,10 @@ class Sample:
     caption: str | None
     data: bytes | None = None
     uri: str | None = None
+
+    def failure(self, stage: Stage, reason: Reason, message: str) -> Failure:
+        """What is kept of the sample when it cannot be used; the message is a sentence for a person."""
+        return Failure(key=self.key, source=self.source, stage=stage, reason=reason, message=message)
 
 
 class Reader(Protocol):

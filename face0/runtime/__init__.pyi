@@ -4,15 +4,15 @@ from .distributed import Process, join_processes
 from .one_thread import one_thread
 from .out_of_memory import FittingBatches
 from .precision import fast_dtype, precision_name
-from .progress import counted
+from .progress import ProgressBar
 from .random import normals, number, permutation, uniforms
 from .versions import library_versions
 
 __all__ = [
     "FittingBatches",
     "Process",
+    "ProgressBar",
     "claim_device",
-    "counted",
     "fast_dtype",
     "join_processes",
     "library_versions",

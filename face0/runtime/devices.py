@@ -1,16 +1,15 @@
 """Which device a process computes on: a GPU if there is one, and one for each worker process if there are several."""
 
-import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import IO
 
 import torch
+from filelock import FileLock, Timeout
 
 from face0.errors import UsageError
 
-_claims: list[IO[str]] = []  # open as long as the process lives: the locks go with it
+_claims: list[FileLock] = []  # held as long as the process lives
 
 
 def pick_device(name: str) -> str:
@@ -44,11 +43,11 @@ def claim_number(count: int, folder: Path) -> int:
     """The lowest number under ``count`` that the fewest living processes have claimed through locks in a folder."""
     for share in range(os.cpu_count() or 1):
         for number in range(count):
-            lock = open(folder / f"face0-{os.getuid()}-device-{number}-{share}", "a")  # noqa: SIM115 - kept open
+            # Not of one thread: the claim outlives the one that made it.
+            lock = FileLock(folder / f"face0-{os.getuid()}-device-{number}-{share}", blocking=False, thread_local=False)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
+                lock.acquire()
+            except Timeout:
                 continue
             _claims.append(lock)
             return number

@@ -1,31 +1,58 @@
-"""Progress of a loop."""
+"""Progress of long work on standard error: a bar in place on a terminal, elsewhere a plain line now and then."""
 
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TextIO
 
-T = TypeVar("T")
+from tqdm import tqdm
 
-
-def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
-    """The items, with a line on how many of them are done: in place on a terminal, else now and then."""
-    live, started = sys.stderr.isatty(), time.monotonic()
-    printed = started
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - printed >= (0.5 if live else 30) or (live and done == total):
-            left = (now - started) / done * (total - done)
-            line = f"{done:,}/{total:,} {unit}, {_clock(left)} left"
-            sys.stderr.write(f"\r{line}\033[K" if live else f"{line}\n")
-            sys.stderr.flush()
-            printed = now
-    if live:
-        sys.stderr.write("\n")
+LINE = "{n:,}/{total:,} {unit}{postfix}, {remaining} left"
 
 
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}"
+class ProgressBar(tqdm):
+    """tqdm's bar, for logs too: give it items to go through, or call ``update``.
+
+    Args:
+        items: to go through; None: ``update`` says how many are done.
+        total: number of items.
+        unit: what they are, in the plural.
+        file: where to; None: standard error.
+
+    Attributes:
+        live: whether that is a terminal.
+    """
+
+    monitor_interval = 0  # no thread of tqdm's own
+
+    def __init__(
+        self, items: Iterable[Any] | None = None, *, total: int, unit: str, file: TextIO | None = None
+    ) -> None:
+        file = file or sys.stderr
+        self.live = file.isatty()
+        super().__init__(
+            items,
+            total=total,
+            unit=unit,
+            file=file,
+            leave=self.live,
+            mininterval=0.5 if self.live else 30,
+            miniters=1,
+            smoothing=0,
+            dynamic_ncols=True,
+            bar_format=f"{{l_bar}}{{bar}}| {LINE}" if self.live else LINE,
+        )
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Writes the line; called by tqdm. Elsewhere than on a terminal there is nothing to clear."""
+        if self.live:
+            return bool(super().display(msg, pos))
+        if msg is None:
+            self.fp.write(f"{self}\n")
+            self.fp.flush()
+        return False
+
+    def close(self) -> None:
+        """Writes the last line. Called at the end of the items, or of a ``with``."""
+        if not self.live and not self.disable:
+            self.display()
+        super().close()

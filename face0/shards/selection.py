@@ -1,10 +1,10 @@
 """Which rows of face shards are trained on, and which are kept for evaluation."""
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
+from operator import add
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import FACE, Shard, face_field, iter_columns
+from face0.statistics.sampling import LowestHashSample, name_hashes
+from face0.statistics.vectors import unit
 
 T = TypeVar("T")
 
@@ -50,26 +52,30 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidates:
-    """Rows with the lowest hashes of their keys, in that order, and what is to be known for the mean of all."""
+    """Rows that may be held out, by the hashes of their keys, and what is to be known for the mean of all.
 
-    hashes: np.ndarray  # uint64 [n]
-    rows: np.ndarray  # int64 [n, 2]: row group and row
-    vectors: np.ndarray  # float32 [n, dim], see _vectors
-    total: np.ndarray  # float64 [dim], sum of the vectors of all rows that have a face
-    count: int  # of these
+    Attributes:
+        sample: of rows with ``place``, int64 [2], row group and row, and ``vector``, float32 [dim], see ``_vectors``.
+        total: sum of the vectors of all rows that have a face, float64 [dim].
+        count: number of these.
+    """
 
-    def lowest(self, count: int) -> "_Candidates":
-        """The first ``count``."""
-        index = np.argsort(self.hashes, kind="stable")[:count]
-        return replace(self, hashes=self.hashes[index], rows=self.rows[index], vectors=self.vectors[index])
+    sample: LowestHashSample
+    total: np.ndarray
+    count: int
+
+    @classmethod
+    def of(cls, places: np.ndarray, keys: Sequence[str], vectors: np.ndarray, size: int) -> "_Candidates":
+        """Those of n rows, of which at most ``size`` are to be held out."""
+        rows = np.empty(len(places), [("place", np.int64, 2), ("vector", np.float32, vectors.shape[1])])
+        rows["place"], rows["vector"] = places, vectors
+        seen = vectors[~np.isnan(vectors[:, 0])]
+        sample = LowestHashSample.of(name_hashes(keys), rows, size)
+        return cls(sample=sample, total=seen.sum(axis=0, dtype=np.float64), count=len(seen))
 
     def __add__(self, other: "_Candidates") -> "_Candidates":
         return _Candidates(
-            hashes=np.concatenate([self.hashes, other.hashes]),
-            rows=np.concatenate([self.rows, other.rows]),
-            vectors=np.concatenate([self.vectors, other.vectors]),
-            total=self.total + other.total,
-            count=self.count + other.count,
+            sample=self.sample + other.sample, total=self.total + other.total, count=self.count + other.count
         )
 
 
@@ -82,12 +88,10 @@ def select_rows(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> S
     passing = sum(map(_count, bits))
     held = np.empty((0, 2), np.int64)
     if holdout.count and passing:
-        found = reduce(
-            lambda one, other: (one + other).lowest(holdout.count),
-            _scan(lambda at: _candidates(*at, bits).lowest(holdout.count), shards),
-        )
-        held = found.rows
-        bits = list(itertools.chain.from_iterable(_scan(lambda at: _strangers(*at, bits, found, holdout), shards)))
+        found = reduce(add, _scan(lambda at: _candidates(*at, bits, holdout.count), shards))
+        held = found.sample.rows["place"]
+        strangers = _scan(lambda at: _strangers(*at, bits, found, holdout.similarity), shards)
+        bits = list(itertools.chain.from_iterable(strangers))
     left = np.array([_count(each) for each in bits], np.int64)
     return Selection(
         bits=bits,
@@ -127,47 +131,30 @@ def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
     return bits
 
 
-def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray]) -> _Candidates:
-    """The rows of a shard that may be held out."""
-    found = _Candidates(
-        hashes=np.empty(0, np.uint64),
-        rows=np.empty((0, 2), np.int64),
-        vectors=np.empty((0, shard.dim), np.float32),
-        total=np.zeros(shard.dim),
-        count=0,
-    )
+def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray], count: int) -> _Candidates:
+    """The rows of a shard that may be held out, if ``count`` are of all."""
+    found = _Candidates.of(np.empty((0, 2), np.int64), [], np.empty((0, shard.dim), np.float32), count)
     for group, table in enumerate(iter_columns(shard, ["key", f"{FACE}embedding"]), begin):
         rows = kept_rows(bits[group], table.num_rows)
-        vectors = _vectors(table)[rows]
-        seen = ~np.isnan(vectors[:, 0])
-        found += _Candidates(
-            hashes=_hashes(table["key"].take(rows).to_pylist()),
-            rows=np.stack([np.full(len(rows), group), rows], axis=1),
-            vectors=vectors,
-            total=vectors[seen].sum(axis=0, dtype=np.float64),
-            count=int(seen.sum()),
-        )
+        places = np.stack([np.full(len(rows), group), rows], axis=1)
+        found += _Candidates.of(places, table["key"].take(rows).to_pylist(), _vectors(table)[rows], count)
     return found
 
 
 def _strangers(
-    begin: int, shard: Shard, bits: Sequence[np.ndarray], found: _Candidates, holdout: Holdout
+    begin: int, shard: Shard, bits: Sequence[np.ndarray], found: _Candidates, similarity: float
 ) -> list[np.ndarray]:
     """The rows of each row group that are not held out and do not look like one that is."""
     mean = (found.total / max(found.count, 1)).astype(np.float32)
-    wanted = _directions(found.vectors - mean).T
+    held = found.sample.rows
+    wanted = unit(held["vector"] - mean).T
     strangers = []
     for group, table in enumerate(iter_columns(shard, [f"{FACE}embedding"]), begin):
         # A row without a face is NaN, which is not over any similarity.
-        alike = (_directions(_vectors(table) - mean) @ wanted > holdout.similarity).any(axis=1)
-        alike[found.rows[found.rows[:, 0] == group, 1]] = True
+        alike = (unit(_vectors(table) - mean) @ wanted > similarity).any(axis=1)
+        alike[held["place"][held["place"][:, 0] == group, 1]] = True
         strangers.append(bits[group] & ~np.packbits(alike))
     return strangers
-
-
-def _hashes(keys: Sequence[str]) -> np.ndarray:
-    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def _vectors(table: pa.Table) -> np.ndarray:
@@ -176,10 +163,6 @@ def _vectors(table: pa.Table) -> np.ndarray:
     vectors = found[:, 0].astype(np.float32)
     vectors[~present[:, 0]] = np.nan
     return vectors
-
-
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
 
 
 def kept_rows(bits: np.ndarray, size: int) -> np.ndarray:

@@ -3,10 +3,11 @@ from .design import Design
 from .discriminant import Leakage, leakage
 from .distances import PromptDistances, distance_to_reference, prompt_distances
 from .diversity import effective_numbers
-from .moments import LowestHashSample, Moments
+from .moments import Moments
 from .pairs import comparable_pairs
 from .probe import Probe
 from .resampling import Estimate, false_discovery, jackknife, proportion_interval
+from .sampling import LowestHashSample, name_hashes
 from .variance import variance_shares
 from .vectors import unit
 from .verification import Verification, auc_and_equal_error, verify
@@ -28,6 +29,7 @@ __all__ = [
     "false_discovery",
     "jackknife",
     "leakage",
+    "name_hashes",
     "nearest",
     "prompt_distances",
     "proportion_interval",

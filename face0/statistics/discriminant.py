@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face0.statistics.design import Design
+from face0.statistics.ratio import ratio
 from face0.statistics.resampling import permutations_within
 
 HELD = 20_000_000  # numbers held at a time: permutations x prompts x faces
@@ -57,11 +58,10 @@ def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarra
         labels: int [b, n].
         prompts: their number.
     """
-    shares = np.full((len(labels), prompts), np.nan)
+    shares = np.empty((len(labels), prompts))
     for prompt in range(prompts):
         mine = labels == prompt
-        total = mine.sum(axis=1)
-        np.divide((mine & correct).sum(axis=1), total, out=shares[:, prompt], where=total > 0)
+        shares[:, prompt] = ratio((mine & correct).sum(axis=1), mine.sum(axis=1))
     known = np.isfinite(shares)
     return np.where(known, shares, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
@@ -90,6 +90,9 @@ def whiten(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def shrinkage(centred: np.ndarray, values: np.ndarray) -> float:
     """Ledoit and Wolf's weight (2004), 0..1, of the identity against the covariance of centred rows [n, d].
+
+    The same number as ``sklearn.covariance.ledoit_wolf_shrinkage``, ten to three hundred times as fast: that squares
+    the rows' products anew, where the eigenvalues are at hand.
 
     Args:
         centred: rows less their mean.

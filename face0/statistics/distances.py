@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face0.statistics.design import Design
+from face0.statistics.ratio import ratio
 from face0.statistics.resampling import permutations_within, weights
 
 
@@ -84,8 +85,8 @@ def distance_to_reference(
     far_others = others * _distances(reference, reference)
 
     def measured(member: np.ndarray, times: np.ndarray) -> np.ndarray:
-        own = _ratio(*(np.einsum("np,np->p", member, table @ member) for table in (far[0], inside)))
-        to = _ratio(*(member.T @ (table @ times) for table in (far[1], across)))
+        own = ratio(*(np.einsum("np,np->p", member, table @ member) for table in (far[0], inside)))
+        to = ratio(*(member.T @ (table @ times) for table in (far[1], across)))
         return 2 * to - own - (times @ far_others @ times) / max(times @ others @ times, 1e-9)
 
     drawn = zip(design.weights(resamples, seed), weights(names, resamples, seed), strict=True)
@@ -99,7 +100,7 @@ def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _within(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    return _ratio(np.diag(sums), np.diag(pairs))
+    return ratio(np.diag(sums), np.diag(pairs))
 
 
 def _energy(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -109,9 +110,5 @@ def _energy(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         own, rows = np.diag(table), table.sum(axis=1)
         return own, rows - own, table.sum() - 2 * rows + own
 
-    own, across, others = (_ratio(a, b) for a, b in zip(parts(sums), parts(pairs), strict=True))
+    own, across, others = (ratio(a, b) for a, b in zip(parts(sums), parts(pairs), strict=True))
     return 2 * across - own - others
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full(len(above), np.nan, np.float64), where=below > 0)

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from face0.errors import UsageError
 from face0.statistics import resampling
+from face0.statistics.ratio import ratio
 
 FOLDS = 5
 
@@ -89,8 +90,7 @@ def _classifier() -> LogisticRegression:
 
 def _observed(member: np.ndarray, one_hot: np.ndarray) -> np.ndarray:
     sums = member.T @ one_hot
-    total = sums.sum(axis=1, keepdims=True)
-    return np.divide(sums, total, out=np.full(sums.shape, np.nan), where=total > 0)
+    return ratio(sums, sums.sum(axis=1, keepdims=True))
 
 
 def _adjusted(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:

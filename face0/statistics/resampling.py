@@ -199,7 +199,8 @@ def smallest_difference(error: float, clusters: int, power: float = 0.8, alpha: 
 def proportion_interval(hits: np.ndarray, clusters: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's interval (1927) of the share of true rows, at the sample size that the clusters leave: low, high.
 
-    The design effect is estimated and never taken to be below 1, as Korn and Graubard (1998) do.
+    The design effect is estimated and never taken to be below 1, as Korn and Graubard (1998) do. That makes the sample
+    size a fraction, which scipy's ``binomtest(...).proportion_ci`` does not take.
 
     Args:
         hits: bool [n].

@@ -3,6 +3,7 @@
 import numpy as np
 
 from face0.statistics.design import BLOCK, FACE, SEED, Design
+from face0.statistics.ratio import ratio
 from face0.statistics.resampling import weights
 
 
@@ -54,7 +55,7 @@ def variance_shares(
         value = float(masked.sum() / mask.sum())
         above = np.einsum("bi,bi->b", drawn @ masked, drawn)
         below = np.einsum("bi,bi->b", drawn @ mask, drawn)
-        draws = np.divide(above, below, out=np.full(resamples, np.nan), where=below > 0)
+        draws = ratio(above, below)
         if name == "nothing":
             whole = value, draws
         elif whole is not None:

@@ -99,7 +99,7 @@ def auc_and_equal_error(within: np.ndarray, between: np.ndarray) -> tuple[float,
 
 
 class _Curve:
-    """Scores sorted once, for many weightings."""
+    """Scores sorted once, for many weightings: scikit-learn's ``roc_curve`` sorts them anew for each."""
 
     def __init__(self, within: np.ndarray, between: np.ndarray) -> None:
         self.scores, place = np.unique(np.concatenate([within, between]), return_inverse=True)

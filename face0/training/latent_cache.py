@@ -1,6 +1,5 @@
 """What a VAE says of images, kept from one epoch to the next: in memory, or in a file that outlives the training."""
 
-import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from face0.errors import UsageError
 
@@ -90,8 +90,7 @@ class OnDisk:
 def _reserve(path: Path, size: int) -> None:
     """A file of zeros, whole or not there, unless there is one already. Other processes may want the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path.with_suffix(".lock")):
         if path.exists():
             return
         part = path.with_suffix(".part")

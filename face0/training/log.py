@@ -1,5 +1,6 @@
-"""Where the figures and pictures of a training go: the terminal, TensorBoard files beside a local model, and wandb."""
+"""Where the figures and pictures of a training go: the log, TensorBoard files beside a local model, and wandb."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from PIL import Image
 from face0.errors import UsageError
 from face0.io import storage
 
+logger = logging.getLogger(__name__)
+
 
 class TrainingLog:
-    """Lines on the terminal; ``logs/`` and ``samples/`` beside a local model; a run of wandb if asked for.
+    """Lines in the log; ``logs/`` and ``samples/`` beside a local model; a run of wandb if asked for.
 
     Args:
         output: URI of the model folder.
@@ -34,7 +37,8 @@ class TrainingLog:
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a step, by name."""
-        print(f"step {step:,}/{self._steps:,}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True)
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        logger.info(f"step {step:,}/{self._steps:,}  {figures}")
         if self._writer:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)

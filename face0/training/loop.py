@@ -1,5 +1,6 @@
 """A training from its start or its last checkpoint to its last step."""
 
+import logging
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -21,6 +22,8 @@ from face0.training.held_out import face_losses
 from face0.training.log import TrainingLog
 from face0.training.throughput import Throughput
 from face0.training.trainer import Trainer, learning_rate
+
+logger = logging.getLogger(__name__)
 
 HELD_OUT_LOSS = "held_out_loss"
 GRID = 8  # held-out faces of a sample grid
@@ -141,7 +144,7 @@ class TrainingLoop:
         for key, message in batch.failed:
             self._failed += 1
             if self._failed <= 10:
-                print(f"not trained on: {key}: {message}", flush=True)
+                logger.info(f"not trained on: {key}: {message}")
 
     def _evaluate(self) -> None:
         """Held-out loss and sample grid, with the averaged weights. All processes wait for the first."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import DDPMScheduler, SchedulerMixin, UNet2DConditionModel
+from diffusers.training_utils import compute_snr
 from torch.nn import functional
 
 from face0.runtime.random import number
@@ -81,6 +82,5 @@ def losses(
     error = functional.mse_loss(predicted.float(), target.float(), reduction="none").flatten(1).mean(dim=1)
     if not min_snr:
         return error
-    signal = scheduler.alphas_cumprod.to(draws.time.device)[draws.time]
-    snr = signal / (1 - signal)
+    snr = compute_snr(scheduler, draws.time)
     return error * snr.clamp(max=min_snr) / (snr + 1 if is_v else snr)

@@ -3,10 +3,12 @@
 import copy
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.training_utils import EMAModel
 from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -18,7 +20,6 @@ from face0.model.projection import override
 from face0.shards.decoding import Batch
 from face0.training.checkpoints import STATE
 from face0.training.config import RunOptions, TrainConfig
-from face0.training.ema import EMA, Swapped
 from face0.training.encoder import BLANK, Encoder
 from face0.training.latent_cache import LatentCache
 from face0.training.loss import Draws, draw, losses, noise_schedule
@@ -27,7 +28,11 @@ LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Of a step, counted from 0."""
+    """The learning rate of a step, counted from 0: a linear warm-up, then constant or half a cosine.
+
+    Not by diffusers' ``get_scheduler``: its warm-up begins at 0, so that the first step learns nothing, and it keeps
+    state, while a training resumes exactly because all it does follows from the number of the step.
+    """
     rate = config.learning_rate * min(1.0, (step + 1) / config.warmup) if config.warmup else config.learning_rate
     if config.schedule == "cosine":
         done = max(0, step - config.warmup) / max(1, config.steps - config.warmup)
@@ -37,6 +42,9 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 class Trainer:
     """Model, optimiser and average; takes steps.
+
+    The average is diffusers' ``EMAModel``: its decay grows to the configured one as (1 + step) / (10 + step), and the
+    first step's weights replace those of the start.
 
     Args:
         pipe: the model at its start.
@@ -73,7 +81,8 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(
             self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=self._fused
         )
-        self.average = EMA(self._parameters, config.ema)
+        # On a CPU its loop over the parameters is faster, for the other way allocates them all anew at every step.
+        self.average = EMAModel(self._parameters, config.ema, foreach=device.type == "cuda")
         if running.compile:
             model.compile()
         self._model: nn.Module = DistributedDataParallel(model) if world > 1 else model
@@ -105,7 +114,7 @@ class Trainer:
             raise TrainingError(f"loss or gradient are not a number at step {self.step}, {where}")
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        self.average.update(self._parameters, self.step)
+        self.average.step(self._parameters)
         self.step += 1
         return total.item()
 
@@ -121,7 +130,7 @@ class Trainer:
                 self.pipe.unet = unet
         (folder / STATE).mkdir()
         tensors = {f"weight.{name}": p.detach() for name, p in zip(self._names, self._parameters, strict=True)}
-        tensors |= {f"average.{name}": v for name, v in zip(self._names, self.average.values, strict=True)}
+        tensors |= {f"average.{name}": v for name, v in zip(self._names, self.average.shadow_params, strict=True)}
         for name, parameter in zip(self._names, self._parameters, strict=True):
             for key, value in self._optimiser.state[parameter].items():
                 tensors[f"{key}.{name}"] = value
@@ -133,16 +142,22 @@ class Trainer:
         with torch.no_grad():
             for i, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
                 parameter.copy_(tensors[f"weight.{name}"])
-                self.average.values[i].copy_(tensors[f"average.{name}"])
+                self.average.shadow_params[i].copy_(tensors[f"average.{name}"])
                 state = self._optimiser.state[parameter]
                 state["step"] = tensors[f"step.{name}"].to(parameter.device if self._fused else "cpu")
                 for key in ("exp_avg", "exp_avg_sq"):
                     state[key] = torch.empty_like(parameter).copy_(tensors[f"{key}.{name}"])
-        self.step = step
+        self.step = self.average.optimization_step = step
 
-    def averaged(self) -> "Swapped":
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
         """A context in which the model has the averaged weights."""
-        return Swapped(self._parameters, self.average.values)
+        self.average.store(self._parameters)
+        self.average.copy_to(self._parameters)
+        try:
+            yield
+        finally:
+            self.average.restore(self._parameters)
 
     def _losses(self, part: Batch, last: bool, weight: float = 1.0) -> torch.Tensor:
         """Losses of a part of the batch [n], their gradients added up; processes exchange them at the last."""

@@ -38,4 +38,5 @@ def run(args: argparse.Namespace) -> int:
     face_filter = FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=MOST_COUNTED)
     reader = faces.FaceReader(embedder, face_filter, args.resolution, device)
     bank = faces.from_photographs(photographs, reader, runtime.threads_per_process(args.threads))
-    return write(args.output, runtime.counted(bank, len(photographs), "faces"), embedder.dim, config.metadata())
+    shown = runtime.ProgressBar(bank, total=len(photographs), unit="faces")
+    return write(args.output, shown, embedder.dim, config.metadata())

@@ -299,7 +299,7 @@ def test_a_broken_image_is_left_out_and_told(base: Path, tmp_path: Path, capsys)
     column = table.schema.get_field_index("image")
     pq.write_table(table.set_column(column, table.schema.field("image"), pa.array(images, pa.binary())), path)
     assert train(tmp_path / "out", base, tmp_path / "m", 3, "--holdout", "0") == 0
-    assert f"not trained on: {table['key'][5].as_py()}" in capsys.readouterr().out
+    assert f"not trained on: {table['key'][5].as_py()}" in capsys.readouterr().err
 
 
 def test_evaluate_conditioning_prints_a_table_and_writes_json(

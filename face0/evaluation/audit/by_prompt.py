@@ -11,6 +11,7 @@ from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import PROMPTS_AND_VECTORS, VECTORS, Measure, measured
 from face0.statistics.design import FACE, Design
+from face0.statistics.ratio import ratio
 from face0.statistics.resampling import (
     Estimate,
     from_draws,
@@ -185,11 +186,6 @@ def means_of_rows(table: np.ndarray) -> np.ndarray:
     """Over the prompts that are known, of [measures, prompts]."""
     known = np.isfinite(table)
     return ratio(np.where(known, table, 0).sum(axis=1), known.sum(axis=1))
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """One by the other, NaN where the other is 0."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
 
 
 def _fields(by_prompt: ByPrompt, arm: Arm) -> dict[str, Any]:

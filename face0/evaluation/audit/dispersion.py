@@ -13,13 +13,13 @@ from face0.evaluation.audit.by_prompt import (
     means_of_rows,
     prompt_row,
     prompt_rows,
-    ratio,
 )
 from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics import clusters
 from face0.statistics.distances import distance_to_reference, prompt_distances
 from face0.statistics.diversity import diversity
+from face0.statistics.ratio import ratio
 from face0.statistics.resampling import false_discovery, from_draws, p_value, smallest_effect
 from face0.statistics.variance import variance_shares
 

@@ -8,7 +8,7 @@ from face0.errors import UsageError
 from face0.evaluation.characters.verdicts import RealPairs
 from face0.faces.photographs import FaceReader
 from face0.runtime.concurrency import ordered_map
-from face0.runtime.progress import counted
+from face0.runtime.progress import ProgressBar
 
 MOST = 1_000_000  # pairs of strangers that are kept
 
@@ -34,7 +34,8 @@ def pairs_of_people(
     """
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
-    seen = list(counted(ordered_map(read, uris, workers=threads, ahead=2 * threads), len(uris), "photographs"))
+    reading = ordered_map(read, uris, workers=threads, ahead=2 * threads)
+    seen = list(ProgressBar(reading, total=len(uris), unit="photographs"))
     usable = [i for i, each in enumerate(seen) if each.identity_vector is not None]
     vectors = [each.identity_vector for each in seen if each.identity_vector is not None]
     if not vectors:

@@ -18,3 +18,8 @@ def test_rows_without_a_face_are_nan_and_the_others_have_unit_length():
 
 def test_a_column_without_any_is_none():
     assert result_vectors(pa.chunked_array([pa.nulls(3, pa.list_(pa.float16()))])) is None
+
+
+def test_rows_of_zeros_are_nan():
+    vectors = result_vectors(pa.chunked_array([pa.array([[3.0, 4.0], [0.0, 0.0]])]))
+    np.testing.assert_allclose(vectors, [[0.6, 0.8], [np.nan, np.nan]], rtol=1e-6)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from face0.faces.corpus import Corpus
 from face0.shards.rows import FaceRow
-from face0.statistics.moments import name_hashes
+from face0.statistics.sampling import name_hashes
 from tests.fixtures.spaces import row, table
 
 
