@@ -64,9 +64,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def command_page(name: str, module: ModuleType) -> str:
     """The page of a job: what its module says, and a table for each group of options."""
-    parts = [f"# face0 {name}", prose(inspect.cleandoc(module.__doc__ or ""))]
-    if hasattr(module, "arguments"):
-        parts += options(module.arguments(), level=2)
+    parts = [f"# face0 {name}", prose(inspect.cleandoc(module.__doc__ or "")), *options(module.arguments(), level=2)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,8 +5,8 @@
   open out/report.html
 
 The arms: `base`, the base model's own text states; `zero`, slots without a face; `random`, a face for each image, drawn
-from the space; `fixed`, one face for all. What is measured, and what it cannot show: docs/audit.md. Run the same
-command again to go on after an interruption; Beam's options are taken too.
+from the space; `fixed`, one face for all. What is measured, and what it cannot show: the report says, and
+docs/reference/measures.md. Run the same command again to go on after an interruption; Beam's options are taken too.
 
 exit codes: 0 done; 1 more requests failed than --max-failures allows, or the run broke off; 2 wrong usage or
 configuration

@@ -28,6 +28,13 @@ from jobs.options.values import at_least, between, failure_budget, reason
 from jobs.outcome import report
 from pipelines.flags import split_flags
 
+_COLUMNS = {
+    "image": "column of images",
+    "caption": "column of captions, or the key of a JSON file's caption",
+    "url": "column of URIs, whose images are fetched",
+    "key": "column that names the rows",
+}
+
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
@@ -63,8 +70,8 @@ def arguments() -> argparse.ArgumentParser:
     add_embedder_details(parser)
 
     columns = parser.add_argument_group("columns, where their names do not tell")
-    for name in ("image", "caption", "url", "key"):
-        columns.add_argument(f"--{name}-column", metavar="NAME", help=f"of the {name}s")
+    for name in _COLUMNS:
+        columns.add_argument(f"--{name}-column", metavar="NAME", help=_COLUMNS[name])
 
     running = parser.add_argument_group("running")
     running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",

@@ -4,9 +4,9 @@
   face0 forget --photos anna/ --embedder vggface2 --threshold 0.5 --in shards --in renders --apply
 
 Without --apply it changes nothing: look at the list first. A threshold that is too low takes strangers, one that is
-too high leaves photographs: docs/privacy.md has figures. Name all places together, so that what was made of the
-people in one is found in another; while this runs, no other job may write there. Run the same command again to go on
-after an interruption.
+too high leaves photographs: docs/results/lfw-people.md has figures. Name all places together, so that what was made of
+the people in one is found in another; while this runs, no other job may write there. Run the same command again to go
+on after an interruption.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 The prompts are the lines of a text file, or the column `prompt` of a Parquet, CSV, TSV or JSONL file. A manifest may
 just as well be written by hand or by another program (Parquet, CSV, JSONL): `prompt` is its only column that must be
-there. The reference of manifests has the others.
+there. docs/reference/manifest.md has the others.
 """
 
 import argparse

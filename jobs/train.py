@@ -102,7 +102,7 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
     add("--log-every", type=at_least(0), default=Intervals.log, metavar="N",
         help="steps from one line of figures to the next (%(default)s; 0: none)")  # fmt: skip
     add("--evaluate-every", type=at_least(0), default=Intervals.evaluate, metavar="N",
-        help="steps from one look at the held-out rows to the next (%(default)s; 0: at the end only)")  # fmt: skip
+        help="steps from one held-out loss and grid of samples to the next (%(default)s; 0: never)")  # fmt: skip
     add("--save-every", type=at_least(0), default=Intervals.save, metavar="N",
         help="steps from one checkpoint to the next (%(default)s; 0: at the end only)")  # fmt: skip
     add("--keep", type=at_least(1), default=Intervals.keep, metavar="N",

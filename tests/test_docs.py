@@ -37,7 +37,6 @@ def test_every_reason_is_explained(pages: dict[str, str]) -> None:
     assert sorted(explained) == sorted(Reason)
 
 
-@pytest.mark.xfail(strict=True, reason="some options have no help yet beside their default")
 def test_every_option_says_what_it_is(pages: dict[str, str]) -> None:
     silent = {
         path: re.findall(r"^\| (`[^`]+`) \| (?:\([^)]*\)\.|Needed\.)? *\|$", text, flags=re.MULTILINE)

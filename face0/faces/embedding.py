@@ -1,7 +1,8 @@
 """The one way from a picture to the vectors of its faces: training image, detections, vectors.
 
 ``face0 augment`` stores them, ``face0 faces from-photos`` puts them into a bank, and ``Face0Pipeline`` is conditioned
-on them: of one photograph all three have the same, to the last bit, on one kind of machine and device.
+on them: of a photograph whose training image holds the face all three have the same, to the last bit, on one kind of
+machine and device.
 """
 
 from collections.abc import Sequence
@@ -42,12 +43,13 @@ class PhotographFaces(EmbeddedFaces):
     Attributes:
         scale: a point p of what was looked at is at ``p * scale + shift`` in the photograph; float32 [2], x and y.
         shift: see there.
-        is_outside: whether the centre square shows none of them.
+        is_square: whether they are those of the training image, which ``face0 augment`` stores; else that does not hold
+            the largest of them.
     """
 
     scale: np.ndarray
     shift: np.ndarray
-    is_outside: bool
+    is_square: bool
 
 
 class FaceEmbedder:
@@ -84,39 +86,36 @@ class FaceEmbedder:
             ]
 
     def photograph(self, pixels: np.ndarray, most: int) -> PhotographFaces:
-        """The faces of a photograph: of its training image; only if that shows none, of the whole.
+        """The faces of a photograph: of its training image; only if that does not hold the largest, of the whole.
 
         The whole is looked at with its shorter side at the resolution, so that an embedder's margins, which are pixels,
-        mean the same; then, if need be, in a grey frame.
+        mean the same. A face that leaves it too is looked for again in a grey frame: the detector finds faces that fill
+        the picture in the wrong place, if at all. Of close crops of a face the vectors of MobileFaceNet had cosines of
+        0.0 to 0.2 to that of the whole photograph where they were found in the square, and of 0.9 with the frame.
 
         Args:
             pixels: uint8 [H, W, 3].
             most: faces that are embedded, the largest.
         """
         square = centre_square(pixels, self._resolution)
+        image, scale, shift, is_square = square.pixels, square.scale, square.shift, True
         with one_thread():
-            image, scale, shift = square.pixels, square.scale, square.shift
             (found,) = self._detect([image])
-            is_outside = not len(found)
-            if is_outside:
-                image, scale = _shrunk(pixels, self._resolution)
-                shift = np.zeros(2, np.float32)
-                found = self._look_again(image)
+            if not _holds(image, found):
+                whole, whole_scale = _shrunk(pixels, self._resolution)
+                elsewhere = self._look_again(whole)
+                if len(elsewhere):
+                    image, scale, shift, is_square = whole, whole_scale, np.zeros(2, np.float32), False
+                    found = elsewhere
             (vectors,) = self._embed([image], [found.take(np.arange(min(most, len(found))))])
-        return PhotographFaces(detections=found, vectors=vectors, scale=scale, shift=shift, is_outside=is_outside)
+        return PhotographFaces(detections=found, vectors=vectors, scale=scale, shift=shift, is_square=is_square)
 
-    def _look_again(self, image: np.ndarray) -> Detections:
-        """The faces of a whole photograph. Where the largest leaves it, it is looked for again in a grey frame.
-
-        The detector finds faces that fill the picture in the wrong place, if at all: of close crops of two people the
-        vectors of MobileFaceNet had cosines of 0.0 to 0.5 to those of the whole photographs, and of 0.8 to 0.9 with the
-        frame.
-        """
-        (found,) = self._detect([image])
-        height, width = image.shape[:2]
-        if len(found) and (found.boxes[0] >= 0).all() and (found.boxes[0] <= [width, height, width, height]).all():
+    def _look_again(self, whole: np.ndarray) -> Detections:
+        """The faces of a whole photograph, perhaps found in a grey frame."""
+        (found,) = self._detect([whole])
+        if _holds(whole, found):
             return found
-        (framed,) = self._detect([image], PAD)
+        (framed,) = self._detect([whole], PAD)
         return framed if len(framed) else found
 
     def _detect(self, images: Sequence[np.ndarray], pad: float = 0.0) -> list[Detections]:
@@ -125,6 +124,15 @@ class FaceEmbedder:
 
     def _embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         return [vectors.astype(np.float16).astype(np.float32) for vectors in self.embedder.embed(images, faces)]
+
+
+def _holds(image: np.ndarray, found: Detections) -> bool:
+    """Whether there is a face, and the largest lies in the image to its edges."""
+    height, width = image.shape[:2]
+    if not len(found):
+        return False
+    box = found.boxes[0]
+    return bool((box >= 0).all() and (box <= [width, height, width, height]).all())
 
 
 def _shrunk(pixels: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:

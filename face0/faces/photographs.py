@@ -22,7 +22,7 @@ from face0.runtime.one_thread import one_thread
 from schemas.face_bank import Kind
 
 FULL_DETAIL = 160.0  # pixels of a face above which no embedder sees more of it: the largest input of those there are
-OUTSIDE = "was looked at whole: its centre square, which is what models are trained on, shows no face"
+OUTSIDE = "was looked at whole: its centre square, which is what models are trained on, does not hold the face"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def _weight(found: PhotographFaces) -> float:
 def _note(found: PhotographFaces) -> str:
     count = len(found.detections)
     notes = [f"has {count} faces: the largest was taken"] if count > 1 else []
-    return "; ".join([*notes, OUTSIDE] if found.is_outside else notes)
+    return "; ".join(notes if found.is_square else [*notes, OUTSIDE])
 
 
 def photographs_by_person(uri: str) -> dict[str, list[str]]:

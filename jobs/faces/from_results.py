@@ -14,7 +14,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add = parser.add_argument
     add("results", metavar="RENDERS", help="output of face0 generate")
     add("--request", action="append", required=True, metavar="ID", help="of an image; may be repeated")
-    add("--output", required=True, metavar="BANK.parquet")
+    add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
 
 
 def run(args: argparse.Namespace) -> int:

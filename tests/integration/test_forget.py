@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from face0.embedders.identity import identity_of
 from face0.errors import UsageError
 from face0.faces.bank import read_bank, write_bank
 from face0.generation.results import open_results

@@ -52,7 +52,7 @@ class Audit:
         encoders: that saw the faces, the one to go by first: an independent judge where there is one, because scores of
             the encoder that conditions flatter the method.
         cells: counts of each prompt in each arm.
-        measures: every figure, a row each; see docs/audit.md.
+        measures: every figure, a row each; see docs/reference/measures.md.
         notes: what could not be measured, or must be known of what was, a sentence each.
         effort: how much was drawn.
     """

@@ -12,7 +12,7 @@ from face0.reports.plots import Interval, interval_plot
 
 
 class Wording(NamedTuple):
-    """What a measure is called, and how to read it; docs/audit.md has the definitions."""
+    """What a measure is called, and how to read it; docs/reference/measures.md has the definitions."""
 
     name: str
     meaning: str

@@ -9,7 +9,7 @@ import pytest
 
 from face0.errors import UsageError
 from face0.faces.bank import write_bank
-from face0.faces.deny_list import Deny, read_deny
+from face0.faces.deny_list import Matcher, read_deny
 from face0.faces.from_shards import of_shards
 from face0.shards.files import open_shards
 from face0.statistics.vectors import unit
@@ -22,7 +22,7 @@ from tests.fixtures.pictures import assert_complete, augment, captioned, content
 
 
 def test_a_face_is_denied_from_the_threshold_on():
-    deny = Deny(np.stack([ANNA, BOB]), 0.8)
+    deny = Matcher(np.stack([ANNA, BOB]), 0.8)
     faces = unit(np.stack([ANNA, like((0.81, ANNA), (0.586, CORA)), like((0.79, BOB), (0.613, CORA)), CORA, -ANNA]))
     assert deny.matches(faces).tolist() == [True, True, False, False, False]
     assert np.allclose(deny.similarity(faces), [1, 0.81, 0.79, 0, 0], atol=1e-3)
@@ -30,17 +30,17 @@ def test_a_face_is_denied_from_the_threshold_on():
 
 
 def test_a_face_that_is_no_number_matches_nobody_and_hides_nobody():
-    deny = Deny(np.stack([ANNA]), 0.8)
+    deny = Matcher(np.stack([ANNA]), 0.8)
     assert deny.matches(np.stack([np.full(DIM, np.nan, np.float32), ANNA])).tolist() == [False, True]
 
 
 def test_a_bank_is_a_deny_list_of_all_its_faces(tmp_path):
     uri = bank(str(tmp_path / "b.parquet"), face("a", 5 * ANNA, Kind.PHOTOS, []), face("b", BOB, Kind.RANDOM, []))
     denied = read_deny(uri, 0.7, EMBEDDER)
-    assert denied.load(unit).matches(np.stack([ANNA, BOB, CORA])).tolist() == [True, True, False]
+    assert denied.load().matches(np.stack([ANNA, BOB, CORA])).tolist() == [True, True, False]
     bank(uri, face("a", CORA, Kind.PHOTOS, []))
     with pytest.raises(UsageError, match=r"b\.parquet has changed since the job was started"):
-        denied.load(unit)
+        denied.load()
 
 
 @pytest.mark.parametrize(

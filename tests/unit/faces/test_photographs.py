@@ -136,9 +136,9 @@ def test_margins_mean_pixels_of_the_resolution(tmp_path):
 
 
 def test_the_largest_of_several_faces_is_taken_and_it_is_said(tmp_path, read):
-    both = Image.new("RGB", (900, 512))
+    both = Image.new("RGB", (700, 512))
     both.paste(image("astronaut"), (0, 0))
-    both.paste(image("admiral").resize((192, 225)), (600, 100))
+    both.paste(image("admiral").resize((192, 225)), (430, 100))
     both.save(tmp_path / "both.png")
     seen = read(str(tmp_path / "both.png"))
     assert seen.note == "has 2 faces: the largest was taken"

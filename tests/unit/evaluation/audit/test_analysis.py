@@ -21,6 +21,7 @@ from face0.evaluation.measures import Measure
 from face0.generation.results import open_results
 from face0.reports.audit.page import write_audit
 from face0.statistics.design import Design
+from face0.statistics.vectors import unit
 from schemas.measures import MEASURES
 from tests.fixtures.audit_simulation import World, bank_of, crossed, paired, rendered, rows, sweep, without_vector
 
@@ -37,7 +38,7 @@ def arm(label: str, world: World, design: Design, seed: int = 0, **values: Any) 
 
 
 def without_face(images: Sequence[dict[str, Any]], missing: Sequence[bool]) -> list[dict[str, Any]]:
-    gone = {"faces_found": 0, "face_vector": None, "judge_vector": None}
+    gone = {"faces_found": 0, "identity_vector": None, "judge_vector": None}
     return [{**each, **gone} if lost else each for each, lost in zip(images, missing, strict=True)]
 
 
@@ -168,7 +169,7 @@ def test_faces_are_compared_with_the_vectors_asked_for_and_with_the_reference():
     assert only(found, "follows_input", encoder="conditioning", arm="random").low > 0.9
     near = only(found, "distance_to_reference", encoder="conditioning", arm="random")
     assert near.reference == f"the {VECTORS} vectors given to the arm random"
-    elsewhere = Reference(name="somewhere else", vectors=World().faces(RANDOM, rng) * np.linspace(1, -1, 17))
+    elsewhere = Reference(name="somewhere else", vectors=unit(World().faces(RANDOM, rng) * np.linspace(1, -1, 17)))
     far = only(
         audit(*sweep(images), bank=bank, reference=elsewhere, effort=EFFORT),
         "distance_to_reference",
@@ -218,7 +219,7 @@ def test_shares_that_no_mixture_of_labelled_faces_could_give_are_not_told():
     rng = np.random.default_rng(0)
     side = np.arange(200) % 2
     vectors = np.eye(17)[0] + 0.03 * rng.normal(size=(200, 17)) + 0.03 * np.outer(side, np.eye(17)[1])
-    labels = Labels(name="side", face_ids=[f"x{i}" for i in range(200)], groups=side.astype(str), vectors=vectors)
+    labels = Labels(name="side", face_ids=[f"x{i}" for i in range(200)], groups=side.astype(str), vectors=unit(vectors))
     faces = np.tile((np.eye(17)[0] + np.eye(17)[1]) / np.sqrt(2), (120, 1)) + 0.01 * rng.normal(size=(120, 17))
     found = audit(*sweep(rows(RANDOM, faces, "random")), labels=labels, effort=EFFORT)
     assert only(found, "group_share", encoder="conditioning", arm="random", group="side: 1").value is None

@@ -41,7 +41,7 @@ def sweep(spread: float = 0.1, dim: int = 32, **columns: Any) -> list[dict[str, 
             for seed in range(SEEDS):
                 face = unit(own[who] + spread * rng.normal(size=dim))
                 values = {
-                    "face_vector": face.tolist(),
+                    "identity_vector": face.tolist(),
                     "judge_vector": face.tolist(),
                     "text_alignment": 0.25,
                     **columns,
@@ -99,7 +99,7 @@ def test_images_without_a_face_count_as_such_and_not_as_unlike():
     rows = sweep(0.05)
     for each in rows:
         if each["face_id"] == "p1" and each["seed"] == 1:
-            each.update(faces_found=0, face_vector=None, judge_vector=None)
+            each.update(faces_found=0, identity_vector=None, judge_vector=None)
     failed = [row(999, face_id="p1", prompt="scene 0", seed=7)]
     found = verdicts(rows, failed)
     one = next(each for each in found.characters if each.name == "p1")
@@ -179,7 +179,7 @@ def test_what_cannot_be_judged_is_refused_with_the_remedy():
 
 
 def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
-    rows = sweep(face_vector=None, judge_vector=None, faces_found=0)
+    rows = sweep(identity_vector=None, judge_vector=None, faces_found=0)
     found = write_characters(str(tmp_path), open_results(rendered(str(tmp_path / "renders"), rows)))
     assert [each.found for each in found.characters] == [0] * PEOPLE
     assert NO_VECTORS in found.notes
