@@ -1,7 +1,7 @@
 """What the page reads of the results: figures as a table, thumbnails in chunks."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -23,23 +23,25 @@ MEASURES = {
 NO_FACE_GIVEN, BARE = "(no face)", "(base model)"
 
 
-def read_images(results: Results) -> pa.Table:
-    """Reads the COLUMNS of all results; may be empty."""
-    schema = pa.schema([RESULTS.field(name) for name in COLUMNS])
-    return pa.Table.from_batches(results.batches(COLUMNS), schema=schema)
+def read_images(results: Results, put: Callable[[int, list[str]], None]) -> pa.Table:
+    """Reads all results, once: their COLUMNS become the table, which may be empty.
 
-
-def read_chunks(results: Results) -> Iterator[list[str]]:
-    """Reads the thumbnails in base64, CHUNK at a time, in the order of ``read_images``; empty where there is none."""
-    chunk: list[str] = []
-    for batch in results.batches([THUMBNAIL]):
+    Args:
+        results: of the page.
+        put: is given the thumbnails in base64, CHUNK at a time with the number of the chunk, in the order of the rows;
+            empty where there is none.
+    """
+    batches, chunk, number = [], [], 0
+    for batch in results.batches([*COLUMNS, THUMBNAIL]):
+        batches.append(batch.drop_columns([THUMBNAIL]))
         for picture in batch[THUMBNAIL]:
             chunk.append(base64.b64encode(picture.as_py() or b"").decode())
             if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
+                put(number, chunk)
+                chunk, number = [], number + 1
     if chunk:
-        yield chunk
+        put(number, chunk)
+    return pa.Table.from_batches(batches, schema=pa.schema([RESULTS.field(name) for name in COLUMNS]))
 
 
 def face_names(images: pa.Table) -> list[str]:

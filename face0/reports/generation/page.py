@@ -4,7 +4,7 @@ Up to EMBEDDED images have their thumbnails within the page. Beyond that they li
 loads as they come into sight: a page opened from a disk may load scripts, and nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,10 +13,9 @@ from markupsafe import Markup
 from face0.errors import UsageError
 from face0.evaluation import paper_tables
 from face0.generation.results import Results, open_results
-from face0.io.folder import Folder
 from face0.reports.formats import count_of, thousands
 from face0.reports.generation.contact_sheet import contact_sheet, sheet_data
-from face0.reports.generation.images import BARE, NO_FACE_GIVEN, face_names, read_chunks, read_images
+from face0.reports.generation.images import BARE, NO_FACE_GIVEN, face_names, read_images
 from face0.reports.generation.measures import measures
 from face0.reports.pages import PAGE, dumps_for_script, render, write_page
 from face0.reports.sections import configuration, failures
@@ -37,13 +36,20 @@ def write_report(uri: str) -> str:
 
 
 def write_report_of(results: Results) -> str:
-    """Writes the report of results that are open already; returns the URI of the page."""
+    """Writes the report of results that are open already, see ``write_report``; returns the URI of the page."""
     output = results.folder
     output.remove_folder(FOLDER)
-    images = read_images(results)
-    embedded = images.num_rows <= EMBEDDED
-    if not embedded:
-        _write_chunks(output, read_chunks(results))
+    embedded = results.rows <= EMBEDDED
+    thumbnails: list[list[str]] = []
+
+    def put(number: int, chunk: list[str]) -> None:
+        if embedded:
+            thumbnails.append(chunk)
+        else:
+            script = f"face0Thumbnails({number},{dumps_for_script(chunk)});\n"
+            output.write_text(f"{FOLDER}/thumbs-{number:05d}.js", script)
+
+    images = read_images(results, put)
     sheet, rows = sheet_data(images, None if embedded else FOLDER)
     write_page(
         output,
@@ -52,7 +58,7 @@ def write_report_of(results: Results) -> str:
         "generation/page.html",
         sheet=sheet,
         rows=rows,
-        thumbnails=read_chunks(results) if embedded else (),
+        thumbnails=thumbnails,
     )
     if results.finished:  # else other writers may be at work
         output.drop_partial()
@@ -103,8 +109,3 @@ def _paper(images: pa.Table) -> Markup:
         cells_of=paper_tables.cells_of,
         notes=paper_tables.notes(tables),
     )
-
-
-def _write_chunks(output: Folder, chunks: Iterable[list[str]]) -> None:
-    for number, chunk in enumerate(chunks):
-        output.write_text(f"{FOLDER}/thumbs-{number:05d}.js", f"face0Thumbnails({number},{dumps_for_script(chunk)});\n")

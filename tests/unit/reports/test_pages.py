@@ -11,6 +11,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from face0.generation.results import open_results
+from face0.io.folder import Folder
 from face0.reports.pages import PAGE, dumps_for_script, render, write_page
 from face0.reports.sections import failures
 from schemas.failures import Failure, Reason, Stage
@@ -51,14 +52,14 @@ def test_json_in_a_script_holds_no_number_that_json_does_not_have():
 def test_titles_and_cells_are_escaped(tmp_path: Path):
     lost = Failure(key=EVIL, source=EVIL, stage=Stage.FACES, reason=Reason.OUT_OF_MEMORY, message=EVIL)
     results = open_results(commit(str(tmp_path / "renders"), [], [lost]))
-    write_page(str(tmp_path), EVIL, [failures(results)])
+    write_page(Folder(str(tmp_path)), EVIL, [failures(results)])
     page = (tmp_path / PAGE).read_text()
     assert set(Scripts(page).tags) & {"script", "img"} == set()
     assert page.count("&lt;img") == 5  # title, heading, key, source and message
 
 
 def test_markup_of_templates_is_not_escaped_again(tmp_path: Path):
-    write_page(str(tmp_path), "x", [Markup("<section id=one></section>")])
+    write_page(Folder(str(tmp_path)), "x", [Markup("<section id=one></section>")])
     assert "<section id=one></section>" in (tmp_path / PAGE).read_text()
 
 
@@ -76,7 +77,13 @@ def test_a_page_is_written_in_pieces(tmp_path: Path):
 
     tracemalloc.start()
     write_page(
-        str(tmp_path), "x", [], "generation/page.html", sheet={"prompts": ["x"]}, rows=[], thumbnails=thumbnails()
+        Folder(str(tmp_path)),
+        "x",
+        [],
+        "generation/page.html",
+        sheet={"prompts": ["x"]},
+        rows=[],
+        thumbnails=thumbnails(),
     )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -89,7 +96,7 @@ def test_a_page_that_breaks_off_leaves_the_old_one(tmp_path: Path):
         yield Markup("new")
         raise OSError("gone")
 
-    write_page(str(tmp_path), "old", [])
+    write_page(Folder(str(tmp_path)), "old", [])
     with pytest.raises(OSError, match="gone"):
-        write_page(str(tmp_path), "new", sections())
+        write_page(Folder(str(tmp_path)), "new", sections())
     assert "<h1>old</h1>" in (tmp_path / PAGE).read_text()
