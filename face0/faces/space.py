@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.runtime.random import normals, uniforms
 from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
@@ -132,26 +133,23 @@ class FaceSpace:
 
     def save(self, uri: str) -> None:
         """Writes the space as a folder; its record comes last, and a folder without it is none."""
-        fs, path = storage.filesystem(storage.join(uri, RECORD))
-        if fs.exists(path):
-            fs.rm_file(path)  # between two spaces there is none
-        with storage.write_whole(uri, PARAMETERS) as file:
+        folder = Folder(uri)
+        folder.remove(RECORD)  # between two spaces there is none
+        with folder.write(PARAMETERS) as file:
             file.write(packed(self.parameters))
-        with storage.write_whole(uri, RECORD) as file:
-            file.write(self.record.to_json().encode())
-        storage.drop_partial(uri)
+        folder.write_text(RECORD, self.record.to_json())
+        folder.drop_partial()
 
     @classmethod
     def load(cls, uri: str) -> "FaceSpace":
         """Reads the space in a folder. Raises UsageError where there is none, or its files do not belong together."""
         try:
-            with storage.open_uri(storage.join(uri, RECORD)) as file:
-                record = SpaceRecord.from_json(file.read())
-            with storage.open_uri(storage.join(uri, PARAMETERS)) as file:
-                packed = file.read()
-            if hashlib.sha256(packed).hexdigest() != record.sha256:
+            folder = Folder(uri)
+            record = SpaceRecord.from_json(folder.read(RECORD))
+            parameters = folder.read(PARAMETERS)
+            if hashlib.sha256(parameters).hexdigest() != record.sha256:
                 raise ValueError(f"{PARAMETERS} is not the file that {RECORD} names")
-            return cls(record, safetensors.numpy.load(packed))
+            return cls(record, safetensors.numpy.load(parameters))
         except (OSError, ValueError, SafetensorError) as error:
             raise UsageError(
                 f"{uri} holds no face space ({error}): make one with face0 faces fit SHARDS --output {uri}"

@@ -133,7 +133,7 @@ def forget(findings: Findings) -> None:
 
     So nothing goes before what was made of it, and by which it could be found: images go first, then faces, those made
     of others before these; then the rows of photographs; last the bank of the people themselves, if it is among the
-    places. Only files that are rewritten are read again, and the results for a report.
+    places. Only files that are rewritten are read again, once; and what a report is made of anew.
     """
     matches = {place.uri: place for place in findings.places}
     own = matches.pop(findings.people.uri, None)

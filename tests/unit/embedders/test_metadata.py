@@ -2,19 +2,25 @@
 
 import pytest
 
+import schemas.face_bank
+import schemas.face_shard
 from face0.embedders.metadata import VectorMetadata, refuse_other_embedder
 from face0.errors import UsageError
-from schemas.face_bank import face_bank
-from schemas.face_shard import face_shard
 
 EMBEDDER = {"name": "random:0", "sha256": "00"}
 
 
-@pytest.mark.parametrize(("name", "schema"), [("face_bank", face_bank), ("face_shard", face_shard)])
-def test_it_is_read_as_the_schemas_write_it(name, schema):
-    found = VectorMetadata.of(schema(4, EMBEDDER).metadata)
-    assert found == VectorMetadata(schema=name, version="1", dim=4, embedder=EMBEDDER)
-    found.refuse_other_schema("a.parquet", name, {"1"}, "make it anew")
+@pytest.mark.parametrize(
+    ("name", "version", "schema"),
+    [
+        ("face_bank", schemas.face_bank.VERSION, schemas.face_bank.face_bank(4, EMBEDDER)),
+        ("face_shard", schemas.face_shard.VERSION, schemas.face_shard.face_shard(4, EMBEDDER)),
+    ],
+)
+def test_it_is_read_as_the_schemas_write_it(name, version, schema):
+    found = VectorMetadata.of(schema.metadata)
+    assert found == VectorMetadata(schema=name, version=version, dim=4, embedder=EMBEDDER)
+    found.refuse_other_schema("a.parquet", name, {version}, "make it anew")
 
 
 @pytest.mark.parametrize("entries", [None, {}, {b"pandas": b"\xff"}])
