@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test test-long check bench lock clean
+.PHONY: help setup demo test test-long test-wheel coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
+	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
+	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
 	@echo "make check      ruff and mypy"
+	@echo "make docs       the pages in docs/, and those made of the code; open site/index.html"
 	@echo "make bench      speed against facenet-pytorch, on the photographs in DATA=$(DATA)"
 	@echo "make lock       renew requirements.lock from pyproject.toml"
 
@@ -34,10 +37,19 @@ test: setup
 test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
 
+test-wheel: setup
+	tests/wheel.sh
+
+coverage: setup
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long" --cov --cov-report term --cov-report html
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/mkdocs build --strict --site-dir site
 
 bench: setup
 	$(BIN)/python -m benchmarks.augment --data $(DATA)
@@ -47,4 +59,4 @@ lock: setup
 		--override requirements-overrides.txt --generate-hashes --no-header --no-emit-index-url -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-output build *.egg-info
+	rm -rf $(VENV) demo-output site build htmlcov .coverage* *.egg-info

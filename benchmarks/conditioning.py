@@ -9,7 +9,6 @@ comparison the same with the photographs as the model sees them, reduced to its 
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from face0.detection.mtcnn import Detector
 from face0.embedders.interface import Embedder
 from face0.embedders.specification import embedder_config
 from face0.model.guidance import Guidance
+from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline, as_images, noise
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
@@ -81,12 +81,12 @@ def main() -> None:
     parser.add_argument("--prompt", default="a photo of a person", help="(%(default)s)")
     parser.add_argument("--picture", type=Path, help="photographs above pictures for each w, of the first 12 people")
     args = parser.parse_args()
-    lineage = json.loads((args.model / "lineage.json").read_text())
+    lineage = Lineage.read(args.model, str(args.model))
     pipe = Face0Pipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    held_out = FaceShards([args.shards], rows=RowFilter(**lineage["rows"]), holdout=Holdout(**lineage["holdout"]))
-    batch = held_out.held_out(resolution=lineage["config"]["resolution"], slots=lineage["config"]["slots"])
-    chosen = people(batch.faces[:, 0].numpy(), args.people, lineage["holdout"]["similarity"])
+    held_out = FaceShards([args.shards], rows=RowFilter(**lineage.rows), holdout=Holdout(**lineage.holdout))
+    batch = held_out.held_out(resolution=lineage.config["resolution"], slots=lineage.config["slots"])
+    chosen = people(batch.faces[:, 0].numpy(), args.people, lineage.holdout["similarity"])
     photographs, faces, present = batch.images[chosen], batch.faces[chosen], batch.present[chosen]
     judge = embedder_config(f"onnx:{args.judge}").resolve().load("cpu")
     asked, _ = identities(photographs, judge)

@@ -66,7 +66,7 @@ class Ways:
     def job(self) -> None:
         """(b)"""
         with tempfile.TemporaryDirectory() as folder:
-            self.plan.prepare(folder)
+            self.plan.prepare(OutputFolder(folder))
             for task in self.plan.tasks:
                 self.generator.run(TaskRun(task=task), OutputFolder(folder))
 
@@ -110,7 +110,7 @@ def main() -> None:
     config = GenerateConfig(model=model.uri, fingerprint=model.facts.fingerprint)
     requests = requests_of(args)
     with tempfile.TemporaryDirectory() as folder:
-        plan = plan_requests(folder, requests, {}, size=len(requests))
+        plan = plan_requests(OutputFolder(folder), requests, {}, size=len(requests))
         ways = Ways(Generator(config, device, args.batch, args.threads), plan, requests, args.batch)
         paces: dict[str, list[float]] = {"bare loop": [], "face0 generate": [], "StableDiffusionPipeline": []}
         ways.bare()  # a first run to warm up

@@ -17,7 +17,7 @@ from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 
 from benchmarks.augment import machine
-from face0.io import storage
+from face0.io.folder import Folder
 from face0.model.base_models import load_base
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection, override
@@ -30,7 +30,7 @@ from face0.training.trainer import Trainer
 
 
 def model(base: str, dim: int) -> Face0Pipeline:
-    with storage.local_folder(base) as folder:
+    with Folder(base).local() as folder:
         parts = load_base(folder)
     projection = FaceProjection(embedding_dim=dim, context_dim=parts.text_encoder.config.hidden_size)
     return Face0Pipeline.from_base(parts, projection)

@@ -5,8 +5,8 @@
   open out/report.html
 
 The arms: `base`, the base model's own text states; `zero`, slots without a face; `random`, a face for each image, drawn
-from the space; `fixed`, one face for all. What is measured, and what it cannot show: docs/audit.md. Run the same
-command again to go on after an interruption; Beam's options are taken too.
+from the space; `fixed`, one face for all. What is measured, and what it cannot show: the report says, and
+docs/reference/measures.md. Run the same command again to go on after an interruption; Beam's options are taken too.
 
 exit codes: 0 done; 1 more requests failed than --max-failures allows, or the run broke off; 2 wrong usage or
 configuration
@@ -20,19 +20,18 @@ from face0 import embedders, faces, generation, reports
 from face0.evaluation import audit
 from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
+from jobs.options.parser import job_parser
 from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn
 from jobs.options.values import at_least, numbers
-from jobs.outcome import report
+from jobs.outcome import report_requests
 from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("audit", __doc__)
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompts", metavar="FILE", help="one on each line")
@@ -76,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     manifest = audit.audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
     output = absolute(args.output)
     sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=True)
-    code = report(join(args.output, "renders"), sweep.success, args.max_failures, lambda ledger: ledger.of_requests)
+    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
     if sweep.success is None:
         return code
     reports.write_audit(
@@ -88,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
         effort=Resampling(resamples=args.resamples, permutations=args.permutations),
         weights=args.weights,
     )
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, reports.PAGE)}")
     return code
 
 

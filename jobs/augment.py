@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 import pipelines
-from face0 import augmentation, faces, readers, runtime, tasks
+from face0 import augmentation, detection, faces, readers, runtime, tasks
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
@@ -23,16 +23,22 @@ from face0.io.storage import absolute
 from face0.readers.samples import Columns
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between, failure_budget, reason
 from jobs.outcome import report
 from pipelines.flags import split_flags
 
+_COLUMNS = {
+    "image": "column of images",
+    "caption": "column of captions, or the key of a JSON file's caption",
+    "url": "column of URIs, whose images are fetched",
+    "key": "column that names the rows",
+}
+
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 augment", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("augment", __doc__)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="URI or quoted pattern of images with captions")
     add("--output", required=True, metavar="URI", help="folder for shards, failures and stats")
@@ -64,8 +70,8 @@ def arguments() -> argparse.ArgumentParser:
     add_embedder_details(parser)
 
     columns = parser.add_argument_group("columns, where their names do not tell")
-    for name in ("image", "caption", "url", "key"):
-        columns.add_argument(f"--{name}-column", metavar="NAME", help=f"of the {name}s")
+    for name in _COLUMNS:
+        columns.add_argument(f"--{name}-column", metavar="NAME", help=_COLUMNS[name])
 
     running = parser.add_argument_group("running")
     running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",
@@ -87,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(rest)
     options = pipelines.pipeline_options(flags)
     pipelines.check_device(args.device, options)
+    detection.load_facenet()  # before the job begins
     config = _config(args)
     load = pipelines.LoadAugmenter(
         config=config,

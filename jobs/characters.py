@@ -22,22 +22,18 @@ from face0.detection.detections import FaceFilter
 from face0.evaluation import characters
 from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.io.storage import absolute, join
+from jobs.options.parser import job_parser
 from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn
 from jobs.options.values import at_least
-from jobs.outcome import report
+from jobs.outcome import report_requests
 from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 characters",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = job_parser("characters", __doc__)
     add = parser.add_argument
     whose = parser.add_mutually_exclusive_group(required=True)
     whose.add_argument("--faces", metavar="BANK", help="the characters: all faces of a bank")
@@ -68,12 +64,12 @@ def main(argv: Sequence[str]) -> int:
     manifest = generation.cross(scenes, names, range(args.seeds), settings_of(args))
     output = absolute(args.output)
     sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=bool(args.random))
-    code = report(join(args.output, "renders"), sweep.success, args.max_failures, lambda ledger: ledger.of_requests)
+    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
     if sweep.success is None:
         return code
     real = _real(args.photos, sweep) if args.photos else []
     reports.write_characters(output, sweep.results(), real=real, weights=args.weights)
-    print(f"look at {join(args.output, 'report.html')}")
+    print(f"look at {join(args.output, reports.PAGE)}")
     return code
 
 

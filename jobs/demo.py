@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from face0 import reports
 from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
+from jobs.options.parser import job_parser
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
 COMMANDS = """
@@ -34,13 +35,16 @@ audit --space space --prompts scenes.txt --random 4 --model model --embedder ran
 """
 
 
+def arguments() -> argparse.ArgumentParser:
+    """The options of this job."""
+    parser = job_parser("demo", __doc__)
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (%(default)s)")
+    return parser
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the demo; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        "face0 demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (%(default)s)")
-    output = parser.parse_args(argv).output
+    output = arguments().parse_args(argv).output
     started = time.monotonic()
     # The demo always starts anew; its own folders only.
     for name in ("shards", "people", "base", "model", "space", "renders", "characters", "audit"):
@@ -67,7 +71,7 @@ def show(output: Path) -> None:
     reports.contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
     print(f"\nfaces found   {sheet}")
     for name in ("renders", "characters", "audit"):
-        print(f"{name:<13} {output / name / 'report.html'}")
+        print(f"{name:<13} {output / name / reports.PAGE}")
     print(
         "A tiny model of random weights draws no faces: these pages show what there is to see, not what it looks like."
     )

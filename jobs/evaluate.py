@@ -18,19 +18,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from face0 import generation, model, runtime, shards, training
+from face0 import embedders, generation, model, runtime, shards, training
 from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
-from face0.io import storage
-from face0.model.lineage import LINEAGE
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("evaluate", __doc__)
     measures = parser.add_subparsers(dest="measure", required=True, metavar="MEASURE")
     command = measures.add_parser("conditioning", help="does the face matter?", allow_abbrev=False)
     command.set_defaults(measured=conditioning)
@@ -74,28 +71,27 @@ def paper(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The losses with and without the true face, as JSON values and in words."""
     device = runtime.pick_device(args.device)
-    with storage.local_folder(args.model, without=("checkpoints", "logs")) as folder:
-        if not (folder / LINEAGE).is_file():
-            raise UsageError(f"--model {args.model} has no {LINEAGE}: give an output folder of face0 train")
-        lineage = json.loads((folder / LINEAGE).read_text())
+    with model.local_model(args.model) as folder:
+        lineage = model.Lineage.read(folder, f"--model {args.model}")
         pipe = model.Face0Pipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device)
     data = shards.FaceShards(
-        args.shards, rows=shards.RowFilter(**lineage["rows"]), holdout=shards.Holdout(**lineage["holdout"])
+        args.shards, rows=shards.RowFilter(**lineage.rows), holdout=shards.Holdout(**lineage.holdout)
     )
-    if dict(data.embedder) != lineage["embedder"]:
-        raise UsageError(f"the model was trained on faces of {lineage['embedder']}, these are of {dict(data.embedder)}")
-    if data.fingerprint != lineage["fingerprint"]:
+    embedders.refuse_other_embedder(
+        f"--model {args.model}", lineage.embedder, ", ".join(args.shards), data.embedder, "give the training's shards"
+    )
+    if data.fingerprint != lineage.fingerprint:
         raise UsageError(
-            f"{', '.join(args.shards)} are not the shards of the training ({', '.join(lineage['shards'])}): "
+            f"{', '.join(args.shards)} are not the shards of the training ({', '.join(lineage.shards)}): "
             "rows that it learnt could be among those that are held out of these"
         )
-    config = lineage["config"]
+    config = lineage.config
     batch = data.held_out(resolution=config["resolution"], slots=config["slots"])
     if len(batch.keys) < 2:
         raise UsageError(f"only {len(batch.keys)} rows are held out: train with --holdout 100 or more")
     losses = training.compare_faces(pipe, batch, args.repeats, args.seed)
     figures = {
-        "step": lineage["step"],
+        "step": lineage.step,
         "samples": len(losses["true"]),
         "repeats": args.repeats,
         "loss": {name: float(loss.mean()) for name, loss in losses.items()},
@@ -104,7 +100,7 @@ def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         },
     }
     lines = [
-        f"{figures['samples']} held-out rows, {args.repeats} noises and times each, step {lineage['step']:,}",
+        f"{figures['samples']} held-out rows, {args.repeats} noises and times each, step {lineage.step:,}",
         f"{'face':<10}{'loss':>10}{'more than true':>18}{'95 % interval':>24}",
     ]
     for name, loss in figures["loss"].items():

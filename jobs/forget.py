@@ -4,9 +4,9 @@
   face0 forget --photos anna/ --embedder vggface2 --threshold 0.5 --in shards --in renders --apply
 
 Without --apply it changes nothing: look at the list first. A threshold that is too low takes strangers, one that is
-too high leaves photographs: docs/privacy.md has figures. Name all places together, so that what was made of the
-people in one is found in another; while this runs, no other job may write there. Run the same command again to go on
-after an interruption.
+too high leaves photographs: docs/results/lfw-people.md has figures. Name all places together, so that what was made of
+the people in one is found in another; while this runs, no other job may write there. Run the same command again to go
+on after an interruption.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from jobs.options.embedder import add_embedder_details, embedder_of
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
 
 SHOWN = 20  # names of a place that are printed
@@ -27,9 +28,7 @@ NOUNS = {"shards": "rows", "bank": "faces", "renders": "requests"}
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 forget", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("forget", __doc__)
     add = parser.add_argument
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--photos", metavar="DIR", help="photographs of the people, or a folder of them for each")

@@ -14,19 +14,18 @@ import argparse
 from collections.abc import Sequence
 
 import pipelines
-from face0 import faces, generation
+from face0 import faces, generation, reports
 from face0.io.storage import absolute, join
+from jobs.options.parser import job_parser
 from jobs.options.rendering import add_rendering, render_options
 from jobs.options.values import reason
-from jobs.outcome import report
+from jobs.outcome import report_requests
 from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("generate", __doc__)
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="of face0 manifest, or Parquet, CSV or JSONL of your own")
     add("--faces", metavar="BANK", help="bank of the manifest's faces")
@@ -54,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         print(rendering.generation.summary)
         return 0
     success = rendering.run()
-    code = report(args.output, success, args.max_failures, lambda ledger: ledger.of_requests)
+    code = report_requests(args.output, success, args.max_failures)
     if success is not None and success.ledger.written:
-        print(f"look at {join(args.output, 'report.html')}")
+        print(f"look at {join(args.output, reports.PAGE)}")
     return code

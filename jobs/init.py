@@ -16,20 +16,19 @@ from typing import TYPE_CHECKING
 
 from face0 import model, shards
 from face0.errors import UsageError
-from face0.io import storage
+from face0.io.folder import Folder
 from face0.model.presets import BASE_PRESETS
 from jobs.options.values import at_least
 
 if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKL
+from jobs.options.parser import job_parser
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 init", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("init", __doc__)
     add = parser.add_argument
     add(
         "--preset",
@@ -49,8 +48,8 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
-    fs, path = storage.filesystem(args.output)
-    if fs.exists(path) and fs.ls(path):
+    output = Folder(args.output)
+    if output.entries():
         raise UsageError(f"--output {args.output} is not empty: give another, or remove it")
     base = model.base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
     if args.fit_vae:
@@ -59,9 +58,9 @@ def main(argv: Sequence[str]) -> int:
         base.save_pretrained(folder, safe_serialization=True)
         for file in sorted(Path(folder).rglob("*")):
             if file.is_file():
-                with storage.write_whole(args.output, file.relative_to(folder).as_posix()) as out:
+                with output.write(file.relative_to(folder).as_posix()) as out:
                     out.write(file.read_bytes())
-    storage.drop_partial(args.output)
+    output.drop_partial()
     print(f"{args.output}: a base model for images of {base.vae.config.sample_size} px")
     return 0
 

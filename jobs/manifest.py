@@ -4,7 +4,7 @@
 
 The prompts are the lines of a text file, or the column `prompt` of a Parquet, CSV, TSV or JSONL file. A manifest may
 just as well be written by hand or by another program (Parquet, CSV, JSONL): `prompt` is its only column that must be
-there. The reference of manifests has the others.
+there. docs/reference/manifest.md has the others.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 
 from face0 import faces, generation
-from face0.io import storage
+from face0.io.folder import Folder
+from jobs.options.parser import job_parser
 from jobs.options.settings import add_settings, settings_of
 from jobs.options.values import at_least
 
@@ -23,9 +24,7 @@ NAMED = 5  # faces left out that are named
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 manifest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("manifest", __doc__)
     add = parser.add_argument
     add("--prompts", required=True, metavar="FILE", help="text file with a prompt on each line, or a table")
     add("--faces", metavar="BANK", help="bank of face0 faces; without one the images have no face")
@@ -52,10 +51,10 @@ def main(argv: Sequence[str]) -> int:
             print(f"left out: {len(without) - NAMED:,} more", file=sys.stderr)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     table = generation.cross(prompts, face_ids, seeds, {**settings_of(args), "label": args.label})
-    folder, _, name = storage.absolute(args.output).rpartition("/")
-    with storage.write_whole(folder, name) as file:
+    folder, name = Folder.of_file(args.output)
+    with folder.write(name) as file:
         pq.write_table(table, file, compression="zstd")
-    storage.drop_partial(folder)
+    folder.drop_partial()
     of_faces = f"{len(face_ids):,} faces" if args.faces else "no face"
     print(f"{args.output}: {table.num_rows:,} images of {len(prompts):,} prompts x {of_faces} x {args.seeds:,} seeds")
     return 0

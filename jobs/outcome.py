@@ -33,3 +33,8 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
         file=sys.stderr,
     )
     return 1
+
+
+def report_requests(output: str, success: Success | None, budget: FailureBudget) -> int:
+    """The same for a job that renders: its ledger is of requests."""
+    return report(output, success, budget, lambda ledger: ledger.of_requests)

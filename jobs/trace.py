@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from face0 import privacy
+from jobs.options.parser import job_parser
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 trace", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("trace", __doc__)
     add = parser.add_argument
     add("id", metavar="ID", help="of a photograph, a face or an image")
     add("--in", dest="places", action="append", required=True, metavar="URI",

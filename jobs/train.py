@@ -21,14 +21,13 @@ from face0.errors import TrainingError
 from face0.io import storage
 from face0.shards.selection import Holdout
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
+from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("train", __doc__)
     add = parser.add_argument
     add("--shards", action="append", required=True, metavar="URI", help="output of face0 augment; may be repeated")
     add("--base", required=True, metavar="URI", help="Stable Diffusion 1.x or 2.x folder, or one of face0 init")
@@ -103,7 +102,7 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
     add("--log-every", type=at_least(0), default=Intervals.log, metavar="N",
         help="steps from one line of figures to the next (%(default)s; 0: none)")  # fmt: skip
     add("--evaluate-every", type=at_least(0), default=Intervals.evaluate, metavar="N",
-        help="steps from one look at the held-out rows to the next (%(default)s; 0: at the end only)")  # fmt: skip
+        help="steps from one held-out loss and grid of samples to the next (%(default)s; 0: never)")  # fmt: skip
     add("--save-every", type=at_least(0), default=Intervals.save, metavar="N",
         help="steps from one checkpoint to the next (%(default)s; 0: at the end only)")  # fmt: skip
     add("--keep", type=at_least(1), default=Intervals.keep, metavar="N",

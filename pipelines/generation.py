@@ -77,7 +77,7 @@ class Generation:
             UsageError: the folder holds the output of another configuration.
         """
         folder = OutputFolder(output)
-        planned = plan_requests(output, requests, folder.committed(), size)
+        planned = plan_requests(folder, requests, folder.committed(), size)
         job = Job(name="generate", config=config, planned=planned.tasks, folder=folder)
         runs, stale = job.left(retry)
         return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])
@@ -93,5 +93,5 @@ class Generation:
 
     def run(self, load: LoadGenerator, options: PipelineOptions) -> Success | None:
         """Runs what is left and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        self.requests.prepare(self.job.folder.uri)
+        self.requests.prepare(self.job.folder)
         return self.job.run(self.runs, self.stale, load, options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from face0 import detection
 from face0.embedders.interface import EmbedderConfig
 from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
@@ -16,7 +17,7 @@ from face0.generation.config import GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
-from face0.reports.generation import write_report
+from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
 from pipelines.generation import Generation, LoadGenerator
 from pipelines.options import check_device, pipeline_options, processes_per_machine
@@ -40,7 +41,7 @@ class RenderOptions:
         image_format: a name of ``face0.generation.image_files.FORMATS``.
         quality: of WebP and JPEG, 1 to 100.
         unsafe: what becomes of images that the base's safety checker flags.
-        precision: ``auto`` or ``fp32``, of the model.
+        model_precision: ``auto`` or ``fp32``.
         batch: images at once, at most.
         requests_per_task: images of a task.
         device: of torch, or ``auto``.
@@ -56,7 +57,7 @@ class RenderOptions:
     image_format: str = "png"
     quality: int = 92
     unsafe: Unsafe = Unsafe.BLUR
-    precision: str = "auto"
+    model_precision: str = "auto"
     batch: int = 8
     requests_per_task: int = 64
     device: str = "auto"
@@ -69,7 +70,7 @@ class RenderOptions:
         return GenerateConfig(
             model=model.uri,
             fingerprint=model.facts.fingerprint,
-            precision=self.precision,
+            precision=self.model_precision,
             image_format=self.image_format,
             quality=self.quality,
             unsafe=self.unsafe,
@@ -145,6 +146,7 @@ def plan_rendering(
     """
     options = pipeline_options(flags)
     check_device(render.device, options)
+    detection.load_facenet()  # before the job begins
     model = inspect_model(render.model)
     config = render.config(model)
     bank = bank or FaceBank(faces={}, dim=model.facts.dim, embedder=model.embedder)

@@ -21,19 +21,19 @@ def face_shard(dim: int, embedder: dict[str, Any] | None = None) -> pa.Schema:
             pa.field("score", pa.float32()),  # the detector's, 0..1
             # x, y of left eye, right eye, nose, left and right mouth corner, as seen, in pixels of the stored image
             pa.field("landmarks", pa.list_(pa.float32(), 10)),
-            pa.field("embedding", pa.list_(pa.float16(), dim)),
+            pa.field("embedding", pa.list_(pa.float16(), dim)),  # the conditioning vector
         ]
     )
     return pa.schema(
         [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("caption", pa.string(), nullable=False),
+            pa.field("key", pa.string(), nullable=False),  # names the row within its task
+            pa.field("caption", pa.string(), nullable=False),  # never blank
             pa.field("image", pa.binary(), nullable=False),  # the training image, encoded
-            pa.field("width", pa.int32(), nullable=False),  # of the training image
-            pa.field("height", pa.int32(), nullable=False),
+            pa.field("width", pa.int32(), nullable=False),  # of the training image, pixels
+            pa.field("height", pa.int32(), nullable=False),  # the same
             pa.field("source", pa.string(), nullable=False),  # URI, "#member" appended for a part of a container
             pa.field("sha256", pa.string(), nullable=False),  # of the source's image bytes, before crop and encoding
-            pa.field("faces", pa.list_(face), nullable=False),  # largest first
+            pa.field("faces", pa.list_(face), nullable=False),  # largest first; empty only with --keep-faceless
         ],
         metadata={
             "face0.schema": "face_shard",

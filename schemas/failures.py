@@ -9,35 +9,69 @@ import pyarrow as pa
 class Reason(StrEnum):
     """Why a row failed. A closed list of stable codes: scripts and ``--retry-failed`` rely on them."""
 
-    # The container
-    UNREADABLE_INPUT = "unreadable_input"  # a file, or the rest of it, cannot be read: corrupt, cut short or gone
-    DUPLICATE_KEY = "duplicate_key"  # a second row of one task carries a key that was already seen
-    NO_IMAGE = "no_image"  # a row that holds a caption and no image
-    NO_CAPTION = "no_caption"  # an image without a caption, or with a blank one
-    # Fetching an image by its URI
-    FETCH_404 = "fetch_404"  # not found
-    FETCH_DENIED = "fetch_denied"  # not allowed (401, 403, permissions)
-    FETCH_TIMEOUT = "fetch_timeout"  # no answer in time, retries included
-    FETCH_ERROR = "fetch_error"  # anything else: no such host, server error, unknown protocol
-    # Decoding
-    EMPTY = "empty"  # zero bytes
-    TRUNCATED = "truncated"  # a known format that ends early
-    CORRUPT = "corrupt"  # a known format, whole, that does not decode
-    NOT_AN_IMAGE = "not_an_image"  # HTML, SVG, PDF, text, anything without the signature of an image
-    UNSUPPORTED = "unsupported"  # an image in a format or a pixel layout that is not read
-    ZERO_SIZE = "zero_size"  # width or height is 0
-    BOMB = "bomb"  # a small file that would decode to more than --max-pixels
-    TOO_LARGE = "too_large"  # honestly larger than --max-pixels, or than --max-bytes
-    # The request of an image
-    UNKNOWN_FACE = "unknown_face"  # its face_id is not in the bank
-    NO_VECTOR = "no_vector"  # the bank has no vector for it, or one of another length than the model's
-    BAD_REQUEST = "bad_request"  # a setting that cannot be: size, steps, sampler, guidance
-    # The models
-    NOT_FINITE = "not_finite"  # the model's image is not made of numbers
-    OUT_OF_MEMORY = "out_of_memory"  # does not fit into the memory of the machine or GPU even alone
-    # People who are not to be there
-    DENIED = "denied"  # a face is like one of the bank --deny
-    FORGOTTEN = "forgotten"  # removed by face0 forget
+    # Read: the container
+
+    UNREADABLE_INPUT = "unreadable_input"
+    """A file, or the rest of it, is corrupt, cut short or gone: one row for all that was lost, and exit code 1."""
+    DUPLICATE_KEY = "duplicate_key"
+    """The key was seen before in this task."""
+    NO_IMAGE = "no_image"
+    """A caption without an image."""
+    NO_CAPTION = "no_caption"
+    """An image without a caption, or with a blank one."""
+
+    # Fetch: an image by its URI
+
+    FETCH_404 = "fetch_404"
+    """Not found."""
+    FETCH_DENIED = "fetch_denied"
+    """Not allowed: 401, 403, or file permissions."""
+    FETCH_TIMEOUT = "fetch_timeout"
+    """No answer in time, retries included."""
+    FETCH_ERROR = "fetch_error"
+    """Anything else: no such host, server error, unknown protocol."""
+
+    # Decode: from bytes to pixels
+
+    EMPTY = "empty"
+    """Zero bytes."""
+    TRUNCATED = "truncated"
+    """A known format that ends early."""
+    CORRUPT = "corrupt"
+    """A known format, whole, that does not decode."""
+    NOT_AN_IMAGE = "not_an_image"
+    """HTML, SVG, PDF, text, anything without the signature of an image."""
+    UNSUPPORTED = "unsupported"
+    """A format or pixels that are not read: BMP, HEIC, AVIF, float TIFF. In fetch: a pipe or a device, no file."""
+    ZERO_SIZE = "zero_size"
+    """Width or height is 0."""
+    BOMB = "bomb"
+    """A small file that would decode to more than `--max-pixels`."""
+    TOO_LARGE = "too_large"
+    """Honestly over `--max-pixels` or `--max-bytes`. In read and fetch too."""
+
+    # Plan: the request of an image
+
+    UNKNOWN_FACE = "unknown_face"
+    """The bank has no such face."""
+    NO_VECTOR = "no_vector"
+    """The bank's row has no vector (its note says why: no face in the photograph), or one of another length."""
+    BAD_REQUEST = "bad_request"
+    """A size that is no multiple of the model's; or a sampler, steps, seed or guidance that cannot be."""
+
+    # Decode, faces, render: the models
+
+    NOT_FINITE = "not_finite"
+    """The model's image is not made of numbers."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """It does not fit into the memory of the machine or GPU even alone; batches are halved first."""
+
+    # Faces, plan: people who are not to be there
+
+    DENIED = "denied"
+    """A face is like one of the bank `--deny`."""
+    FORGOTTEN = "forgotten"
+    """Removed by `face0 forget`."""
 
 
 class Stage(StrEnum):
@@ -53,13 +87,21 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """One row of ``failures/<task>.parquet``."""
+    """One row of ``failures/<task>.parquet``.
+
+    Attributes:
+        key: of the row; the request's id for an image that was asked for.
+        source: URI of the container or the image, "#member" appended for a part of a container.
+        stage: where it failed.
+        reason: why.
+        message: a sentence for a person.
+    """
 
     key: str
-    source: str  # URI of the container or the image, "#member" appended for a part of a container
+    source: str
     stage: Stage
     reason: Reason
-    message: str  # a sentence for a person
+    message: str
 
 
 FAILURES = pa.schema(

@@ -6,7 +6,7 @@ VERSION = "1"
 
 MEASURES = pa.schema(
     [
-        pa.field("measure", pa.string(), nullable=False),  # see docs/audit.md
+        pa.field("measure", pa.string(), nullable=False),  # its name: docs/reference/measures.md has the definitions
         pa.field("encoder", pa.string(), nullable=False),  # judge, conditioning, picture, pose; empty: none
         pa.field("arm", pa.string(), nullable=False),  # label of the images
         pa.field("settings", pa.string(), nullable=False),  # those that vary, in words; empty: none does
@@ -14,8 +14,8 @@ MEASURES = pa.schema(
         pa.field("prompt", pa.string()),  # null: of all prompts
         pa.field("group", pa.string()),  # of a label, or of a part of the variance; null: none
         pa.field("value", pa.float64()),  # null: there is not enough to tell
-        pa.field("low", pa.float64()),  # 95 % interval
-        pa.field("high", pa.float64()),
+        pa.field("low", pa.float64()),  # lower end of the 95 % interval
+        pa.field("high", pa.float64()),  # its upper end
         pa.field("error", pa.float64()),  # standard error
         pa.field("null_value", pa.float64()),  # what the value is where there is no effect; null: it has no such
         pa.field("p", pa.float64()),  # of a permutation test

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -90,18 +91,20 @@ class Augmenter:
 
     def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:
         """Writes and counts the outcomes of a task."""
-        shard = output.table("shards", self.schema)
+        to_rows = partial(to_batch, schema=self.schema)
+        shard = output.table("shards", self.schema, to_batch=to_rows, totals=shard_totals)
         for outcome in outcomes:
             output.ledger.read += 1
             if isinstance(outcome, Failure):
                 output.fail(outcome)
             elif isinstance(outcome, NoFace):
                 output.ledger.no_face += 1
-            else:
-                batch = outcome.row if isinstance(outcome, EarlierRow) else to_batch([outcome], self.schema)
+            elif isinstance(outcome, EarlierRow):
                 output.ledger.written += 1
-                output.totals.update(shard_totals(batch))
-                shard.write(batch)
+                shard.write(outcome.row)
+            else:
+                output.ledger.written += 1
+                shard.add(outcome)
 
     def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
         if not isinstance(row, Sample):

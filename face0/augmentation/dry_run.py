@@ -29,7 +29,8 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started
     kinds = Counter(str(o.reason) if isinstance(o, Failure) else type(o).__name__ for o in outcomes)
-    written = sum(to_batch([o], worker.schema).nbytes for o in outcomes if isinstance(o, FaceRow))
+    kept = [outcome for outcome in outcomes if isinstance(outcome, FaceRow)]
+    written = to_batch(kept, worker.schema).nbytes if kept else 0
     total = sum(_rows(run.task, rows) for run in runs)
     share = total / max(len(rows), 1)
     lines += [

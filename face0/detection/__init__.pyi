@@ -1,5 +1,6 @@
 from .alignment import Margins, align, crop_boxes
 from .detections import Detections, FaceFilter
+from .facenet import load_facenet
 from .head_pose import head_directions
 from .mtcnn import Detector, by_image
 from .portraits import portrait
@@ -13,5 +14,6 @@ __all__ = [
     "by_image",
     "crop_boxes",
     "head_directions",
+    "load_facenet",
     "portrait",
 ]

@@ -3,10 +3,13 @@
 They compute what facenet-pytorch's do, to the rounding of float32. The gains were measured on one AVX-512 core.
 """
 
+from typing import Any
+
 import torch
-from facenet_pytorch import MTCNN, PNet
 from torch import nn
 from torch.nn import functional
+
+from face0.detection.facenet import load_facenet
 
 
 class MaxPool(nn.Module):
@@ -43,7 +46,7 @@ class ProposalNet(nn.Module):
     maximum is that of both, so such channels are computed twice, as x and as a x.
     """
 
-    def __init__(self, net: PNet) -> None:
+    def __init__(self, net: Any) -> None:  # facenet-pytorch's PNet
         super().__init__()
         order = net.prelu1.weight.argsort()
         slope = net.prelu1.weight[order]
@@ -76,8 +79,12 @@ class ProposalNet(nn.Module):
 
 
 def load_nets(device: str) -> tuple[ProposalNet, nn.Module, nn.Module]:
-    """P-Net, R-Net and O-Net in evaluation mode, in channels_last: P-Net's narrow convolutions take half the time."""
-    nets = MTCNN()
+    """P-Net, R-Net and O-Net in evaluation mode, in channels_last: P-Net's narrow convolutions take half the time.
+
+    Raises:
+        UsageError: see ``face0.detection.load_facenet``.
+    """
+    nets = load_facenet().MTCNN()
     pnet, rnet, onet = ProposalNet(nets.pnet), nets.rnet, nets.onet
     rnet.pool1, rnet.pool2 = MaxPool(3), MaxPool(3)
     onet.pool1, onet.pool2, onet.pool3 = MaxPool(3), MaxPool(3), MaxPool(2)

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from facenet_pytorch import InceptionResnetV1
-from facenet_pytorch.models.inception_resnet_v1 import BasicConv2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from face0.detection.alignment import Margins, crop_boxes
 from face0.detection.detections import Detections
+from face0.detection.facenet import load_facenet
 from face0.embedders.interface import in_batches
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
@@ -39,32 +38,33 @@ class PooledNet(nn.Module):
     float32 36 -> 29.
     """
 
-    def __init__(self, net: InceptionResnetV1, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, net: Any, device: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
         layers = list(net.named_children())
         last = [name for name, _ in layers].index("avgpool_1a")
         self.layers = nn.Sequential(*(copy.deepcopy(layer) for _, layer in layers[: last + 1])).eval()
+        module: Any
         for module in self.layers.modules():
-            if isinstance(module, BasicConv2d):
+            if isinstance(getattr(module, "bn", None), nn.BatchNorm2d):  # a convolution, its norm and a ReLU
                 module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
             elif isinstance(module, nn.ReLU):
                 module.inplace = True
         self.to(device, dtype).to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Computes the pooled values: float32 [N, 1792]."""
         return self.layers(x.to(self.dtype, memory_format=torch.channels_last)).flatten(1).float()
 
 
-def _random_net(seed: int) -> InceptionResnetV1:
+def _random_net(seed: int) -> Any:
     """A net with seeded weights whose batch norms were fitted to seeded noise.
 
     Without the fit its activations shrink from layer to layer until all faces have the same vector.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread():
         torch.manual_seed(seed)
-        net = InceptionResnetV1(pretrained=None, classify=False)
+        net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
         for norm in (module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)):
             norm.momentum = None  # take the statistics of this batch as they are
         blobs = torch.randn(8, 3, 10, 10).clamp(-1, 1)
@@ -100,11 +100,11 @@ class InceptionConfig:
         """The layers after the pool on a torch device. Raises UsageError."""
         return InceptionIdentity(self.net().eval(), device)
 
-    def net(self) -> InceptionResnetV1:
+    def net(self) -> Any:
         """facenet-pytorch's net with these weights. Raises UsageError."""
         if self.trained_on == "random":
             return _random_net(self.seed)
-        net = InceptionResnetV1(pretrained=None, classify=False)
+        net = load_facenet().InceptionResnetV1(pretrained=None, classify=False)
         try:
             state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
             # The classes of the training set are no part of the embedder.
@@ -135,7 +135,7 @@ class InceptionConfig:
 class InceptionIdentity:
     """From the pooled values to the net's own output, 512 values: ``normalize(last_bn(last_linear(pooled)))``."""
 
-    def __init__(self, net: InceptionResnetV1, device: str) -> None:
+    def __init__(self, net: Any, device: str) -> None:
         self._last = nn.Sequential(net.last_linear, net.last_bn).to(device)
         self._device = device
 
@@ -151,7 +151,7 @@ class InceptionEmbedder:
 
     dim = DIM
 
-    def __init__(self, net: InceptionResnetV1, margins: Margins, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, net: Any, margins: Margins, device: str, dtype: torch.dtype) -> None:
         self._pooled = PooledNet(net, device, dtype)
         self.identity = InceptionIdentity(net, device)
         self._margins, self._device = margins, device

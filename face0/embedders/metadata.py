@@ -1,17 +1,62 @@
 """What made vectors: read from a file's metadata, compared, refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from face0.errors import UsageError
+from face0.io.json import differences
+
+_EMBEDDER = "face0.embedder."  # prefix of the entries that say what made the vectors
 
 
-def refuse_other_embedder(one: str, embedder: Mapping[str, Any], other: str, expected: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class VectorMetadata:
+    """What a Parquet file with vectors says of itself: the ``face0.*`` entries of its schema's metadata.
+
+    Attributes:
+        schema: name of its schema, as "face_bank"; None: it is no file of this library.
+        version: of the schema.
+        dim: length of a vector; 0 where it is not said.
+        embedder: what made the vectors: name, SHA-256 of the weights, how faces are cut out.
+    """
+
+    schema: str | None
+    version: str | None
+    dim: int
+    embedder: Mapping[str, str]
+
+    @classmethod
+    def of(cls, entries: Mapping[bytes, bytes] | None) -> "VectorMetadata":
+        """Parses the key-value metadata of a Parquet footer or an Arrow schema."""
+        text = {name.decode(): value.decode() for name, value in (entries or {}).items() if name.startswith(b"face0.")}
+        return cls(
+            schema=text.get("face0.schema"),
+            version=text.get("face0.version"),
+            dim=int(text.get("face0.embedding_dim", 0)),
+            embedder={k.removeprefix(_EMBEDDER): value for k, value in text.items() if k.startswith(_EMBEDDER)},
+        )
+
+    def refuse_other_schema(self, uri: str, schema: str, versions: Collection[str], remedy: str) -> None:
+        """Raises UsageError unless the file is of a schema, in one of its versions; ``remedy`` says what to do."""
+        if self.schema != schema or self.version not in versions:
+            wanted = " or ".join(map(repr, sorted(versions)))
+            raise UsageError(
+                f"{uri} holds rows of {(self.schema, self.version)}, not of {schema!r}, version {wanted}: {remedy}"
+            )
+
+
+def refuse_other_embedder(
+    one: str,
+    embedder: Mapping[str, Any],
+    other: str,
+    expected: Mapping[str, Any],
+    remedy: str = "make the bank with the same one",
+) -> None:
     """Raises UsageError if two things, by their names in words, have vectors of different embedders."""
-    names = sorted(embedder.keys() | expected.keys())
-    a, b = ({name: str(each.get(name, "")) for name in names} for each in (embedder, expected))
-    if differences := [f"{name}: {a[name]}, {b[name]}" for name in names if a[name] != b[name]]:
+    a, b = ({name: str(value) for name, value in made.items() if value != ""} for made in (embedder, expected))
+    if differing := differences(a, b):
         raise UsageError(
-            f"{one} and {other} are of different embedders ({'; '.join(differences)}), whose vectors cannot be "
-            "compared: make the bank with the same one"
+            f"{one} and {other} are of different embedders ({'; '.join(differing)}), whose vectors cannot be "
+            f"compared: {remedy}"
         )

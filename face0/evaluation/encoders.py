@@ -8,3 +8,7 @@ NO_VECTORS = (
     "No image has a vector of a face, so nothing is said of faces: none was found, or the images were rendered without "
     "--embedder and --judge."
 )
+NO_JUDGE = (
+    "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the method; render "
+    "with --judge."
+)

@@ -37,6 +37,16 @@ class Measure:
     reference: str = ""
     over: str = VECTORS
 
+    @property
+    def arm_title(self) -> str:
+        """Name and settings of the arm."""
+        return arm_title(self.arm, self.settings)
+
+
+def arm_title(name: str, settings: str) -> str:
+    """An arm in words: its name, with the settings that vary between arms of that name, if there are any."""
+    return f"{name} ({settings})" if settings else name
+
 
 def measured(estimate: Estimate, **fields: Any) -> Measure:
     """A measure of an estimate; numbers that are NaN become None."""

@@ -39,8 +39,10 @@ def read_identified(results: Results, columns: Sequence[str], weights: str | Non
         UsageError: there are no results; or rows lack identity vectors, and the weights to compute them are not there.
     """
     table = results.table(columns)
-    embedder = results.job["config"].get("embedder")
-    vectors = None if embedder is None else _vectors_to_identify(results, table)
+    embedder = results.job.config.get("embedder")
+    if embedder is None:
+        return table
+    vectors = _vectors_to_identify(results, table)
     if vectors is None:
         return table
     lacking = np.flatnonzero(vectors.is_valid().to_numpy())

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.embedders.identity import Identity, identity_of
+from face0.embedders.metadata import VectorMetadata
 from face0.errors import UsageError
 from face0.io import storage
-from face0.shards.files import EMBEDDER
-from schemas.face_bank import READABLE, VERSION, Kind, face_bank
+from face0.io.folder import Folder
+from schemas.face_bank import READABLE, Kind, face_bank
 
 FACES_PER_ROW_GROUP = 1024  # of a row group
 
@@ -112,12 +113,8 @@ def read_bank(uri: str) -> FaceBank:
             table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"cannot read the bank {uri}: {error}; make one with `face0 faces from-photos`") from error
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    kind = metadata.get("face0.schema"), metadata.get("face0.version")
-    if kind[0] != "face_bank" or kind[1] not in READABLE:
-        raise UsageError(
-            f"{uri} holds rows of {kind}, not of ('face_bank', {VERSION!r}): make a bank with `face0 faces`"
-        )
+    metadata = VectorMetadata.of(table.schema.metadata)
+    metadata.refuse_other_schema(uri, "face_bank", READABLE, "make a bank with `face0 faces`")
     faces: dict[str, BankFace] = {}
     for batch in table.to_batches(max_chunksize=FACES_PER_ROW_GROUP):
         for row in batch.to_pylist():
@@ -132,8 +129,7 @@ def read_bank(uri: str) -> FaceBank:
                 portrait=row["portrait"],
                 note=row["note"],
             )
-    embedder = {key.removeprefix(EMBEDDER): value for key, value in metadata.items() if key.startswith(EMBEDDER)}
-    return FaceBank(faces=faces, dim=int(metadata["face0.embedding_dim"]), embedder=embedder)
+    return FaceBank(faces=faces, dim=metadata.dim, embedder=metadata.embedder)
 
 
 def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[str, Any]) -> int:
@@ -149,10 +145,10 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
         UsageError: a face_id comes twice.
     """
     schema = face_bank(dim, embedder)
-    folder, _, name = storage.absolute(uri).rpartition("/")
+    folder, name = Folder.of_file(uri)
     seen: set[str] = set()
     with (
-        storage.write_whole(folder, name) as file,
+        folder.write(name) as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for rows in _batched(faces):
@@ -161,7 +157,7 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
                 seen.add(face.face_id)
             writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
-    storage.drop_partial(folder)
+    folder.drop_partial()
     return len(seen)
 
 

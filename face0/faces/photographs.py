@@ -15,6 +15,7 @@ from face0.faces.embedding import FaceEmbedder, PhotographFaces
 from face0.images.decoding import BadImage, decode
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.one_thread import one_thread
@@ -129,14 +130,12 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
     Raises:
         UsageError: there is no such folder, nothing in it, or two faces of one name.
     """
-    fs, path = storage.filesystem(uri)
-    if not fs.isdir(path):
+    folder = Folder(storage.absolute(uri))
+    if not folder.is_folder:
         raise UsageError(f"{uri} is no folder: give one that holds photographs, or a folder of them for each person")
-    root = path.rstrip("/") + "/"
     photographs: dict[str, list[str]] = {}
     origin: dict[str, str] = {}  # the entry of the folder that each face is named after
-    for full in sorted(fs.find(path)):
-        name = full.removeprefix(root)
+    for name in folder.files():
         if any(part.startswith(".") for part in name.split("/")):
             continue
         entry, slash, _ = name.partition("/")
@@ -149,7 +148,7 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
                 f"{storage.join(uri, origin[face_id])} and {entry} would both be the face {face_id!r}: rename one, "
                 "or put the photographs of one person into a folder"
             )
-        photographs.setdefault(face_id, []).extend([storage.full_uri(fs, full)] if is_image else [])
+        photographs.setdefault(face_id, []).extend([folder.join(name)] if is_image else [])
     if not photographs:
         raise UsageError(f"no photographs lie in {uri}: they end in .{', .'.join(sorted(IMAGE_EXTENSIONS))}")
     return photographs

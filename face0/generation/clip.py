@@ -10,14 +10,15 @@ from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
 from face0.errors import UsageError
 from face0.io import storage
+from face0.io.folder import Folder
 
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def check_clip(uri: str) -> str:
     """The absolute URI of a CLIP folder. Raises UsageError if it lacks a part, before a worker would."""
-    fs, path = storage.filesystem(uri)
-    if missing := [name for name in FILES if not fs.exists(f"{path}/{name}")]:
+    folder = Folder(uri)
+    if missing := [name for name in FILES if not folder.exists(name)]:
         raise UsageError(
             f"{uri} has no {', '.join(missing)}: give the folder of a CLIP model of transformers, with its tokenizer "
             "and image processor"
@@ -34,7 +35,7 @@ class Clip:
         Raises:
             UsageError: it does not load.
         """
-        with storage.local_folder(uri) as folder:
+        with Folder(uri).local() as folder:
             try:
                 self._model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
                 self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -14,6 +14,7 @@ from face0.faces.bank import BankFace
 from face0.faces.from_shards import refuse_unknown
 from face0.generation.results import Results
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
 
@@ -26,7 +27,7 @@ def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
     Raises:
         UsageError: the results hold no such request, or were made without an embedder.
     """
-    if not results.job["config"].get("embedder"):
+    if not results.job.config.get("embedder"):
         raise UsageError(f"{results.uri} has no face vectors: run face0 generate with --embedder")
     wanted = pa.array(requests, pa.string())
     found: dict[str, dict[str, Any]] = {}
@@ -35,13 +36,13 @@ def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
         found |= {row["request_id"]: row for row in chosen.to_pylist()}
     unknown = [request for request in requests if request not in found]
     refuse_unknown(unknown, "request", results.uri, "the report shows the ids of its images")
-    return [_of_result(results.uri, found[request]) for request in dict.fromkeys(requests)]
+    return [_of_result(results.folder, found[request]) for request in dict.fromkeys(requests)]
 
 
-def _of_result(uri: str, row: dict[str, Any]) -> BankFace:
+def _of_result(folder: Folder, row: dict[str, Any]) -> BankFace:
     picture = None
     if row["face_vector"] is not None and row["image"] is not None:
-        with storage.open_uri(storage.join(uri, row["image"])) as file:
+        with folder.open(row["image"]) as file:
             pixels = np.asarray(Image.open(file).convert("RGB"))
         picture = portrait(pixels, np.array(row["box"]))
     return BankFace(
@@ -49,7 +50,7 @@ def _of_result(uri: str, row: dict[str, Any]) -> BankFace:
         vector=None if row["face_vector"] is None else np.array(row["face_vector"], np.float32),
         identity_vector=_at_unit_length(row["identity_vector"]),
         kind=Kind.RESULT,
-        provenance={"sources": [{"request_id": row["request_id"]}], "results": storage.absolute(uri)},
+        provenance={"sources": [{"request_id": row["request_id"]}], "results": storage.absolute(folder.uri)},
         portrait=picture,
         note="" if row["face_vector"] is not None else "no face was found in the image",
     )

@@ -19,7 +19,9 @@ from face0.generation.metrics import ImageMetrics
 from face0.generation.renderer import Batch, Batches, Rendered, Renderer
 from face0.generation.requests import Request, read_requests
 from face0.generation.results import completed
-from face0.io import storage
+from face0.io.folder import Folder
+from face0.model.folder import local_model
+from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
@@ -28,7 +30,6 @@ from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import result_totals
-from face0.training.checkpoints import Checkpoints
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 from schemas.requests import RESULTS
@@ -56,8 +57,8 @@ class Generator:
         fast = fast_dtype(device) if config.precision == "auto" and device != "cpu" else torch.float32
         for library in (diffusers, transformers):
             library.utils.logging.disable_progress_bar()  # of loading, in the midst of the job's own
-        with storage.local_folder(config.model, without=("checkpoints", "logs")) as folder:
-            lineage = Checkpoints.lineage(folder)
+        with local_model(config.model) as folder:
+            lineage = Lineage.read(folder, config.model)
             pipe = Face0Pipeline.from_pretrained(folder, dtype=fast, local_files_only=True, use_safetensors=True)
         self._render = Renderer(pipe.to(device))
         self._batches = Batches(self._render, batch)
@@ -69,8 +70,8 @@ class Generator:
         )
         self._origin = {
             "model": config.fingerprint,
-            "step": lineage["step"],
-            "base": lineage["base"].rsplit("/", 1)[-1],
+            "step": lineage.step,
+            "base": lineage.base_name,
             "version": library_versions()["face0"],
         }
 
@@ -78,16 +79,16 @@ class Generator:
         """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
         if self._on_cpu:
             torch.set_num_threads(self._threads)  # of this thread, which Beam chose
-        requests: Sequence[Request] = read_requests(storage.join(folder.uri, run.task.uri), run.task.row_group)
+        requests: Sequence[Request] = read_requests(folder.join(run.task.uri), run.task.row_group)
         earlier: Mapping[str, Outcome] = {}
         if run.retry and run.task.task_id in folder.stats_names():
             earlier = _earlier(folder, folder.stats(run.task.task_id), set(run.retry))
         with folder.commit(run.task) as output:
-            self._write(self._outcomes(requests, earlier, run.task.uri, folder.uri), output)
+            self._write(self._outcomes(requests, earlier, run.task.uri, folder), output)
         return folder.stats(run.task.task_id)
 
     def _outcomes(
-        self, requests: Sequence[Request], earlier: Mapping[str, Outcome], source: str, output: str
+        self, requests: Sequence[Request], earlier: Mapping[str, Outcome], source: str, output: Folder
     ) -> Iterator[Outcome]:
         """What becomes of each request. Beside a GPU, images are measured and written while the next batch denoises."""
         left = []
@@ -109,7 +110,7 @@ class Generator:
         for outcomes in done:
             yield from outcomes
 
-    def _finish(self, batch: Batch, source: str, output: str) -> list[Outcome]:
+    def _finish(self, batch: Batch, source: str, output: Folder) -> list[Outcome]:
         done = [
             (image.pixels, request)
             for image, request in zip(batch.images, batch.requests, strict=True)
@@ -130,7 +131,7 @@ class Generator:
         return outcomes
 
     def _row(
-        self, request: Request, image: Rendered, measured: Mapping[str, Any], seconds: float, output: str
+        self, request: Request, image: Rendered, measured: Mapping[str, Any], seconds: float, output: Folder
     ) -> dict[str, Any]:
         pixels = image.pixels
         assert pixels is not None
@@ -140,7 +141,7 @@ class Generator:
         if not (image.flagged and self.config.unsafe is Unsafe.DROP):
             name = f"images/{request.request_id}.{self.config.image_format}"
             data = encode_image(pixels, self.config.image_format, self.config.quality, request, self._origin)
-            with storage.write_whole(output, name) as file:
+            with output.write(name) as file:
                 file.write(data)
         return {
             "request_id": request.request_id,
@@ -157,20 +158,17 @@ class Generator:
 
     @staticmethod
     def _write(outcomes: Iterable[Outcome], output: TaskOutput) -> None:
-        results = output.table("results", RESULTS)
+        results = output.table("results", RESULTS, totals=result_totals)
         for outcome in outcomes:
             output.ledger.read += 1
             if isinstance(outcome, Failure):
                 output.fail(outcome)
-                continue
-            row = (
-                outcome.row
-                if isinstance(outcome, EarlierResult)
-                else pa.RecordBatch.from_pylist([outcome], schema=RESULTS)
-            )
-            output.ledger.written += 1
-            output.totals.update(result_totals(row))
-            results.write(row)
+            elif isinstance(outcome, EarlierResult):
+                output.ledger.written += 1
+                results.write(outcome.row)
+            else:
+                output.ledger.written += 1
+                results.add(outcome)
 
 
 def _earlier(folder: OutputFolder, stats: TaskStats, retry: set[Reason]) -> dict[str, Outcome]:

@@ -8,7 +8,6 @@ have what they lack.
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.generation.requests import Request, as_table, make_request, problem
-from face0.io import storage
+from face0.io.folder import Folder
 from face0.model.folder import ModelFacts
 from schemas.failures import Reason
 from schemas.job import TaskStats
@@ -58,20 +57,19 @@ class RequestPlan:
     unasked: int
     forgotten: Collection[str]
 
-    def prepare(self, output: str) -> None:
+    def prepare(self, output: Folder) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
         for name, groups in self.files.items():
             with (
-                storage.write_whole(output, name) as file,
+                output.write(name) as file,
                 pq.ParquetWriter(file, REQUESTS, compression="zstd") as writer,
             ):
                 for group in groups:
                     writer.write_table(as_table(group), row_group_size=len(group))
-        storage.drop_partial(output)
-        strays = [name for request in sorted(self.strays) for name in _existing(output, f"images/{request}.*")]
+        output.drop_partial()
+        strays = [name for name in output.files("images") if image_id(name) in self.strays] if self.strays else []
         for name in (*strays, *self.abandoned):
-            fs, path = storage.filesystem(storage.join(output, name))
-            fs.rm_file(path)
+            output.remove(name)
 
 
 def join_requests(
@@ -109,19 +107,19 @@ def join_requests(
 
 
 def plan_requests(
-    output: str, requests: Sequence[Request], committed: Mapping[str, TaskStats], size: int
+    output: Folder, requests: Sequence[Request], committed: Mapping[str, TaskStats], size: int
 ) -> RequestPlan:
     """Plans what is left of requests, around what an output folder holds already.
 
     Args:
-        output: URI of the folder.
+        output: the folder.
         requests: each once.
         committed: its commits, by task id.
         size: requests of a task.
     """
     wanted = {request.request_id: request for request in requests if request.reason is None}
     problems = [request for request in requests if request.reason is not None]
-    there = _existing(output, "requests/*.parquet")
+    there = request_files(output)
     earlier = {name: list(_groups(output, name)) for name in there if PROBLEMS not in name}
     kept = [each for groups in earlier.values() for each in groups if each.task.task_id in committed]
     done = {name for each in kept for name in each.requests}
@@ -209,8 +207,8 @@ class _Group:
     forgotten: set[str]
 
 
-def _groups(output: str, name: str) -> Iterator[_Group]:
-    with storage.open_uri(storage.join(output, name)) as file:
+def _groups(output: Folder, name: str) -> Iterator[_Group]:
+    with output.open(name) as file:
         parquet = pq.ParquetFile(file)
         for i in range(parquet.num_row_groups):
             table = parquet.read_row_group(i, columns=["request_id", "reason"])
@@ -222,19 +220,15 @@ def _groups(output: str, name: str) -> Iterator[_Group]:
             )
 
 
-def _existing(output: str, pattern: str) -> list[str]:
-    """Names relative to the output folder."""
-    fs, path = storage.filesystem(output)
-    fs.invalidate_cache()
-    return sorted(str(PurePosixPath(found).relative_to(path)) for found in fs.glob(f"{path}/{pattern}"))
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def request_files(uri: str) -> list[str]:
-    """The URIs of the files in which an output of generate keeps its requests."""
-    fs, path = storage.filesystem(storage.join(uri, "requests"))
-    fs.invalidate_cache()
-    return sorted(storage.full_uri(fs, found) for found in fs.glob(f"{path}/*.parquet"))
+def request_files(output: Folder) -> list[str]:
+    """The files in which an output of generate keeps its requests, by their names in the folder."""
+    return [name for name in output.files("requests") if name.endswith(".parquet")]
+
+
+def image_id(name: str) -> str:
+    """The request of an image, told by the name of its file: ``images/<request id>.<format>``."""
+    return name.rpartition("/")[2].partition(".")[0]

@@ -1,6 +1,5 @@
 """The output of generate, read back: its committed results and failures as Arrow tables."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.io import storage
 from face0.tasks.output_folder import OutputFolder
 from schemas.failures import FAILURES
-from schemas.job import Ledger, TaskStats
+from schemas.job import JobRecord, Ledger, TaskStats
 from schemas.requests import RESULTS, SETTINGS
 
 SCAN_ROWS = 256  # rows read at a time
@@ -26,9 +24,14 @@ CELL = ("prompt", "face_id", "bare", "seed")
 class Results:
     """What the committed tasks of an output folder hold. Made by ``open_results``."""
 
-    uri: str
-    job: Mapping[str, Any]  # job.json: job, config, versions
+    folder: OutputFolder
+    job: JobRecord
     tasks: Mapping[str, TaskStats]
+
+    @property
+    def uri(self) -> str:
+        """Of the output folder."""
+        return self.folder.uri
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -52,8 +55,7 @@ class Results:
     @property
     def finished(self) -> bool:
         """Whether every planned task is committed and the ledger balances."""
-        fs, path = storage.filesystem(storage.join(self.uri, "_SUCCESS"))
-        return fs.exists(path)
+        return self.folder.finished
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Streams the results, in the order of task ids and of the rows of each; always the same order.
@@ -61,6 +63,10 @@ class Results:
         Args:
             columns: of RESULTS, in this order; None: all. Vectors are the largest by far.
         """
+        return (batch for _, batch in self.batches_by_task(columns))
+
+    def batches_by_task(self, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """``batches``, each with the id of its task."""
         return self._stream("results", RESULTS, columns)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -79,20 +85,22 @@ class Results:
     def failures(self, limit: int | None = None) -> pa.Table:
         """The failed requests (FAILURES), or the first ``limit`` of them; may be empty."""
         batches: list[pa.RecordBatch] = []
-        for batch in self._stream("failures", FAILURES, None):
+        for _, batch in self._stream("failures", FAILURES, None):
             batches.append(batch)
-            if limit is not None and sum(each.num_rows for each in batches) >= limit:
+            if limit is not None and sum(rows.num_rows for rows in batches) >= limit:
                 break
         return pa.Table.from_batches(batches, schema=FAILURES).slice(0, limit)
 
-    def _stream(self, folder: str, schema: pa.Schema, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    def _stream(
+        self, folder: str, schema: pa.Schema, columns: Sequence[str] | None
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
         wanted = _chosen(schema, columns)
-        for _, stats in sorted(self.tasks.items()):
+        for task_id, stats in sorted(self.tasks.items()):
             for name in (file.name for file in stats.files if file.rows and _within(file.name, folder)):
-                with storage.open_uri(storage.join(self.uri, name)) as file:
+                with self.folder.open(name) as file:
                     # Names of columns that a file of version 1 lacks are passed over
                     for batch in pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=wanted.names):
-                        yield completed(batch, wanted)
+                        yield task_id, completed(batch, wanted)
 
 
 def completed(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -110,17 +118,20 @@ def open_results(uri: str) -> Results:
     Raises:
         UsageError: there is no such folder, or nothing of it is committed yet.
     """
-    fs, path = storage.filesystem(storage.join(uri, "job.json"))
-    if not fs.exists(path):
+    folder = OutputFolder(uri)
+    job = folder.job
+    if job is None:
         raise UsageError(f"{uri} holds no job.json: give the --output of face0 generate")
-    with storage.open_uri(storage.join(uri, "job.json")) as file:
-        job = json.load(file)
-    tasks = OutputFolder(uri).committed()
+    return results_of(folder, job, folder.committed())
+
+
+def results_of(folder: OutputFolder, job: JobRecord, tasks: Mapping[str, TaskStats]) -> Results:
+    """The results of an output folder whose ``job.json`` and stats are read already. Raises UsageError as above."""
     if not tasks:
-        raise UsageError(f"{uri} holds nothing yet: no task of face0 {job['job']} is committed, run it first")
+        raise UsageError(f"{folder.uri} holds nothing yet: no task of face0 {job.job} is committed, run it first")
     if not any(_within(file.name, "results") for stats in tasks.values() for file in stats.files):
-        raise UsageError(f"{uri} is the output of face0 {job['job']}: give the --output of face0 generate")
-    return Results(uri, job, tasks)
+        raise UsageError(f"{folder.uri} is the output of face0 {job.job}: give the --output of face0 generate")
+    return Results(folder, job, tasks)
 
 
 def varying_settings(results: pa.Table) -> list[str]:
@@ -139,7 +150,11 @@ def variants(results: pa.Table) -> list[str]:
 
 
 def setting(value: Any) -> str:
-    """A setting's value in words; floats as they were meant, not as float32 holds them."""
+    """A setting's value in words; floats as they were meant, not as float32 holds them.
+
+    >>> setting(0.4000000059604645), setting(True), setting(20)
+    ('0.4', 'yes', '20')
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,15 +1,17 @@
-from .json import to_json_values
-from .storage import absolute, drop_partial, expand, filesystem, full_uri, join, local_folder, open_uri, write_whole
+from .folder import Folder
+from .json import differences, to_json_values
+from .storage import absolute, drop_partial, expand, filesystem, full_uri, join, open_uri, write_whole
 from .tables import read_rows, read_text
 
 __all__ = [
+    "Folder",
     "absolute",
+    "differences",
     "drop_partial",
     "expand",
     "filesystem",
     "full_uri",
     "join",
-    "local_folder",
     "open_uri",
     "read_rows",
     "read_text",

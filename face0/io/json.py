@@ -1,6 +1,7 @@
-"""JSON values of records."""
+"""JSON values of records, and what differs between two of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -8,3 +9,18 @@ from typing import Any
 def to_json_values(record: Any) -> Any:
     """A dataclass as the JSON values that it becomes in a file."""
     return json.loads(json.dumps(asdict(record)))
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{}, {}") -> list[str]:
+    """What differs between two records, in words: ``name: value, other value``, sorted by name.
+
+    Args:
+        one: a record. What it lacks counts as None.
+        other: what it is compared with.
+        form: how the two values stand, as for ``str.format``.
+    """
+    return [
+        f"{name}: {form.format(one.get(name), other.get(name))}"
+        for name in sorted(one.keys() | other.keys())
+        if one.get(name) != other.get(name)
+    ]

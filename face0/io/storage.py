@@ -1,18 +1,20 @@
-"""Files by URI, one way everywhere: fsspec, with a write that shows a file whole or not at all."""
+"""Files by URI, one way everywhere: fsspec, with a write that shows a file whole or not at all.
+
+A folder with its files by name is ``face0.io.folder.Folder``.
+"""
 
 import hashlib
 import io
 import os
 import tempfile
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.spec import AbstractBufferedFile
 
 from face0.errors import UsageError
 
@@ -43,7 +45,11 @@ def absolute(uri: str) -> str:
 
 
 def join(uri: str, *parts: str) -> str:
-    """A URI below a folder's."""
+    """A URI below a folder's.
+
+    >>> join("s3://bucket/out/", "stats", "task-0.json")
+    's3://bucket/out/stats/task-0.json'
+    """
     return "/".join([uri.rstrip("/"), *parts])
 
 
@@ -71,41 +77,18 @@ def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
     return fs.open(path, mode, **options)
 
 
-@contextmanager
-def local_folder(uri: str, without: Collection[str] = ()) -> Iterator[Path]:
-    """A folder as a local one, not to be written to: itself, or a temporary copy without some of its folders.
-
-    Raises:
-        UsageError: there is none.
-    """
-    fs, path = filesystem(uri)
-    if not fs.isdir(path):
-        raise UsageError(f"{uri} is no folder")
-    if isinstance(fs, LocalFileSystem):
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        for found in fs.find(path):
-            part = PurePosixPath(found).relative_to(path)
-            if part.parts[0] not in without:
-                Path(folder, part).parent.mkdir(parents=True, exist_ok=True)
-                fs.get_file(found, str(Path(folder, part)))
-        yield Path(folder)
-
-
 class HashingWriter(io.RawIOBase):
     """Writes through to a binary file, and knows the size and the SHA-256 of what went through."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Any) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
-        self.abandoned = (
-            False  # nothing will come of the file; what a library still writes as it is torn down is dropped
-        )
+        # Nothing will come of the file; what a library still writes as it is torn down is dropped.
+        self.abandoned = False
 
     def writable(self) -> bool:
-        """Always."""
+        """Returns True: libraries ask before they write."""
         return True
 
     def tell(self) -> int:
@@ -131,44 +114,40 @@ class HashingWriter(io.RawIOBase):
 def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
     """Writes the file ``root/name`` so that a reader sees all of it or none.
 
-    Local files are written under another name and renamed. Object stores show an upload only once it is complete, so
-    there the file is written under its own name, and dropped if the block raises.
+    On a local disk the file is written under another name, below ``root``, and renamed. Elsewhere it is written to a
+    temporary file, and uploaded at the end of the block: object stores show an upload only once it is complete, and a
+    writer that is killed leaves no half of one, which shows in no listing and is paid for.
     """
     fs, path = filesystem(join(root, name))
-    if isinstance(fs, LocalFileSystem):
-        partial = join(filesystem(root)[1], PARTIAL_DIR, f"{uuid.uuid4().hex}-{PurePosixPath(name).name}")
-        fs.makedirs(fs._parent(partial), exist_ok=True)
-        fs.makedirs(fs._parent(path), exist_ok=True)
-        file = open(partial, "wb")  # noqa: SIM115 - closed before it is renamed or removed
-        writer = HashingWriter(file)
-        try:
-            yield writer
+    if not isinstance(fs, LocalFileSystem):
+        with tempfile.NamedTemporaryFile() as upload:
+            with _hashed(upload) as writer:
+                yield writer
+            upload.flush()
+            fs.put_file(upload.name, path)
+        return
+    partial = Path(filesystem(root)[1], PARTIAL_DIR, f"{uuid.uuid4().hex}-{Path(path).name}")
+    for folder in (partial.parent, Path(path).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with partial.open("wb") as file:
+            with _hashed(file) as writer:
+                yield writer
             file.flush()
             os.fsync(file.fileno())  # or a machine that loses its power could keep the stats and lose the data
-            file.close()
-            os.replace(partial, path)
-        except BaseException:
-            writer.abandoned = True
-            file.close()
-            if os.path.exists(partial):
-                os.remove(partial)
-            raise
-        return
-    upload = fs.open(path, "wb")
-    writer = HashingWriter(upload)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _hashed(file: Any) -> Iterator[HashingWriter]:
+    writer = HashingWriter(file)
     try:
         yield writer
     except BaseException:
         writer.abandoned = True
-        if isinstance(upload, AbstractBufferedFile):
-            # Closing would publish what was written so far.
-            upload.closed = True
-            upload.discard()
-        else:  # it has shown since it was opened
-            upload.close()
-            fs.rm_file(path)
         raise
-    upload.close()
 
 
 def drop_partial(root: str) -> None:

@@ -32,7 +32,11 @@ def read_rows(uri: str) -> pa.Table:
 
 
 def file_format(uri: str) -> str:
-    """The format that a file's name tells: its extension in lower case, ``jsonl`` for ``ndjson``."""
+    """The format that a file's name tells: its extension in lower case, ``jsonl`` for ``ndjson``.
+
+    >>> file_format("s3://bucket/faces.v2.CSV"), file_format("rows.ndjson")
+    ('csv', 'jsonl')
+    """
     return uri.rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
 
 

@@ -1,7 +1,7 @@
 from .base_models import base_model, fit_vae, load_base
-from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model
+from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model, local_model
 from .guidance import GUIDANCE_PRESETS, Guidance
-from .lineage import LINEAGE
+from .lineage import LINEAGE, Lineage
 from .pipeline import Face0Pipeline
 from .presets import BASE_PRESETS
 from .projection import FaceProjection
@@ -15,6 +15,7 @@ __all__ = [
     "Face0Pipeline",
     "FaceProjection",
     "Guidance",
+    "Lineage",
     "ModelFacts",
     "ModelFolder",
     "base_model",
@@ -22,5 +23,6 @@ __all__ = [
     "fit_vae",
     "inspect_model",
     "load_base",
+    "local_model",
     "make_scheduler",
 ]

@@ -126,9 +126,9 @@ def word_tokenizer() -> CLIPTokenizer:
     clip = CLIPTokenizer(vocab={token: i for i, token in enumerate([*base, *SPECIAL])}, merges=[])
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = clip.backend_tokenizer.pre_tokenizer
-    learner.train_from_iterator(
-        [WORDS] * 2, trainers.BpeTrainer(vocab_size=2048, end_of_word_suffix="</w>", show_progress=False)
-    )
+    # The letters are given as special tokens to number them: pairs as frequent as each other are merged by number.
+    trainer = trainers.BpeTrainer(vocab_size=2048, special_tokens=base, end_of_word_suffix="</w>", show_progress=False)
+    learner.train_from_iterator([WORDS] * 2, trainer)
     merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
     tokens = list(dict.fromkeys([*base, *("".join(pair) for pair in merges), *SPECIAL]))
     return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges, model_max_length=77)

@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from face0.errors import UsageError
 from face0.io import storage
-from face0.model.lineage import LINEAGE
+from face0.io.folder import Folder
+from face0.model.lineage import Lineage
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
-
-
 READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these
 
 
@@ -43,11 +43,9 @@ def inspect_model(uri: str) -> ModelFolder:
     Raises:
         UsageError: it is no output of face0 train.
     """
-    with storage.local_folder(uri, without=("checkpoints", "logs")) as folder:
-        if not (folder / LINEAGE).is_file():
-            raise UsageError(f"{uri} has no {LINEAGE}: give an output folder of face0 train")
+    with local_model(uri) as folder:
+        lineage = Lineage.read(folder, uri)
         try:
-            lineage = json.loads((folder / LINEAGE).read_text())
             projection = json.loads((folder / "face_projection" / "config.json").read_text())
             unet = json.loads((folder / "unet" / "config.json").read_text())
             vae = json.loads((folder / "vae" / "config.json").read_text())
@@ -58,15 +56,24 @@ def inspect_model(uri: str) -> ModelFolder:
                 multiple=shrink * 2 ** (len(unet["block_out_channels"]) - 1),
                 side=shrink * unet["sample_size"],
             )
-            return ModelFolder(
-                uri=storage.absolute(uri),
-                facts=facts,
-                embedder=lineage["embedder"],
-                step=lineage["step"],
-                base=lineage["base"].rsplit("/", 1)[-1],
-            )
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{uri} is not whole: {error!r}; give an output folder of face0 train") from error
+    return ModelFolder(
+        uri=storage.absolute(uri),
+        facts=facts,
+        embedder=lineage.embedder,
+        step=lineage.step,
+        base=lineage.base_name,
+    )
+
+
+def local_model(uri: str) -> AbstractContextManager[Path]:
+    """A model or base as a local folder, without what only its training needs; not to be written to.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    return Folder(uri).local(without=("checkpoints", "logs"))
 
 
 def fingerprint(folder: Path, parts: Sequence[str] = PARTS) -> str:

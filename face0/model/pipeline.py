@@ -109,7 +109,8 @@ class Face0Pipeline(DiffusionPipeline):
             negative_prompt: what takes the place of the empty prompt.
             num_inference_steps: of the sampler.
             sampler: one of ``face0.model.samplers.SAMPLERS``.
-            height, width: pixels; None: the size that the U-Net was made for.
+            height: pixels; None: the size that the U-Net was made for.
+            width: pixels, likewise.
             generator: one, or one for each picture; makes the noise.
             output_type: "pil", "np" or "pt".
 

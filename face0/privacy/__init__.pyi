@@ -1,6 +1,6 @@
 from .forgetting import Findings, LocationMatches, forget, look_for
+from .locations import classify
 from .people import Subjects, subjects_of
-from .provenance import classify
 from .tracing import trace
 
 __all__ = [

@@ -8,28 +8,26 @@ face is theirs, mixes and variations of their faces, images of these, faces of t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from face0.embedders.metadata import refuse_other_embedder
-from face0.generation.plan import request_files
-from face0.generation.results import Results, open_results
-from face0.io import storage
+from face0.io.folder import Folder
+from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.people import Subjects
-from face0.privacy.provenance import SCANNERS, Graph, Locations, Node, NodeKind, read_graph, shards_of
-from face0.privacy.removal import RESULTS, SHARDS, blank_requests, forgotten, leftovers, remove_faces, remove_rows, tidy
-from face0.reports.generation import PAGE, write_report
-from face0.reports.sections import sweep_files
+from face0.privacy.provenance import SCANNERS, Graph, Node, NodeKind, read_graph
+from face0.privacy.removal import RESULTS, SHARDS, blank_requests, leftovers, remove_faces, remove_rows, tidy
+from face0.reports.generation.page import write_report_of
+from face0.reports.pages import PAGE
+from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import EMBEDDER, FACE, Shard, iter_columns
-from face0.tasks.output_folder import OutputFolder
+from face0.shards.files import FACE, scan_shard, shard_files
 from schemas.failures import Reason
-
-SCAN_ROWS = 1024  # rows read at a time
+from schemas.job import DataFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +74,17 @@ class Findings:
 
     Attributes:
         people: who was looked for.
-        places: where they were looked for.
+        holdings: where they were looked for, with what is remembered of it.
+        places: what is to go, from each place of these.
         generations: what was found, what was made of that, and so on.
+        graph: what was made of what.
     """
 
     people: Subjects
+    holdings: Locations
     places: Sequence[LocationMatches]
     generations: Sequence[Sequence[Node]]
+    graph: Graph
 
     def as_json(self) -> dict[str, Any]:
         """The report."""
@@ -96,23 +98,34 @@ class Findings:
 def look_for(people: Subjects, holdings: Locations) -> Findings:
     """Finds people; changes nothing.
 
-    Reads the vectors of all rows once, and holds in memory the names of all faces and requests.
+    Reads each file once, a part at a time, and holds in memory the names of all faces and requests.
+
+    Args:
+        people: who is looked for.
+        holdings: where, as ``classify`` has just opened it.
 
     Raises:
         UsageError: a place cannot be read, or holds vectors of another embedder.
     """
-    graph = read_graph(holdings)
-    found: dict[Node, Match] = {}
+    _refuse_other_embedders(people, holdings)
+    alike: dict[Node, tuple[str, float]] = {}  # whose vector it is in words, and the similarity
+
+    def look(nodes: Sequence[Node], vectors: pa.Array, whose: str) -> None:
+        alike.update((nodes[i], (whose, similarity)) for i, similarity in _alike_vectors(people, vectors))
+
+    graph = read_graph(holdings, look)
+    found = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
     photographs = {Node(NodeKind.PHOTOGRAPH, "", digest) for digest in people.photographs}
-    shards = [_look_through_shards(people, *each, photographs) for each in _by_folder(shards_of(holdings)).items()]
-    banks = [_look_through_bank(people, uri, found) for uri in holdings.banks]
-    renders = [_look_through_renders(people, open_results(uri), graph, found) for uri in holdings.renders]
-    gone = [Node(NodeKind.IMAGE, uri, name) for uri in holdings.renders for name in _forgotten(uri)]
+    shards = [_look_through_shards(people, place, photographs) for place in holdings.shards]
+    banks = [LocationMatches(kind="bank", uri=bank.uri, size=bank.size) for bank in holdings.banks]
+    renders = [_look_through_renders(place, graph, found) for place in holdings.renders]
+    gone = [Node(NodeKind.IMAGE, place.uri, name) for place in holdings.renders for name in place.forgotten]
     generations = graph.generations([*photographs, *found, *gone])
     _add_made(graph, generations, found, set(gone))
-    for place in (*banks, *renders):
-        place.found = [each for node, each in sorted(found.items()) if node.place == place.uri]
-    return Findings(people=people, places=[*shards, *banks, *renders], generations=generations)
+    for matches in (*banks, *renders):
+        matches.found = [match for node, match in sorted(found.items()) if node.place == matches.uri]
+    places = [*shards, *banks, *renders]
+    return Findings(people=people, holdings=holdings, places=places, generations=generations, graph=graph)
 
 
 def forget(findings: Findings) -> None:
@@ -120,38 +133,60 @@ def forget(findings: Findings) -> None:
 
     So nothing goes before what was made of it, and by which it could be found: images go first, then faces, those made
     of others before these; then the rows of photographs; last the bank of the people themselves, if it is among the
-    places.
+    places. Only files that are rewritten are read again, and the results for a report.
     """
-    places = {place.uri: place for place in findings.places}
-    own = places.pop(findings.people.uri, None)
-    for place in places.values():
-        if place.kind == "renders":
-            _forget_images(place)
-    for generation in reversed(findings.generations):
-        for place in places.values():
-            names = {node.name for node in generation if node.kind == NodeKind.FACE and node.place == place.uri}
-            if place.kind == "bank" and names & place.names:
-                remove_faces(place.uri, names & place.names)
-    for place in places.values():
-        if place.kind == "shards":
-            _forget_rows(place)
+    matches = {place.uri: place for place in findings.places}
+    own = matches.pop(findings.people.uri, None)
+    for place in findings.holdings.renders:
+        _forget_images(place, matches[place.uri])
+    for uri, names in _removals(findings, {uri: place.names for uri, place in matches.items() if place.kind == "bank"}):
+        if names:
+            remove_faces(uri, names)
+    for place in findings.holdings.shards:
+        _forget_rows(place, matches[place.uri])
     if own is not None:
         remove_faces(own.uri, own.names)
 
 
-def _look_through_shards(
-    people: Subjects, folder: str, shards: Sequence[Shard], photographs: set[Node]
-) -> LocationMatches:
+def _refuse_other_embedders(people: Subjects, holdings: Locations) -> None:
+    """Raises UsageError if the vectors of a bank or of generated images cannot be compared with the people's."""
+    for bank in holdings.banks:
+        refuse_other_embedder(bank.uri, bank.metadata.embedder, people.uri, people.embedder)
+    for place in holdings.renders:
+        if embedder := place.job.config.get("embedder"):
+            refuse_other_embedder(place.uri, embedder, people.uri, people.embedder)
+
+
+def _removals(findings: Findings, banks: Mapping[str, set[str]]) -> Iterator[tuple[str, set[str]]]:
+    """The faces to remove from banks, in turn: from each bank at once, before those of which its faces were made.
+
+    Where banks have faces of each other, one generation after the other goes, so that a bank may come several times.
+    """
+    order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(banks, ()))
+    for uri, names in banks.items():
+        for source in findings.graph.ancestors(Node(NodeKind.FACE, uri, name) for name in names):
+            if source.place != uri and source.name in banks.get(source.place, ()):
+                order.add(source.place, uri)
+    try:
+        yield from ((uri, banks[uri]) for uri in [*order.static_order()])
+    except CycleError:
+        for generation in reversed(findings.generations):
+            for uri, names in banks.items():
+                yield uri, names & {node.name for node in generation if node.place == uri}
+
+
+def _look_through_shards(people: Subjects, place: OutputLocation, photographs: set[Node]) -> LocationMatches:
     """The rows with a face like one of theirs, or of one of their photographs.
 
     Photographs whose largest face is theirs are added to ``photographs``: faces in banks are made of the largest.
     """
-    refuse_other_embedder(folder, shards[0].embedder, people.uri, people.embedder)
     digests = pa.array(sorted(people.photographs), pa.string())
 
-    def scan(shard: Shard) -> list[tuple[Match, str | None]]:
-        found = []
-        for table in iter_columns(shard, ["key", "sha256", f"{FACE}embedding"]):
+    def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]]]:
+        size, rows = 0, []
+        for shard, table in scan_shard(place.folder, file, ["key", "sha256", f"{FACE}embedding"]):
+            refuse_other_embedder(place.uri, shard.embedder, people.uri, people.embedder)
+            size += table.num_rows
             best, largest = _similarities(people, table, shard.dim)
             same = pc.is_in(table["sha256"], digests).to_numpy()
             like, theirs = best >= people.like.threshold, same | (largest >= people.like.threshold)
@@ -161,61 +196,33 @@ def _look_through_shards(
                     name=table["key"][i].as_py(),
                     why=_alike(best[i]) if like[i] else "the same photograph",
                     similarity=_rounded(best[i]) if best[i] >= -1 else None,
-                    file=shard.file.name,
+                    file=file.name,
                 )
-                found.append((row, digest if theirs[i] else None))
-        return found
+                rows.append((row, digest if theirs[i] else None))
+        return size, rows
 
-    place = LocationMatches(kind="shards", uri=folder, leftovers=leftovers(folder), finished=_finished(folder))
-    place.size = sum(sum(shard.group_sizes) for shard in shards)
-    for row, digest in (each for rows in ordered_map(scan, shards, SCANNERS, 2 * SCANNERS) for each in rows):
-        place.found.append(row)
-        if digest:
-            photographs.add(Node(NodeKind.PHOTOGRAPH, "", digest))
-    return place
-
-
-def _look_through_bank(people: Subjects, uri: str, found: dict[Node, Match]) -> LocationMatches:
-    """The faces like one of theirs."""
-    place = LocationMatches(kind="bank", uri=uri)
-    with storage.open_uri(uri) as file:
-        opened = pq.ParquetFile(file)
-        metadata = {name.decode(): value.decode() for name, value in (opened.schema_arrow.metadata or {}).items()}
-        embedder = {name.removeprefix(EMBEDDER): value for name, value in metadata.items() if name.startswith(EMBEDDER)}
-        refuse_other_embedder(uri, embedder, people.uri, people.embedder)
-        for batch in opened.iter_batches(batch_size=SCAN_ROWS, columns=["face_id", "vector"]):
-            place.size += batch.num_rows
-            for name, similarity in _alike_rows(people, batch, "face_id", "vector"):
-                found[Node(NodeKind.FACE, uri, name)] = Match(
-                    name=name, why=_alike(similarity), similarity=_rounded(similarity)
-                )
-    return place
+    matches = LocationMatches(kind="shards", uri=place.uri, leftovers=leftovers(place), finished=place.folder.finished)
+    for size, rows in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
+        matches.size += size
+        matches.found += [row for row, _ in rows]
+        photographs.update(Node(NodeKind.PHOTOGRAPH, "", digest) for _, digest in rows if digest)
+    return matches
 
 
-def _look_through_renders(
-    people: Subjects, results: Results, graph: Graph, found: dict[Node, Match]
-) -> LocationMatches:
-    """The requests of a face like one of theirs, and the images on which there is one."""
-    uri = results.uri
-    if embedder := results.job["config"].get("embedder"):
-        refuse_other_embedder(uri, embedder, people.uri, people.embedder)
-    place = LocationMatches(
-        kind="renders", uri=uri, leftovers=leftovers(uri), sweep=sweep_files(uri), finished=results.finished
-    )
-    place.size = sum(node.place == uri for node in graph.facts)
-    for face, column, batches in (
-        ("asked for", "vector", _requests(uri)),
-        ("made", "face_vector", results.batches(["request_id", "face_vector"])),
-    ):
-        for batch in batches:
-            for name, similarity in _alike_rows(people, batch, "request_id", column):
-                node = Node(NodeKind.IMAGE, uri, name)
-                found[node] = _image(graph, node, f"the face {face}: {_alike(similarity)}", _rounded(similarity))
-    for name in _forgotten(uri):
-        node = Node(NodeKind.IMAGE, uri, name)
+def _look_through_renders(place: OutputLocation, graph: Graph, found: dict[Node, Match]) -> LocationMatches:
+    """What is known of a place, beside who is like one of the people; adds images that went without their requests."""
+    for name in place.forgotten:
+        node = Node(NodeKind.IMAGE, place.uri, name)
         if graph.facts.get(node, {}).get("reason", Reason.FORGOTTEN) != Reason.FORGOTTEN:
             found[node] = _image(graph, node, "removed before, but for its request")
-    return place
+    return LocationMatches(
+        kind="renders",
+        uri=place.uri,
+        size=sum(node.place == place.uri for node in graph.facts),
+        leftovers=leftovers(place),
+        sweep=sweep_files(place.uri),
+        finished=place.folder.finished,
+    )
 
 
 def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], found: dict[Node, Match], gone: set[Node]) -> None:
@@ -225,46 +232,48 @@ def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], found: dict[N
         for node in generation:
             if node in found or node in gone or node.kind == NodeKind.PHOTOGRAPH:
                 continue
-            source = next(each for each in graph.sources[node] if each in reached)
+            source = next(source for source in graph.sources[node] if source in reached)
             found[node] = _image(graph, node, f"made from {source.kind} {source.name}")
         reached.update(generation)
+
+
+def _match(graph: Graph, node: Node, whose: str, similarity: float) -> Match:
+    why = f"{whose}: {_alike(similarity)}" if whose else _alike(similarity)
+    return _image(graph, node, why, _rounded(similarity))
 
 
 def _image(graph: Graph, node: Node, why: str, similarity: float | None = None) -> Match:
     return Match(name=node.name, why=why, similarity=similarity, file=graph.facts.get(node, {}).get("image"))
 
 
-def _forget_rows(place: LocationMatches) -> None:
+def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
     """Removes the rows of a place that is an output of augment."""
     by_file: dict[str | None, set[str]] = {}
-    for row in place.found:
+    for row in matches.found:
         by_file.setdefault(row.file, set()).add(row.name)
-    for stats in OutputFolder(place.uri).committed().values():
+    for task_id, stats in [*place.tasks.items()]:
         for file in stats.files:
             if names := by_file.get(file.name):
-                remove_rows(place.uri, stats, SHARDS, names)
-    tidy(place.uri)
+                remove_rows(place, task_id, SHARDS, names)
+    tidy(place)
 
 
-def _forget_images(place: LocationMatches) -> None:
+def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
     """Removes images and their requests. The requests go last: while they stand, the work is known to be unfinished."""
-    if place.found:
-        folder = OutputFolder(place.uri)
-        for stats in folder.committed().values():
-            rows = {name for batch in folder.read_table(stats, "results") for name in batch["request_id"].to_pylist()}
-            if rows & place.names:
-                remove_rows(place.uri, stats, RESULTS, rows & place.names)
-    tidy(place.uri)
-    fs, path = storage.filesystem(storage.join(place.uri, PAGE))
-    if (place.found or place.leftovers) and fs.exists(path):
-        write_report(place.uri)
-    if place.found:
-        for uri in place.sweep:  # with names and thumbnails; the sweep's command writes them anew
-            fs, path = storage.filesystem(uri)
-            fs.rm_file(path)
-        blank_requests(place.uri, place.names)
-        if place.finished:
-            storage.drop_partial(place.uri)
+    names = matches.names
+    for task_id, images in place.results.items():
+        if images & names:
+            remove_rows(place, task_id, RESULTS, images & names)
+    tidy(place)
+    if (names or matches.leftovers) and place.folder.exists(PAGE):
+        write_report_of(place.open_results())
+    if names:
+        for uri in matches.sweep:  # with names and thumbnails; the sweep's command writes them anew
+            folder, name = Folder.of_file(uri)
+            folder.remove(name)
+        blank_requests(place, names)
+        if matches.finished:
+            place.folder.drop_partial()
 
 
 def _similarities(people: Subjects, table: pa.Table, dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -280,36 +289,13 @@ def _similarities(people: Subjects, table: pa.Table, dim: int) -> tuple[np.ndarr
     return best, largest
 
 
-def _alike_rows(people: Subjects, batch: pa.RecordBatch, name: str, column: str) -> Iterator[tuple[str, float]]:
-    """The names of the rows whose vector is like one of theirs, with the similarity."""
-    batch = batch.filter(pc.equal(pc.list_value_length(batch.column(column)), people.dim))
-    vectors = batch.column(column).flatten().to_numpy().reshape(-1, people.dim)
-    similarity = people.similarity(vectors)
+def _alike_vectors(people: Subjects, vectors: pa.Array) -> Iterator[tuple[int, float]]:
+    """Which of some vectors, null or of any length, are like one of theirs, with the similarity."""
+    usable = pc.fill_null(pc.equal(pc.list_value_length(vectors), people.dim), False)
+    places = np.flatnonzero(usable.to_numpy(zero_copy_only=False))
+    similarity = people.similarity(vectors.filter(usable).flatten().to_numpy().reshape(-1, people.dim))
     for i in np.flatnonzero(similarity >= people.like.threshold).tolist():
-        yield batch.column(name)[i].as_py(), float(similarity[i])
-
-
-def _requests(uri: str) -> Iterator[pa.RecordBatch]:
-    for requests in request_files(uri):
-        with storage.open_uri(requests) as file:
-            yield from pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=["request_id", "vector"])
-
-
-def _forgotten(uri: str) -> set[str]:
-    folder = OutputFolder(uri)
-    return forgotten(folder, folder.committed().values())
-
-
-def _by_folder(shards: Sequence[tuple[str, Shard]]) -> Mapping[str, list[Shard]]:
-    folders: dict[str, list[Shard]] = {}
-    for folder, shard in shards:
-        folders.setdefault(folder, []).append(shard)
-    return folders
-
-
-def _finished(uri: str) -> bool:
-    fs, path = storage.filesystem(storage.join(uri, "_SUCCESS"))
-    return bool(fs.exists(path))
+        yield int(places[i]), float(similarity[i])
 
 
 def _alike(similarity: float) -> str:

@@ -7,45 +7,25 @@ kept, with its id.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0.errors import UsageError
 from face0.generation.plan import request_files
-from face0.generation.results import open_results
 from face0.io import storage
+from face0.privacy.locations import SCAN_ROWS, BankLocation, Locations, OutputLocation
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import Shard, iter_columns, open_shards
+from face0.shards.files import scan_shard, shard_files
+from schemas.job import DataFile
 
-SCAN_ROWS = 1024  # rows read at a time
 SCANNERS = 16  # threads that read the light columns of shards, mostly waiting for storage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Locations:
-    """The places that are looked through, as absolute URIs."""
-
-    shards: Sequence[str] = ()  # outputs of augment
-    banks: Sequence[str] = ()
-    renders: Sequence[str] = ()  # outputs of generate
-
-
-def classify(uris: Iterable[str]) -> Locations:
-    """Sorts places by what they hold, told by their files.
-
-    Raises:
-        UsageError: one is neither an output of augment or generate nor a bank.
-    """
-    kinds: dict[str, list[str]] = {"augment": [], "generate": [], "bank": []}
-    for uri in dict.fromkeys(map(storage.absolute, uris)):
-        kinds[_kind(uri)].append(uri)
-    return Locations(shards=kinds["augment"], banks=kinds["bank"], renders=kinds["generate"])
+PREFIX = 8  # characters of a SHA-256 that are remembered of each row
 
 
 class NodeKind(StrEnum):
@@ -109,18 +89,29 @@ class Graph:
         return [node for node in nodes if node.name == asked or _is_called(node, self.facts.get(node, {}), asked)]
 
 
-def read_graph(holdings: Locations) -> Graph:
+# Is given the nodes of some rows, the column with their vectors (null or float lists), and whose vectors these are, in
+# words; empty: the face's own.
+Look = Callable[[Sequence[Node], pa.Array, str], None]
+
+
+def read_graph(holdings: Locations, look: Look | None = None) -> Graph:
     """The faces of all banks and the requests of all outputs of generate, with what they were made from.
+
+    Reads each bank, each file of requests and each file of results once.
 
     A face's source in another bank is looked for where its provenance says; if that is not among the places, in all
     banks that are, by its id.
+
+    Args:
+        holdings: the places.
+        look: sees all vectors on the way: of banks' faces, of requests the face asked for, of images the face made.
 
     Raises:
         UsageError: a place cannot be read.
     """
     graph = Graph()
-    banks = {uri: _read_faces(uri) for uri in holdings.banks}
-    images = {uri: _read_images(uri) for uri in holdings.renders}
+    banks = {bank.uri: _read_faces(bank, look) for bank in holdings.banks}
+    images = {renders.uri: _read_images(renders, look) for renders in holdings.renders}
     for uri, faces in banks.items():
         for face_id, face in faces.items():
             sources = [
@@ -140,92 +131,105 @@ def read_graph(holdings: Locations) -> Graph:
     return graph
 
 
-def shards_of(holdings: Locations) -> list[tuple[str, Shard]]:
-    """The committed shards of each output of augment, as (folder, shard)."""
-    return [(folder, shard) for folder in holdings.shards for shard in open_shards([folder])]
+@dataclass(frozen=True, kw_only=True)
+class _ScannedShard:
+    """What is remembered of a shard: some of its rows, those of them that have the name, and who else is there."""
+
+    rows: list[Row]
+    named: list[Row]
+    prefixes: np.ndarray  # of the SHA-256 of all rows, bytes [n]
 
 
-def rows_of_photographs(shards: Sequence[tuple[str, Shard]], digests: Iterable[str]) -> list[Row]:
-    """The rows of face shards that were made of photographs, by their SHA-256."""
-    wanted = pa.array(sorted(digests), pa.string())
-    return _rows(shards, lambda table: pc.is_in(table["sha256"], wanted)) if len(wanted) else []
+def find_rows(
+    places: Sequence[OutputLocation], asked: str, photographs: Collection[str]
+) -> tuple[list[Row], list[Row]]:
+    """The rows of face shards that have a name; and all that hold a photograph of these, or one of some others.
+
+    Reads each shard once, and holds 8 bytes for each row. Only a shard with further rows of a photograph that turns
+    out to have the name is read again.
+
+    Args:
+        places: outputs of augment.
+        asked: a row has this name if it is its key or SHA-256, or if its source is or ends in this path.
+        photographs: SHA-256 of the others.
+
+    Raises:
+        UsageError: a place has no shards, or one is not what its stats say.
+    """
+    files = [(place, file) for place in places for file in shard_files(place.folder, place.tasks)]
+    shards = list(ordered_map(lambda named: _scan_shard(*named, asked, photographs), files, SCANNERS, 2 * SCANNERS))
+    new = {row.sha256 for shard in shards for row in shard.named}.difference(photographs)
+    prefixes = np.array([digest[:PREFIX] for digest in new], f"S{PREFIX}")
+    rows = []
+    for (place, file), shard in zip(files, shards, strict=True):
+        if np.isin(shard.prefixes, prefixes).sum() > sum(row.sha256 in new for row in shard.rows):
+            shard = _scan_shard(place, file, asked, new.union(photographs))
+        rows += shard.rows
+    return [row for shard in shards for row in shard.named], rows
 
 
-def rows_named(shards: Sequence[tuple[str, Shard]], asked: str) -> list[Row]:
-    """The rows with this key or SHA-256, or whose source is or ends in this path."""
-
-    def chosen(table: pa.Table) -> pa.ChunkedArray:
-        found = pc.equal(table["source"], asked)
-        for name in ("key", "sha256"):
-            found = pc.or_(found, pc.equal(table[name], asked))
-        for separator in "/#":
-            found = pc.or_(found, pc.ends_with(table["source"], pattern=f"{separator}{asked}"))
-        return found
-
-    return _rows(shards, chosen)
-
-
-def _rows(shards: Sequence[tuple[str, Shard]], chosen: Any) -> list[Row]:
-    def scan(named: tuple[str, Shard]) -> list[Row]:
-        folder, shard = named
-        return [
-            Row(folder=folder, file=shard.file.name, **row)
-            for table in iter_columns(shard, ["key", "source", "sha256"])
-            for row in table.filter(chosen(table)).to_pylist()
-        ]
-
-    return [row for rows in ordered_map(scan, shards, SCANNERS, 2 * SCANNERS) for row in rows]
+def _scan_shard(place: OutputLocation, file: DataFile, asked: str, photographs: Collection[str]) -> _ScannedShard:
+    wanted = pa.array(sorted(photographs), pa.string())
+    rows: list[Row] = []
+    named: list[Row] = []
+    prefixes = [np.empty(0, f"S{PREFIX}")]
+    for _, table in scan_shard(place.folder, file, ["key", "source", "sha256"]):
+        has_name = _has_name(table, asked)
+        for kept, chosen in ((named, has_name), (rows, pc.or_(has_name, pc.is_in(table["sha256"], wanted)))):
+            kept += [Row(folder=place.uri, file=file.name, **row) for row in table.filter(chosen).to_pylist()]
+        digests = pc.utf8_slice_codeunits(table["sha256"], 0, PREFIX)
+        prefixes.append(np.array(digests.to_pylist(), f"S{PREFIX}"))
+    return _ScannedShard(rows=rows, named=named, prefixes=np.concatenate(prefixes))
 
 
-def _kind(uri: str) -> str:
-    """ "augment", "generate" or "bank". Raises UsageError."""
-    remedy = "give the --output of face0 augment or face0 generate, or a bank of face0 faces"
-    fs, path = storage.filesystem(uri)
-    if fs.isfile(path):
-        try:
-            with storage.open_uri(uri) as file:
-                metadata = pq.read_schema(file).metadata or {}
-        except (OSError, pa.ArrowException) as error:
-            raise UsageError(f"{uri} is no bank ({error}): {remedy}") from error
-        if metadata.get(b"face0.schema") != b"face_bank":
-            raise UsageError(f"{uri} is no bank: {remedy}")
-        return "bank"
-    if not fs.exists(f"{path.rstrip('/')}/job.json"):
-        raise UsageError(f"{uri} is no file, and no folder with a job.json: {remedy}")
-    with storage.open_uri(storage.join(uri, "job.json")) as file:
-        job: str = json.load(file)["job"]
-    if job not in ("augment", "generate"):
-        raise UsageError(f"{uri} is the output of face0 {job}: {remedy}")
-    return job
+def _has_name(rows: pa.Table, asked: str) -> pa.ChunkedArray:
+    found = pc.equal(rows["source"], asked)
+    for name in ("key", "sha256"):
+        found = pc.or_(found, pc.equal(rows[name], asked))
+    for separator in "/#":
+        found = pc.or_(found, pc.ends_with(rows["source"], pattern=f"{separator}{asked}"))
+    return found
 
 
-def _read_faces(uri: str) -> dict[str, dict[str, Any]]:
-    """NodeKind, provenance and digest of the vector of each face of a bank, by id."""
+def _read_faces(bank: BankLocation, look: Look | None) -> dict[str, dict[str, Any]]:
+    """Kind, provenance and digest of the vector of each face of a bank, by id."""
     faces = {}
-    with storage.open_uri(uri) as file:
-        columns = ["face_id", "kind", "provenance", "vector"]
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=SCAN_ROWS, columns=columns):
-            digests = _digests(batch.column("vector"))
-            for row, vector in zip(batch.select(columns[:3]).to_pylist(), digests, strict=True):
-                faces[row.pop("face_id")] = {**row, "provenance": json.loads(row["provenance"]), "vector": vector}
+    for batch in bank.batches(["face_id", "kind", "provenance", "vector"]):
+        vectors = batch.column("vector")
+        rows = batch.drop_columns(["vector"]).to_pylist()
+        if look:
+            look([Node(NodeKind.FACE, bank.uri, row["face_id"]) for row in rows], vectors, "")
+        for row, digest in zip(rows, _digests(vectors), strict=True):
+            faces[row.pop("face_id")] = {**row, "provenance": json.loads(row["provenance"]), "vector": digest}
     return faces
 
 
-def _read_images(uri: str) -> dict[str, dict[str, Any]]:
+def _read_images(place: OutputLocation, look: Look | None) -> dict[str, dict[str, Any]]:
     """Face, prompt, seed and file of each request, by id; and, where the requests are kept, why it cannot be rendered
     and the digest of its vector."""
     columns = ["request_id", "face_id", "prompt", "seed"]
     images: dict[str, dict[str, Any]] = {}
-    for requests in request_files(uri):
-        with storage.open_uri(requests) as file:
-            for batch in pq.ParquetFile(file).iter_batches(
-                batch_size=SCAN_ROWS, columns=[*columns, "reason", "vector"]
-            ):
-                digests = _digests(batch.column("vector"))
-                for row, vector in zip(batch.drop_columns(["vector"]).to_pylist(), digests, strict=True):
-                    images[row.pop("request_id")] = {**row, "vector": vector}
-    for batch in open_results(uri).batches([*columns, "image"]):
-        for row in batch.to_pylist():
+
+    def nodes(rows: Sequence[Mapping[str, Any]]) -> list[Node]:
+        return [Node(NodeKind.IMAGE, place.uri, row["request_id"]) for row in rows]
+
+    for name in request_files(place.folder):
+        held = place.requests.setdefault(name, set())
+        with place.folder.open(name) as file:
+            for batch in pq.ParquetFile(file).iter_batches(SCAN_ROWS, columns=[*columns, "reason", "vector"]):
+                vectors, rows = batch.column("vector"), batch.drop_columns(["vector"]).to_pylist()
+                if look:
+                    look(nodes(rows), vectors, "the face asked for")
+                held.update(row["request_id"] for row in rows)
+                for row, digest in zip(rows, _digests(vectors), strict=True):
+                    images[row.pop("request_id")] = {**row, "vector": digest}
+    read = [*columns, "image", *(["face_vector"] if look else [])]
+    for task_id, batch in place.open_results().batches_by_task(read):
+        rows = batch.select([*columns, "image"]).to_pylist()
+        if look:
+            look(nodes(rows), batch.column("face_vector"), "the face made")
+        place.results.setdefault(task_id, set()).update(row["request_id"] for row in rows)
+        for row in rows:
             images.setdefault(row.pop("request_id"), {}).update(row)
     return images
 

@@ -5,7 +5,6 @@ that moment the others are gone for every reader. ``tidy`` removes the old files
 was cut off has left.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -15,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from face0.generation.plan import request_files
-from face0.io import storage
-from face0.tasks.output_folder import OutputFolder
+from face0.generation.plan import image_id
+from face0.io.folder import Folder
+from face0.privacy.locations import OutputLocation
 from face0.tasks.task_output import TableWriter
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
@@ -53,21 +52,19 @@ SHARDS = Rows(table="shards", name="key", totals=shard_totals, stage=Stage.FACES
 RESULTS = Rows(table="results", name="request_id", totals=result_totals, stage=Stage.RENDER)
 
 
-def remove_rows(uri: str, stats: TaskStats, rows: Rows, names: Collection[str]) -> TaskStats:
+def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collection[str]) -> None:
     """Takes rows out of a committed task; each becomes a failure with the reason ``forgotten``.
 
     Of a row its name and its source stay: without them the job would take it for a new one. The old files stay until
     ``tidy``.
 
     Args:
-        uri: of the output folder.
-        stats: of the task.
+        place: the output folder; what is remembered of it is brought up to date.
+        task_id: of the task.
         rows: of which kind they are.
         names: what the rows have in the column ``rows.name``.
-
-    Returns:
-        The stats as they are now.
     """
+    stats = place.tasks[task_id]
     lost: list[Failure] = []
     less: Counter[str] = Counter()
 
@@ -83,7 +80,7 @@ def remove_rows(uri: str, stats: TaskStats, rows: Rows, names: Collection[str]) 
         yield from batches
         yield pa.RecordBatch.from_pylist([asdict(failure) for failure in lost], schema=FAILURES)
 
-    revised = dict([_revised(uri, stats, rows.table, kept), _revised(uri, stats, "failures", failed)])
+    revised = dict(_revised(place.folder, stats, *change) for change in ((rows.table, kept), ("failures", failed)))
     reasons = Counter(stats.reasons)
     reasons[str(Reason.FORGOTTEN)] += len(lost)
     now = replace(
@@ -93,68 +90,49 @@ def remove_rows(uri: str, stats: TaskStats, rows: Rows, names: Collection[str]) 
         totals={name: count - less[name] for name, count in stats.totals.items()},
         files=[revised.get(file.name, file) for file in stats.files],
     )
-    with storage.write_whole(uri, f"stats/{stats.task_id}.json") as file:
-        file.write(now.to_json().encode())
-    return now
+    place.forgotten.update(failure.key for failure in lost)
+    place.folder.write_stats(now)
+    place.tasks[task_id] = now
 
 
-def forgotten(folder: OutputFolder, tasks: Iterable[TaskStats]) -> set[str]:
-    """The names of all rows that were removed from committed tasks."""
-    return {
-        row["key"]
-        for stats in tasks
-        if stats.reasons.get(Reason.FORGOTTEN)
-        for batch in folder.read_table(stats, "failures")
-        for row in batch.to_pylist()
-        if row["reason"] == Reason.FORGOTTEN
-    }
-
-
-def leftovers(uri: str) -> list[str]:
+def leftovers(place: OutputLocation) -> list[str]:
     """Files that still hold removed rows, though no stats name them, and images of such rows; by their path in the
     output folder."""
-    folder = OutputFolder(uri)
-    committed = folder.committed()
-    named = {file.name for stats in committed.values() for file in stats.files}
-    found = [
+    named = {file.name for stats in place.tasks.values() for file in stats.files}
+    left = [
         name
         for table in (SHARDS.table, RESULTS.table, "failures")
-        for name in _listed(uri, table)
-        if name not in named and _parts(name)[0] in committed
+        for name in place.folder.files(table)
+        if name not in named and _parts(name)[0] in place.tasks
     ]
-    if gone := forgotten(folder, committed.values()):
-        found += [name for name in _listed(uri, "images") if name.rpartition("/")[2].partition(".")[0] in gone]
-    return found
+    if place.forgotten:
+        left += [name for name in place.folder.files("images") if image_id(name) in place.forgotten]
+    return left
 
 
-def tidy(uri: str) -> None:
+def tidy(place: OutputLocation) -> None:
     """Removes the ``leftovers`` of an output folder, and brings its ``_SUCCESS`` up to date if there is one."""
-    for name in leftovers(uri):
-        _remove(uri, name)
-    fs, path = storage.filesystem(storage.join(uri, "_SUCCESS"))
-    if not fs.exists(path):
+    folder = place.folder
+    for name in leftovers(place):
+        folder.remove(name)
+    success = folder.success
+    if success is None:
         return
-    folder = OutputFolder(uri)
-    committed = folder.committed()
-    ledger = sum((stats.ledger for stats in committed.values()), Ledger())
-    if json.loads(fs.cat_file(path))["ledger"] != asdict(ledger):
-        folder.succeed(committed)
-    storage.drop_partial(uri)  # the job is finished, so nobody else is writing
+    if success.ledger != sum((stats.ledger for stats in place.tasks.values()), Ledger()):
+        folder.succeed(place.tasks, place.tasks)
+    folder.drop_partial()  # the job is finished, so nobody else is writing
 
 
-def blank_requests(uri: str, names: Collection[str]) -> None:
+def blank_requests(place: OutputLocation, names: Collection[str]) -> None:
     """Takes what requests say of a person out of the files of an output folder; their rows and ids stay.
 
     Each file is replaced whole, and keeps its row groups, which are tasks.
     """
-    for requests in request_files(uri):
-        with storage.open_uri(requests) as file:
+    for name in [name for name, requests in place.requests.items() if not requests.isdisjoint(names)]:
+        with place.folder.open(name) as file:
             opened = pq.ParquetFile(file)
-            ids = opened.read(["request_id"])["request_id"]
-            if not pc.any(pc.is_in(ids, pa.array(sorted(names), pa.string()))).as_py():
-                continue
             with (
-                storage.write_whole(uri, f"requests/{requests.rpartition('/')[2]}") as output,
+                place.folder.write(name) as output,
                 pq.ParquetWriter(output, opened.schema_arrow, compression="zstd") as writer,
             ):
                 for i in range(opened.num_row_groups):
@@ -164,27 +142,27 @@ def blank_requests(uri: str, names: Collection[str]) -> None:
 
 def remove_faces(uri: str, names: Collection[str]) -> None:
     """Takes faces out of a bank, which is replaced whole. Other columns that it may have stay."""
-    folder, _, name = uri.rpartition("/")
-    with storage.open_uri(uri) as file:
+    folder, name = Folder.of_file(uri)
+    with folder.open(name) as file:
         opened = pq.ParquetFile(file)
         with (
-            storage.write_whole(folder, name) as output,
+            folder.write(name) as output,
             pq.ParquetWriter(output, opened.schema_arrow, compression="zstd", use_dictionary=False) as writer,
         ):
             for i in range(opened.num_row_groups):
                 group = opened.read_row_group(i)
                 writer.write_table(group.filter(pc.invert(_chosen(group, "face_id", names))))
-    storage.drop_partial(folder)
+    folder.drop_partial()
 
 
 def _revised(
-    uri: str, stats: TaskStats, table: str, change: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+    folder: Folder, stats: TaskStats, table: str, change: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 ) -> tuple[str, DataFile]:
     """Writes the next revision of a task's table: the old file's name, and the new file."""
     (old,) = [file.name for file in stats.files if file.name.startswith(f"{table}/")]
     task, number = _parts(old)
     name = f"{table}/{task}.{number + 1}.parquet"
-    with storage.open_uri(storage.join(uri, old)) as file, storage.write_whole(uri, name) as output:
+    with folder.open(old) as file, folder.write(name) as output:
         opened = pq.ParquetFile(file)
         revised = TableWriter(name, output, opened.schema_arrow)
         for batch in change(opened.iter_batches(batch_size=REWRITE_ROWS)):
@@ -229,16 +207,3 @@ def _blanked(rows: pa.Table, names: Collection[str]) -> pa.Table:
             )
             rows = rows.set_column(i, field, column)
     return rows
-
-
-def _listed(uri: str, folder: str) -> list[str]:
-    fs, path = storage.filesystem(uri)
-    fs.invalidate_cache()
-    root = path.rstrip("/") + "/"
-    return sorted(name.removeprefix(root) for name in fs.find(f"{root}{folder}"))
-
-
-def _remove(uri: str, name: str) -> None:
-    fs, path = storage.filesystem(storage.join(uri, name))
-    if fs.exists(path):
-        fs.rm_file(path)

@@ -5,17 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from face0.errors import UsageError
-from face0.privacy.provenance import (
-    Graph,
-    Locations,
-    Node,
-    NodeKind,
-    Row,
-    read_graph,
-    rows_named,
-    rows_of_photographs,
-    shards_of,
-)
+from face0.privacy.locations import Locations
+from face0.privacy.provenance import Graph, Node, NodeKind, Row, find_rows, read_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +92,28 @@ def trace(asked: str, holdings: Locations) -> Trace:
     Args:
         asked: of a photograph its SHA-256, file name or key in the shards; of a face its id; of an image its request's
             id or file name. Of a file also the whole URI, or the end of its path.
-        holdings: where to look.
+        holdings: where to look, each file once.
 
     Raises:
         UsageError: nothing has this name, or a place cannot be read.
     """
-    graph, shards = read_graph(holdings), shards_of(holdings)
+    graph = read_graph(holdings)
     found = graph.named(asked)
-    for row in rows_named(shards, asked):
+    photographs = [node for node in (*found, *graph.ancestors(found)) if node.kind == NodeKind.PHOTOGRAPH]
+    named, rows = find_rows(holdings.shards, asked, {node.name for node in photographs})
+    for row in named:
         photograph = Node(NodeKind.PHOTOGRAPH, "", row.sha256)
         if photograph not in found:
             graph.add(photograph)
             found.append(photograph)
     if not found:
-        places = ", ".join([*holdings.shards, *holdings.banks, *holdings.renders])
         raise UsageError(
-            f"nothing in {places} is called {asked!r}: give a photograph's file name, key or SHA-256, a face_id, "
-            "or the request_id or file name of an image"
+            f"nothing in {', '.join(holdings.uris)} is called {asked!r}: give a photograph's file name, key or "
+            "SHA-256, a face_id, or the request_id or file name of an image"
         )
     sources = graph.ancestors(found)
     made = [node for generation in graph.generations(found)[1:] for node in generation]
-    rows: dict[str, list[Row]] = {}
-    photographs = {node.name for node in (*found, *sources, *made) if node.kind == NodeKind.PHOTOGRAPH}
-    for row in rows_of_photographs(shards, photographs):
-        rows.setdefault(row.sha256, []).append(row)
-    return Trace(asked=asked, found=found, sources=sources, made=made, rows=rows, graph=graph)
+    by_photograph: dict[str, list[Row]] = {}
+    for row in rows:
+        by_photograph.setdefault(row.sha256, []).append(row)
+    return Trace(asked=asked, found=found, sources=sources, made=made, rows=by_photograph, graph=graph)

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
-from face0.io.storage import filesystem, join, open_uri
+from face0.io.folder import Folder
+from face0.io.storage import join, open_uri
 from face0.readers import uri_list
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
@@ -53,12 +54,9 @@ def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
 
 def _files(uri: str) -> dict[str, int]:
     """The files below a directory by their path relative to it, with their bytes; hidden ones aside."""
-    fs, path = filesystem(uri)
-    root = path.rstrip("/") + "/"
-    found = fs.find(path, detail=True)
     return {
         name: int(info.get("size") or 0)
-        for name, info in ((full.removeprefix(root), info) for full, info in found.items())
+        for name, info in Folder(uri).file_infos().items()
         # A pipe or a device would hang who opens it. Links are reported as such, whatever they lead to.
         if (info["type"] == "file" or info.get("islink")) and not any(part.startswith(".") for part in name.split("/"))
     }

@@ -23,7 +23,11 @@ def folder_of(uri: str) -> str:
 
 
 def split_extension(path: str) -> tuple[str, str]:
-    """``a.v1/b.c.JPG`` -> (``a.v1/b.c``, ``jpg``): the path up to the last dot of its name, the rest in lower case."""
+    """Splits a path at the last dot of its name; what is behind that comes in lower case.
+
+    >>> split_extension("a.v1/b.c.JPG"), split_extension("a.v1/.hidden")
+    (('a.v1/b.c', 'jpg'), ('a.v1/.hidden', ''))
+    """
     folder, slash, name = path.rpartition("/")
     stem, _, extension = name.rpartition(".")
     # A name without a dot, or with none but the first of a hidden file, has no extension.
@@ -31,10 +35,18 @@ def split_extension(path: str) -> tuple[str, str]:
 
 
 def row_key(uri: str, row: int) -> str:
-    """The key of a row that brings none: the name of its file and its number there."""
+    """The key of a row that brings none: the name of its file and its number there.
+
+    >>> row_key("https://host/list.csv?signature=1", 7)
+    'list-000000007'
+    """
     return f"{split_extension(name_of(uri))[0]}-{row:09d}"
 
 
 def resolve(reference: str, folder: str) -> str:
-    """The URI of a reference as it stands in a list: absolute as it is, relative to the list's folder otherwise."""
+    """The URI of a reference as it stands in a list: absolute as it is, relative to the list's folder otherwise.
+
+    >>> resolve("images/a.jpg", "s3://bucket/lists"), resolve("/data/a.jpg", "s3://bucket/lists")
+    ('s3://bucket/lists/images/a.jpg', '/data/a.jpg')
+    """
     return reference if _ABSOLUTE.match(reference) else join(folder, reference)

@@ -1,6 +1,6 @@
 """The files of face shards: which there are, that they are what their stats say, and fields of their faces."""
 
-import sys
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from face0.embedders.metadata import VectorMetadata, refuse_other_embedder
 from face0.errors import UsageError
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import VERSION
-from schemas.job import DataFile
+from schemas.job import DataFile, TaskStats
 
-EMBEDDER = "face0.embedder."  # prefix of the metadata that says how embeddings were made
 FACE = "faces.list.element."  # prefix of the columns that are fields of the faces
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,83 +34,100 @@ class Shard:
 
 
 def open_shards(uris: Sequence[str]) -> list[Shard]:
-    """The committed shards of the folders, checked against their stats and against each other."""
+    """The committed shards of the folders, checked against their stats and against each other.
+
+    Raises:
+        UsageError: no folder, or one without a committed task; a shard that is missing, not what its stats say, or of
+            another embedder than the first.
+    """
     if not uris:
         raise UsageError("no folder of face shards: give one or more output folders of `face0 augment`")
-    files = [named for uri in uris for named in _committed(uri)]
-    shards = list(ordered_map(lambda named: _open(*named), files, 16, 64))
+    files = [(folder, file) for folder in map(OutputFolder, uris) for file in shard_files(folder, folder.committed())]
+    shards = list(ordered_map(lambda named: _read_footer(*named), files, 16, 64))
     first = shards[0]
     for shard in shards[1:]:
-        if differences := _differences(first, shard):
-            raise UsageError(
-                f"{first.uri} and {shard.uri} are of different embedders ({'; '.join(differences)}): "
-                "train on folders of one, or run augment on the others again with it"
-            )
+        refuse_other_embedder(
+            first.uri,
+            {"dim": first.dim, **first.embedder},
+            shard.uri,
+            {"dim": shard.dim, **shard.embedder},
+            "train on folders of one, or run augment on the others again with it",
+        )
     return shards
 
 
-def _committed(uri: str) -> list[tuple[str, DataFile]]:
-    """The shards that a folder's stats name, as (folder, file), in the order of their names."""
-    committed = OutputFolder(uri).committed().values()
-    files = [file for stats in committed for file in stats.files if file.name.startswith("shards/")]
+def shard_files(folder: OutputFolder, committed: Mapping[str, TaskStats]) -> list[DataFile]:
+    """The shards that the stats of a folder name, in the order of their names. Raises UsageError if there are none."""
+    files = [file for stats in committed.values() for file in stats.files if file.name.startswith("shards/")]
     if not files:
         raise UsageError(
-            f"{uri} holds no committed task of augment: check the path, or run `face0 augment ... --output {uri}`"
+            f"{folder.uri} holds no committed task of augment: check the path, "
+            f"or run `face0 augment ... --output {folder.uri}`"
         )
-    fs, success = storage.filesystem(storage.join(uri, "_SUCCESS"))
-    if not fs.exists(success):
-        print(
-            f"warning: {uri} is not finished (it has no _SUCCESS): what its {len(files)} committed tasks hold is used",
-            file=sys.stderr,
+    if not folder.finished:
+        _log.warning(
+            "%s is not finished (it has no _SUCCESS): what its %d committed tasks hold is used", folder.uri, len(files)
         )
-    return [(uri, file) for file in sorted(files, key=lambda file: file.name)]
+    return sorted(files, key=lambda file: file.name)
 
 
-def _open(folder: str, file: DataFile) -> Shard:
-    uri = storage.join(folder, file.name)
-    remedy = f"run augment again into a new folder, or remove this task's file from {folder}/stats and run it again"
+@contextmanager
+def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetFile]]:
+    """A shard by its footer, and the file open to be read on. Raises UsageError if it is not what its stats say."""
+    uri = folder.join(file.name)
+    remedy = f"run augment again into a new folder, or remove this task's file from {folder.uri}/stats and run it again"
     try:
-        with storage.open_uri(uri) as open_shards:
-            footer = pq.read_metadata(open_shards)
+        opened = folder.open(file.name)
     except FileNotFoundError as error:
         raise UsageError(f"{uri} is missing, but its stats name it: {remedy}") from error
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
-    if footer.num_rows != file.rows:
-        raise UsageError(f"{uri} has {footer.num_rows:,} rows, but its stats say {file.rows:,}: {remedy}")
-    metadata = {name.decode(): value.decode() for name, value in footer.metadata.items() if name.startswith(b"face0.")}
-    kind = metadata.get("face0.schema"), metadata.get("face0.version")
-    if kind != ("face_shard", VERSION):
-        raise UsageError(f"{uri} holds rows of {kind}, not of ('face_shard', {VERSION!r}): run augment of this version")
-    return Shard(
-        uri=uri,
-        file=file,
-        group_sizes=[footer.row_group(i).num_rows for i in range(footer.num_row_groups)],
-        embedder={k.removeprefix(EMBEDDER): v for k, v in metadata.items() if k.startswith(EMBEDDER)},
-        dim=int(metadata["face0.embedding_dim"]),
-    )
+    with opened:
+        try:
+            parquet = pq.ParquetFile(opened)
+        except (OSError, pa.ArrowException) as error:
+            raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
+        footer = parquet.metadata
+        if footer.num_rows != file.rows:
+            raise UsageError(f"{uri} has {footer.num_rows:,} rows, but its stats say {file.rows:,}: {remedy}")
+        metadata = VectorMetadata.of(footer.metadata)
+        metadata.refuse_other_schema(uri, "face_shard", {VERSION}, "run augment of this version")
+        shard = Shard(
+            uri=uri,
+            file=file,
+            group_sizes=[footer.row_group(i).num_rows for i in range(footer.num_row_groups)],
+            embedder=metadata.embedder,
+            dim=metadata.dim,
+        )
+        yield shard, parquet
 
 
-def _differences(one: Shard, other: Shard) -> list[str]:
-    a, b = ({"dim": str(shard.dim), **shard.embedder} for shard in (one, other))
-    return [
-        f"{name}: {a.get(name)}, {b.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)
-    ]
+def _read_footer(folder: Folder, file: DataFile) -> Shard:
+    with _opened(folder, file) as (shard, _):
+        return shard
 
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group."""
+    """Some columns of a shard, row group by row group. Raises UsageError at one that does not read."""
     with storage.open_uri(shard.uri) as file:
-        open_shards = pq.ParquetFile(file)
-        for index in range(len(shard.group_sizes)):
-            with reading_row_group(shard.uri, index):
-                table = open_shards.read_row_group(index, columns=columns, use_threads=False)
-            yield table
+        yield from _row_groups(shard, pq.ParquetFile(file), columns)
+
+
+def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[tuple[Shard, pa.Table]]:
+    """``iter_columns`` of a file that was not looked at before: it is opened once, and checked against its stats."""
+    with _opened(folder, file) as (shard, parquet):
+        for table in _row_groups(shard, parquet, columns):
+            yield shard, table
+
+
+def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    for index in range(len(shard.group_sizes)):
+        with reading_row_group(shard.uri, index):
+            table = parquet.read_row_group(index, columns=columns, use_threads=False)
+        yield table
 
 
 @contextmanager
 def reading_row_group(uri: str, index: int) -> Iterator[None]:
-    """Names the row group that does not read."""
+    """Raises UsageError, with the name of the row group that does not read."""
     try:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -29,6 +29,9 @@ def divergence(counts: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     H((p + q) / 2) - H(p) / 2 - H(q) / 2, each entropy corrected to the same order as ``entropy`` is, so that samples of
     one distribution come out about 0 on average, and now and then below.
+
+    >>> float(divergence(np.array([40, 0]), np.array([0, 70])))  # nothing in common
+    1.0
     """
     (p, p_variance), (q, q_variance) = _shares(counts), _shares(others)
     middle = _entropy((p + q) / 2, (p_variance + q_variance) / 4)

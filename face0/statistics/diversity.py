@@ -11,6 +11,11 @@ def effective_numbers(vectors: np.ndarray) -> tuple[float, float]:
     Vendi score (Friedman and Dieng 2023): exp of the entropy of the eigenvalues of K / n, K the matrix of cosines: how
     many wholly different faces would be as diverse. Effective rank (Roy and Vetterli 2007): exp of the entropy of the
     singular values, as shares of their sum, of the vectors less their mean: along how many directions faces differ.
+
+    >>> three_people = np.eye(3)
+    >>> vendi, rank = effective_numbers(np.repeat(three_people, 2, axis=0))  # two images of each
+    >>> round(vendi, 3), round(rank, 3)  # three points differ along two directions
+    (3.0, 2.0)
     """
     return _exp_entropy(_singular(vectors) ** 2), _exp_entropy(_singular(vectors - vectors.mean(axis=0)))
 

@@ -148,7 +148,11 @@ def permutations_within(blocks: np.ndarray, count: int, seed: int) -> np.ndarray
 
 
 def p_value(observed: float, null: np.ndarray) -> float:
-    """The share of the null [permutations] that is as large, the observed one counted in (Phipson and Smyth 2010)."""
+    """The share of the null [permutations] that is as large, the observed one counted in (Phipson and Smyth 2010).
+
+    >>> p_value(5.0, np.zeros(99))  # the least that 99 permutations can show
+    0.01
+    """
     if not np.isfinite(observed):
         return float("nan")
     null = null[np.isfinite(null)]

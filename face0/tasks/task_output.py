@@ -1,13 +1,16 @@
 """What one run of a task writes and counts."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0.io import storage
+from face0.io.folder import Folder
+from face0.io.storage import HashingWriter
 from schemas.failures import FAILURES, Failure
 from schemas.job import DataFile, Ledger
 
@@ -16,21 +19,44 @@ ROW_GROUP = 256
 
 
 class TableWriter:
-    """A Parquet file that is being written, in row groups of ROW_GROUP rows."""
+    """A Parquet file that is being written, in row groups of ROW_GROUP rows or a little more.
 
-    def __init__(self, name: str, file: storage.HashingWriter, schema: pa.Schema) -> None:
+    Args:
+        name: of the file, as its stats will have it.
+        file: where it is written.
+        schema: of its rows.
+        to_batch: makes a batch of that schema from single rows; None: these are mappings of column to value.
+        written: is given each row group before it is written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        file: HashingWriter,
+        schema: pa.Schema,
+        *,
+        to_batch: Callable[[Sequence[Any]], pa.RecordBatch] | None = None,
+        written: Callable[[pa.Table], None] | None = None,
+    ) -> None:
         self._name, self._file, self._schema = name, file, schema
+        self._to_batch = to_batch or (lambda rows: pa.RecordBatch.from_pylist(rows, schema=schema))
+        self._written = written
         # Nearly every value is unique (images, keys, vectors), so dictionaries would only cost.
         self._writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = self._rows = 0
+        self._single: list[Any] = []  # rows that came singly, after those in _batches
+        self._batches: list[pa.RecordBatch] = []
+        self._waiting = self._rows = 0
+
+    def add(self, row: Any) -> None:
+        """Appends one row. It becomes a part of a batch once a row group is full."""
+        self._single.append(row)
+        self._count(1)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Appends rows in order."""
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= ROW_GROUP:
-            self._flush()
+        """Appends rows that are a batch already."""
+        self._gather()
+        self._batches.append(batch)
+        self._count(batch.num_rows)
 
     def close(self) -> DataFile:
         """Completes the file; returns what it holds."""
@@ -38,36 +64,65 @@ class TableWriter:
         self._writer.close()
         return DataFile(name=self._name, rows=self._rows, bytes=self._file.size, sha256=self._file.sha256)
 
+    def _count(self, rows: int) -> None:
+        self._waiting += rows
+        if self._waiting >= ROW_GROUP:
+            self._flush()
+
+    def _gather(self) -> None:
+        if self._single:
+            self._batches.append(self._to_batch(self._single))
+            self._single = []
+
     def _flush(self) -> None:
-        if self._waiting_rows:
-            rows = pa.Table.from_batches(self._waiting, schema=self._schema)
+        self._gather()
+        if self._waiting:
+            rows = pa.Table.from_batches(self._batches, schema=self._schema)
+            if self._written:
+                self._written(rows)
             self._writer.write_table(rows, row_group_size=rows.num_rows)
-        self._rows += self._waiting_rows
-        self._waiting, self._waiting_rows = [], 0
+        self._rows += self._waiting
+        self._batches, self._waiting = [], 0
 
 
 class TaskOutput:
     """What one run of a task writes and counts. Made by ``OutputFolder.commit``."""
 
-    def __init__(self, root: str, task_id: str, files: ExitStack) -> None:
-        self._root, self._task_id, self._files = root, task_id, files
+    def __init__(self, folder: Folder, task_id: str, files: ExitStack) -> None:
+        self._folder, self._task_id, self._files = folder, task_id, files
         self._tables: list[TableWriter] = []
         self._failures = self.table("failures", FAILURES)
         self.ledger = Ledger()
         self.reasons: Counter[str] = Counter()
         self.totals: Counter[str] = Counter()
 
-    def table(self, folder: str, schema: pa.Schema) -> TableWriter:
-        """Starts the file ``folder/<task>.parquet``."""
+    def table(
+        self,
+        folder: str,
+        schema: pa.Schema,
+        *,
+        to_batch: Callable[[Sequence[Any]], pa.RecordBatch] | None = None,
+        totals: Callable[[pa.Table], Counter[str]] | None = None,
+    ) -> TableWriter:
+        """Starts the file ``folder/<task>.parquet``.
+
+        Args:
+            folder: in the output folder.
+            schema: of the rows.
+            to_batch: see TableWriter.
+            totals: what rows add to the totals of the task.
+        """
         name = f"{folder}/{self._task_id}.parquet"
-        self._tables.append(TableWriter(name, self._files.enter_context(storage.write_whole(self._root, name)), schema))
+        file = self._files.enter_context(self._folder.write(name))
+        written = (lambda rows: self.totals.update(totals(rows))) if totals else None
+        self._tables.append(TableWriter(name, file, schema, to_batch=to_batch, written=written))
         return self._tables[-1]
 
     def fail(self, failure: Failure) -> None:
         """Records a failed row: its row in ``failures/``, its count in the ledger and by reason."""
         self.ledger.failed += 1
         self.reasons[str(failure.reason)] += 1
-        self._failures.write(pa.RecordBatch.from_pylist([asdict(failure)], schema=FAILURES))
+        self._failures.add(asdict(failure))
 
     def close(self) -> list[DataFile]:
         """Completes the tables."""

@@ -3,7 +3,7 @@ from .config import Intervals, RunOptions, TrainConfig
 from .held_out import compare_faces, difference
 from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
-from .loop import TrainingLoop, differences
+from .loop import TrainingLoop
 from .loss import losses
 from .start import resume, start_trainer
 from .throughput import Throughput, matmul_rate, unet_flops
@@ -23,7 +23,6 @@ __all__ = [
     "TrainingLoop",
     "compare_faces",
     "difference",
-    "differences",
     "latent_shape",
     "losses",
     "matmul_rate",

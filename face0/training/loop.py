@@ -1,6 +1,5 @@
 """A training from its start or its last checkpoint to its last step."""
 
-import json
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import torch
 from torch import distributed
 
 from face0.model.guidance import Guidance
-from face0.model.lineage import LINEAGE
+from face0.model.lineage import Lineage
 from face0.model.pipeline import as_images, noise
 from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
@@ -161,14 +160,14 @@ class TrainingLoop:
     def _save(self) -> None:
         if self._rank == 0:
             trainer = self._trainer
-            record = {HELD_OUT_LOSS: self._evaluated.get(trainer.step)}
+            loss = self._evaluated.get(trainer.step)
+            config = asdict(trainer.config)
 
             def write(folder: Path) -> None:
                 trainer.save(folder)
-                facts = {"step": trainer.step, **record, "config": asdict(trainer.config), **self._facts}
-                (folder / LINEAGE).write_text(json.dumps(facts, indent=2))
+                Lineage(step=trainer.step, held_out_loss=loss, config=config, **self._facts).write(folder)
 
-            self._checkpoints.save(trainer.step, write, record)
+            self._checkpoints.save(trainer.step, write, {HELD_OUT_LOSS: loss})
             self._checkpoints.prune(self._intervals.keep, HELD_OUT_LOSS)
         if self._world > 1:
             distributed.barrier()
@@ -187,17 +186,3 @@ def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
     made = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, steps)))
     rows = [torch.cat(list(images), dim=2) for images in (batch.images[:count], made)]
     return torch.cat(rows, dim=1).permute(1, 2, 0).numpy()
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What decides the weights and differs between two lineages, in words. More steps may be asked for.
-
-    A cosine schedule depends on the number of steps, so there they may not. Base and shards are known by their digests.
-    """
-    old, new = ({**facts["config"], "shards": facts["fingerprint"][:12]} for facts in (before, now))
-    if before.get("base_fingerprint") != now["base_fingerprint"]:
-        old["base"], new["base"] = (
-            f"{facts['base']} with the digest {facts.get('base_fingerprint', '')[:12]}" for facts in (before, now)
-        )
-    names = old.keys() | new.keys() if new["schedule"] == "cosine" else (old.keys() | new.keys()) - {"steps"}
-    return [f"{name}: {old.get(name)}, now {new.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)]

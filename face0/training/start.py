@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from face0.errors import UsageError
-from face0.io import storage
+from face0.io.folder import Folder
+from face0.io.storage import PARTIAL_DIR
 from face0.model.base_models import load_base
-from face0.model.folder import fingerprint
+from face0.model.folder import fingerprint, local_model
+from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.runtime.distributed import Process
@@ -18,7 +20,6 @@ from face0.shards.loader import FaceShards
 from face0.training.checkpoints import Checkpoints
 from face0.training.config import IN_MEMORY, RunOptions, TrainConfig
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
-from face0.training.loop import differences
 from face0.training.trainer import Trainer, latent_shape
 
 _POSITIONS = 76  # of the text encoder's 77 that faces may take
@@ -52,7 +53,7 @@ def start_trainer(
         raise UsageError(
             f"--tokens {config.tokens} x --slots {config.slots}: at most {_POSITIONS} of the 77 positions are faces'"
         )
-    with storage.local_folder(base, without=("checkpoints", "logs")) as folder:
+    with local_model(base) as folder:
         loaded, base_fingerprint, vae = load_base(folder), fingerprint(folder), fingerprint(folder, ["vae"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -87,7 +88,7 @@ def resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mappi
         return False
     step = max(records)
     with checkpoints.fetched(step) as folder:
-        if changed := differences(checkpoints.lineage(folder), facts):
+        if changed := Lineage.read(folder, output).differences(Lineage(step=step, **facts)):
             raise UsageError(
                 f"--output holds a training with another configuration ({'; '.join(changed)}): "
                 "give another --output, or the same options"
@@ -97,9 +98,7 @@ def resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mappi
 
 
 def _refuse_other_things(output: str) -> None:
-    fs, path = storage.filesystem(output)
-    there = {PurePosixPath(entry).name for entry in fs.ls(path, detail=False)} if fs.exists(path) else set()
-    if others := there - {"checkpoints", "logs", "samples", storage.PARTIAL_DIR}:
+    if others := set(Folder(output).entries()) - {"checkpoints", "logs", "samples", PARTIAL_DIR}:
         raise UsageError(f"--output {output} holds other things ({', '.join(sorted(others)[:5])}): give a new folder")
 
 

@@ -18,14 +18,13 @@ import argparse
 from collections.abc import Sequence
 
 from jobs.faces import edits, fit, from_photos, from_results, from_shards, sample
+from jobs.options.parser import job_parser
 from pipelines.flags import split_flags
 
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
-    parser = argparse.ArgumentParser(
-        "face0 faces", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = job_parser("faces", __doc__)
     ways = parser.add_subparsers(dest="way", required=True, metavar="WAY")
     for command in (from_photos, from_shards, from_results, fit, sample, edits):
         command.add_to(ways)

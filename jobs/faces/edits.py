@@ -16,7 +16,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for parser, run in ((mixed, mix), (moved, direction), (varied, noise)):
         parser.set_defaults(run=run)
         parser.add_argument("banks", nargs="+", metavar="BANK", help="of the faces that are named")
-        parser.add_argument("--output", required=True, metavar="BANK.parquet")
+        parser.add_argument("--output", required=True, metavar="BANK.parquet", help="the bank to write")
     for parser in (mixed, moved):
         parser.add_argument("--from", dest="start", required=True, metavar="ID", help="the face to begin at")
         parser.add_argument("--to", dest="end", required=True, metavar="ID", help="the face to end at")

@@ -20,7 +20,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add = parser.add_argument
     add("photos", metavar="DIR", help="each image is a face, and each sub-folder is one with several photographs")
     add("--embedder", required=True, metavar="SPEC", help="vggface2, casia, onnx:URI, or random:SEED (for tests)")
-    add("--output", required=True, metavar="BANK.parquet")
+    add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
     add_face_filter(parser)
     add("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",
         help="side of the square that is looked at, at most, as of the shards (%(default)s)")  # fmt: skip

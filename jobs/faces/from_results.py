@@ -14,7 +14,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add = parser.add_argument
     add("results", metavar="RENDERS", help="output of face0 generate")
     add("--request", action="append", required=True, metavar="ID", help="of an image; may be repeated")
-    add("--output", required=True, metavar="BANK.parquet")
+    add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,4 +24,4 @@ def run(args: argparse.Namespace) -> int:
     dims = {len(face.vector) for face in bank if face.vector is not None}
     if not dims:
         raise UsageError(f"no face was found in any of these images of {args.results}: choose others")
-    return write(args.output, bank, dims.pop(), results.job["config"]["embedder"])
+    return write(args.output, bank, dims.pop(), results.job.config["embedder"])

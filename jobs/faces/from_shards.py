@@ -16,7 +16,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add("shards", nargs="+", metavar="SHARDS", help="output of face0 augment")
     add("--key", action="append", default=[], metavar="K", help="of a row; may be repeated")
     add("--keys", metavar="FILE", help="text file with a key on each line")
-    add("--output", required=True, metavar="BANK.parquet")
+    add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
 
 
 def run(args: argparse.Namespace) -> int:

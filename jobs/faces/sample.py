@@ -16,7 +16,7 @@ def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     add("space", metavar="SPACE", help="output of face0 faces fit")
     add("--n", type=at_least(1), required=True, metavar="N", help="faces")
     add("--seed", type=int, default=0, help="the same faces for the same seed, and more begin alike (%(default)s)")
-    add("--output", required=True, metavar="BANK.parquet")
+    add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
 
 
 def run(args: argparse.Namespace) -> int:

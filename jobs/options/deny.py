@@ -10,7 +10,7 @@ def add_deny(group: "argparse._ArgumentGroup", what: str) -> None:
     """Adds the options; ``what`` says whom or what the bank keeps out."""
     group.add_argument("--deny", metavar="BANK", help=what)
     group.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",
-        help="cosine of identity vectors from which two faces count as one person's, see the docs on denying people",
+        help="cosine of identity vectors from which two faces count as one person's, see docs/how-to/deny-people.md",
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The options of jobs that render."""
 
 import argparse
+from dataclasses import fields
 
 import pipelines
 from face0 import generation
@@ -51,22 +52,13 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
 def render_options(args: argparse.Namespace) -> "pipelines.RenderOptions":
     """What the options say. Raises UsageError if a model that measures is not there, or they do not go together."""
     check_deny(args)
-    return pipelines.RenderOptions(
-        model=args.model,
-        embedder=embedder_of(args) if args.embedder else None,
-        judge=_judge(args.judge) if args.judge else None,
-        clip=generation.check_clip(args.clip) if args.clip else None,
-        deny=args.deny,
-        deny_threshold=args.deny_threshold,
-        image_format=args.image_format,
-        quality=args.quality,
-        unsafe=args.unsafe,
-        precision=args.model_precision,
-        batch=args.batch,
-        requests_per_task=args.requests_per_task,
-        device=args.device,
-        threads=args.threads,
-    )
+    named = {field.name: getattr(args, field.name) for field in fields(pipelines.RenderOptions)}
+    models = {
+        "embedder": embedder_of(args) if args.embedder else None,
+        "judge": _judge(args.judge) if args.judge else None,
+        "clip": generation.check_clip(args.clip) if args.clip else None,
+    }
+    return pipelines.RenderOptions(**{**named, **models})
 
 
 def _judge(spec: str) -> EmbedderConfig:

@@ -1,18 +1,36 @@
 """Trace: from a photograph to all that was made of it, and from an image back to the photographs."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
 from face0.faces.bank import read_bank
-from face0.privacy.provenance import classify
+from face0.privacy.locations import classify
 from face0.privacy.tracing import trace
 from jobs.trace import main
 from schemas.face_bank import Kind
-from tests.fixtures.holdings import ANNA, BOB, World, bank, build, digest, face, request
+from tests.fixtures.holdings import (
+    ANNA,
+    BANKS,
+    BOB,
+    CORA,
+    RECORDS,
+    STATS,
+    TABLES,
+    World,
+    bank,
+    build,
+    commit_shard,
+    digest,
+    face,
+    request,
+)
+from tests.fixtures.reads import counted_reads
 
 PHOTOGRAPH_OF_ANNA = {
     ("photograph", digest("a1"), "asked for"),
@@ -111,6 +129,28 @@ def test_a_source_that_is_not_among_the_places_is_named_all_the_same(world):
     assert [each["known"] for each in record["faces"] if each["part"] == "source"] == [False, False]
     assert told(answer("anna", [world.made])) >= {("face", "mix", "made of it")}
     assert "which is not in the places given" in trace("mix", classify([world.made])).as_text()
+
+
+@pytest.mark.parametrize("asked", ["a1", "group", request("mix"), "cora"])
+def test_each_file_is_read_once(world, asked):
+    with counted_reads(world.root) as reads:
+        trace(asked, classify(world.places))
+    assert reads == Counter([*RECORDS, *STATS, *TABLES, *BANKS])
+
+
+def test_a_photograph_that_lies_in_two_shards_has_both_rows_under_any_of_its_names(tmp_path):
+    world = build(str(tmp_path / "world"))
+    other = str(tmp_path / "other")
+    commit_shard(other, "t9", {"a1": [ANNA], "elsewhere": [CORA]})
+    table = pq.read_table(f"{other}/shards/t9.parquet")
+    renamed = table.set_column(0, "key", [["copy of group", "else"]])
+    digests = renamed.set_column(renamed.schema.get_field_index("sha256"), "sha256", [[digest("group"), digest("x")]])
+    pq.write_table(digests.cast(table.schema), f"{other}/shards/t9.parquet")
+    (photograph,) = answer("group", [*world.places, other])["photographs"]
+    assert [(row["folder"], row["key"]) for row in photograph["rows"]] == [
+        (world.shards, "group"),
+        (other, "copy of group"),
+    ]
 
 
 def test_circles_come_to_an_end(tmp_path):

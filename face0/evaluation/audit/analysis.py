@@ -17,7 +17,7 @@ from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, rea
 from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.audit.resampling import Resampling
-from face0.evaluation.encoders import CONDITIONING, NO_VECTORS
+from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
@@ -52,7 +52,7 @@ class Audit:
         encoders: that saw the faces, the one to go by first: an independent judge where there is one, because scores of
             the encoder that conditions flatter the method.
         cells: counts of each prompt in each arm.
-        measures: every figure, a row each; see docs/audit.md.
+        measures: every figure, a row each; see docs/reference/measures.md.
         notes: what could not be measured, or must be known of what was, a sentence each.
         effort: how much was drawn.
     """
@@ -147,10 +147,7 @@ def audit(
 
 def _notes(arms: Arms, effort: Resampling) -> Iterator[str]:
     if arms.encoders == [CONDITIONING]:
-        yield (
-            "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
-            "method; render with --judge."
-        )
+        yield NO_JUDGE
     names = {arm.name for arm in arms.arms}
     if missing := [name for name in (BASE, RANDOM) if name not in names]:
         yield f"No arm {' and no arm '.join(missing)}: what random faces change cannot be told."

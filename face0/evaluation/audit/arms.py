@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from face0.errors import UsageError
 from face0.evaluation.encoders import CONDITIONING, JUDGE
+from face0.evaluation.measures import arm_title
 from face0.evaluation.vectors import result_vectors
 from face0.generation.results import variants
 from face0.statistics.design import Design, share_groups
@@ -39,6 +40,11 @@ class Cell:
     flagged: int | None  # by the base's safety checker; None: it has none
     dropped: int  # measured, but their image was not kept
 
+    @property
+    def arm_title(self) -> str:
+        """Name and settings of the arm."""
+        return arm_title(self.arm, self.settings)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Arm:
@@ -54,7 +60,7 @@ class Arm:
     @property
     def title(self) -> str:
         """Name and settings."""
-        return f"{self.name} ({self.settings})" if self.settings else self.name
+        return arm_title(self.name, self.settings)
 
     def seen(self, encoder: str) -> tuple[np.ndarray, Design]:
         """The face vectors [m, d] of the images that have one, and their design."""

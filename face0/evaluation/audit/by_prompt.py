@@ -41,6 +41,11 @@ class ByPrompt:
     # The mean of each cluster that arms may share, by name; empty where clusters have no value of their own
     by_cluster: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def codes(self) -> list[int]:
+        """Places of the prompts that have images."""
+        return np.flatnonzero(self.images > 0).tolist()
+
     def mean(self) -> Estimate:
         """Over the prompts."""
         if not self.listed_only:
@@ -88,14 +93,23 @@ def row_means(
 
 def prompt_rows(by_prompt: ByPrompt, arm: Arm, prompts: list[str]) -> Iterator[Measure]:
     """A row for each prompt, and one for all."""
-    fields = _fields(by_prompt, arm)
-    for code in np.flatnonzero(by_prompt.images > 0):
-        estimate = from_draws(by_prompt.values[code], by_prompt.draws[:, code], by_prompt.clusters)
-        yield measured(estimate, prompt=prompts[code], images=by_prompt.images[code].item(), **fields)
+    for code in by_prompt.codes:
+        yield prompt_row(by_prompt, code, arm, prompts)
+    yield mean_row(by_prompt, arm)
+
+
+def prompt_row(by_prompt: ByPrompt, code: int, arm: Arm, prompts: list[str]) -> Measure:
+    """The row of one prompt, by its place among the prompts."""
+    estimate = from_draws(by_prompt.values[code], by_prompt.draws[:, code], by_prompt.clusters)
+    return measured(estimate, prompt=prompts[code], images=by_prompt.images[code].item(), **_fields(by_prompt, arm))
+
+
+def mean_row(by_prompt: ByPrompt, arm: Arm) -> Measure:
+    """The row of the mean over the prompts."""
     mean = by_prompt.mean()
     if by_prompt.measure in SHARES:
         mean = replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))
-    yield measured(mean, images=int(by_prompt.images.sum()), over=_over(by_prompt), **fields)
+    return measured(mean, images=int(by_prompt.images.sum()), over=_over(by_prompt), **_fields(by_prompt, arm))
 
 
 def contrast(one: ByPrompt, other: ByPrompt, arm: Arm, against: Arm, p: float | None) -> Measure:

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from face0.evaluation.audit.arms import Arm
-from face0.evaluation.audit.by_prompt import ByPrompt, jackknifed, means_of_rows, prompt_rows, ratio
+from face0.evaluation.audit.by_prompt import (
+    ByPrompt,
+    jackknifed,
+    mean_row,
+    means_of_rows,
+    prompt_row,
+    prompt_rows,
+    ratio,
+)
 from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics import clusters
@@ -42,15 +50,17 @@ def distance_measures(
     q = false_discovery([p_value(value, null) for value, null in zip(found.energy, found.energy_null.T, strict=True)])
     known = np.isfinite(found.energy)
     null_mean = ratio(found.energy_null[:, known].sum(axis=1), np.full(effort.permutations, known.sum()))
-    tested = []
-    for row in prompt_rows(energy, arm, prompts):
-        code = None if row.prompt is None else prompts.index(row.prompt)
-        null = null_mean if code is None else found.energy_null[:, code]
-        value = float("nan") if row.value is None else row.value
-        q_value = None if code is None else q[code]
-        smallest = smallest_effect(null, row.error)
-        tested.append(replaced(row, p=p_value(value, null), q=q_value, smallest_effect=smallest))
+    tested = [
+        _tested(prompt_row(energy, code, arm, prompts), found.energy_null[:, code], q[code]) for code in energy.codes
+    ]
+    tested.append(_tested(mean_row(energy, arm), null_mean))
     return [similarity, energy], [*prompt_rows(similarity, arm, prompts), *tested]
+
+
+def _tested(row: Measure, null: np.ndarray, q: float | None = None) -> Measure:
+    """The row with its p against values drawn under the null hypothesis [permutations]."""
+    value = float("nan") if row.value is None else row.value
+    return replaced(row, p=p_value(value, null), q=q, smallest_effect=smallest_effect(null, row.error))
 
 
 def reference_distance(

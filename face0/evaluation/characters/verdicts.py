@@ -7,7 +7,7 @@ make any two images alike.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from face0.errors import UsageError
 from face0.evaluation.characters.face_pictures import face_pictures
 from face0.evaluation.characters.head_pose import result_directions
-from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_VECTORS
+from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs
@@ -43,6 +43,24 @@ PICTURE, POSE = "picture", "pose"
 COPIES = (PICTURE, POSE)
 RESAMPLES = 999
 PER_IMAGE = ("similarity", "judge_similarity", "text_alignment")  # columns that are averaged
+
+
+class Figure(NamedTuple):
+    """What a figure is of. In files it is named ``encoder_measure``.
+
+    Attributes:
+        encoder: by which faces were compared, or PICTURE or POSE; empty for what needs no pairs.
+        measure: ``within``, ``between`` or ``auc`` of an encoder; one of PER_IMAGE, or ``face_found``.
+    """
+
+    encoder: str
+    measure: str
+
+    def __str__(self) -> str:
+        return f"{self.encoder}_{self.measure}" if self.encoder else self.measure
+
+
+FACE_FOUND = Figure("", "face_found")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,8 +98,8 @@ class Verdict:
     """One character, or one scene. What could not be had is not in ``measures``.
 
     ``within``: mean similarity of its images to the same character's, see ``image_pairs``; ``between``: to those of
-    others; ``auc``: the probability that the first is larger; each with the encoder, ``picture`` or ``pose`` before it.
-    Besides, the means of PER_IMAGE.
+    others; ``auc``: the probability that the first is larger; each by encoder, ``picture`` or ``pose``. Besides, the
+    means of PER_IMAGE.
     """
 
     name: str
@@ -90,12 +108,16 @@ class Verdict:
     found: int  # images with a face
     found_low: float  # 95 % interval of the share of the generated images that have one
     found_high: float
-    measures: dict[str, float]
+    measures: dict[Figure, float]
 
     @property
     def found_share(self) -> float:
         """Of the generated images, 0..1; NaN without any."""
         return self.found / self.generated if self.generated else float("nan")
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "measures": {str(figure): value for figure, value in self.measures.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +149,11 @@ class Characters:
     def as_json(self) -> dict[str, Any]:
         """As JSON values."""
         overall = as_records(row for row in self.measures if row.group is None and row.prompt is None)
-        return json_numbers({**asdict(self), "measures": overall})
+        verdicts = {
+            "characters": [verdict.as_json() for verdict in self.characters],
+            "scenes": [verdict.as_json() for verdict in self.scenes],
+        }
+        return json_numbers({**asdict(self), **verdicts, "measures": overall})
 
 
 def characters(
@@ -210,13 +236,14 @@ def _verdict(
     per_image: dict[str, np.ndarray],
 ) -> Verdict:
     """Of the images under a mask [n]."""
-    figures: dict[str, float] = {}
+    figures: dict[Figure, float] = {}
     for encoder, each in pairs.items():
         within = each.within_similarity[mine[each.within].any(axis=1)]
         between = each.between_similarity[mine[each.between].any(axis=1)]
-        figures[f"{encoder}_within"], figures[f"{encoder}_between"] = _mean(within), _mean(between)
-        figures[f"{encoder}_auc"] = auc_and_equal_error(within, between)[0]
-    figures |= {column: _mean(values[mine]) for column, values in per_image.items()}
+        figures[Figure(encoder, "within")] = _mean(within)
+        figures[Figure(encoder, "between")] = _mean(between)
+        figures[Figure(encoder, "auc")] = auc_and_equal_error(within, between)[0]
+    figures |= {Figure("", column): _mean(values[mine]) for column, values in per_image.items()}
     low, high = proportion_interval(found[mine], np.arange(mine.sum())) if mine.any() else (np.nan, np.nan)
     return Verdict(
         name=name,
@@ -225,27 +252,27 @@ def _verdict(
         found=int(found[mine].sum()),
         found_low=low,
         found_high=high,
-        measures={key: value for key, value in figures.items() if np.isfinite(value)},
+        measures={figure: value for figure, value in figures.items() if np.isfinite(value)},
     )
 
 
 def _badness(verdict: Verdict, encoder: str) -> tuple[float, float, str]:
     """Sorts the worst first; what could not be told at all is worst."""
     share = verdict.found_share
-    return verdict.measures.get(f"{encoder}_auc", -1.0), share if np.isfinite(share) else -1.0, verdict.name
+    return verdict.measures.get(Figure(encoder, "auc"), -1.0), share if np.isfinite(share) else -1.0, verdict.name
 
 
 def _overall(of_characters: Sequence[Verdict], seed: int) -> list[Measure]:
     """Means over characters, each weighing the same, with bootstrap intervals over characters."""
     rows = []
-    for name in sorted({name for each in of_characters for name in each.measures} | {"face_found"}):
-        values = np.array([_figure(each, name) for each in of_characters])
+    for figure in sorted({figure for each in of_characters for figure in each.measures} | {FACE_FOUND}, key=str):
+        values = np.array([_value(each, figure) for each in of_characters])
         known = np.isfinite(values)
         drawn = weights(np.flatnonzero(known), RESAMPLES, seed).astype(float)
         draws = drawn @ values[known] / drawn.sum(axis=1)
         estimate = from_draws(values[known].mean(), draws, int(known.sum())) if known.any() else Estimate(np.nan)
         images = sum(each.generated for each in of_characters)
-        rows.append(_row(name, estimate, images, over=CHARACTERS))
+        rows.append(_row(figure, estimate, images, over=CHARACTERS))
     return rows
 
 
@@ -254,22 +281,19 @@ def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
     rows = []
     for each in verdicts:
         found = Estimate(each.found_share, float("nan"), each.found_low, each.found_high)
-        rows.append(_row("face_found", found, each.generated, **{field: each.name}))
-        for name, value in each.measures.items():
-            rows.append(_row(name, Estimate(value), each.generated, **{field: each.name}))
+        rows.append(_row(FACE_FOUND, found, each.generated, **{field: each.name}))
+        for figure, value in each.measures.items():
+            rows.append(_row(figure, Estimate(value), each.generated, **{field: each.name}))
     return rows
 
 
-def _row(name: str, estimate: Estimate, images: int, **fields: Any) -> Measure:
-    encoder, _, measure = name.partition("_")
-    if encoder not in (JUDGE, CONDITIONING, *COPIES) or name in PER_IMAGE:
-        encoder, measure = "", name
-    null_value = 0.5 if measure == "auc" else None
-    return measured(estimate, measure=measure, encoder=encoder, arm="", null_value=null_value, images=images, **fields)
+def _row(figure: Figure, estimate: Estimate, images: int, **fields: Any) -> Measure:
+    null_value = 0.5 if figure.measure == "auc" else None
+    return measured(estimate, **figure._asdict(), arm="", null_value=null_value, images=images, **fields)
 
 
-def _figure(verdict: Verdict, name: str) -> float:
-    return verdict.found_share if name == "face_found" else verdict.measures.get(name, float("nan"))
+def _value(verdict: Verdict, figure: Figure) -> float:
+    return verdict.found_share if figure == FACE_FOUND else verdict.measures.get(figure, float("nan"))
 
 
 def _real(pairs: RealPairs) -> RealComparison:
@@ -290,10 +314,7 @@ def _notes(
 ) -> list[str]:
     notes = [] if seen else [NO_VECTORS]
     if seen and JUDGE not in seen:
-        notes.append(
-            "No independent encoder: all scores of faces are by the encoder that conditions, which flatters the "
-            "method; render with --judge."
-        )
+        notes.append(NO_JUDGE)
     for name, each in pairs.items():
         if not each.scenes_apart or not each.seeds_apart:
             alike = " and ".join(

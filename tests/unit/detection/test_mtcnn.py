@@ -1,21 +1,14 @@
 """The detector against facenet-pytorch's own, on the same pixels."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from benchmarks.agreement import MIN_FACE, Agreement, compare, least_cosine, lfw, overlap, tight
+from benchmarks.agreement import MIN_FACE, Agreement, compare, lfw, overlap, tight
 from face0.detection.detections import Detections
 from face0.detection.mtcnn import Detector
-from face0.embedders.inception import InceptionConfig
-from tests.fixtures.pictures import original
-
-
-def free_photographs() -> list[np.ndarray]:
-    return [np.asarray(Image.open(io.BytesIO(original(name))).convert("RGB")) for name in ("astronaut", "admiral")]
+from tests.fixtures.pictures import free_photographs
 
 
 def test_the_free_photographs_give_the_same_faces() -> None:
@@ -62,7 +55,3 @@ def test_a_face_that_fills_the_image_is_found_in_a_frame_and_placed_where_it_is(
     assert overlap(framed.boxes[:1], expected.boxes)[0, 0] > 0.85
     assert framed.boxes.dtype == framed.landmarks.dtype == np.float32
     assert np.abs(framed.landmarks[0] - expected.landmarks[0]).max() < 0.05 * len(crop)
-
-
-def test_fast_embeddings_are_those_of_float32() -> None:
-    assert least_cosine(free_photographs(), InceptionConfig(trained_on="random")) > 0.999

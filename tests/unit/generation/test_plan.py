@@ -46,8 +46,8 @@ class Plans:
 
     def plan(self, requests: list[Request], commit: int = 0) -> list[list[int]]:
         """Plans, commits the first few of what is left; returns the seeds of the tasks that were left."""
-        planned = plan_requests(self.root, requests, self.folder.committed(), size=4)
-        planned.prepare(self.root)
+        planned = plan_requests(self.folder, requests, self.folder.committed(), size=4)
+        planned.prepare(self.folder)
         for stats in planned.stale:
             self.folder.take_back(stats)
         committed = self.folder.committed()
@@ -103,7 +103,7 @@ def test_problems_are_planned_anew_each_time(tmp_path: Path) -> None:
 
 def test_alike_requests_meet(tmp_path: Path) -> None:
     mixed = [asked(seed=i, width=64 * (1 + i % 2), prompt=f"prompt {i % 4 // 2}") for i in range(8)]
-    planned = plan_requests(str(tmp_path), mixed, {}, size=4)
+    planned = plan_requests(OutputFolder(str(tmp_path)), mixed, {}, size=4)
     (groups,) = planned.files.values()
     assert [{request.width for request in group} for group in groups] == [{64}, {128}]
     assert [request.prompt[-1] for group in groups for request in group] == list("00110011")

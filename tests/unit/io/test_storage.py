@@ -32,7 +32,7 @@ def uploads() -> list[dict]:
 
 def write(uri: str, data: bytes = b"x") -> None:
     fs, path = storage.filesystem(uri)
-    fs.makedirs(fs._parent(path), exist_ok=True)
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
     fs.pipe_file(path, data)
 
 
@@ -57,8 +57,6 @@ def test_a_block_that_raises_leaves_nothing(root, error):
 
 @pytest.mark.parametrize("error", [ValueError, Stop])
 def test_a_block_that_raises_leaves_the_old_file(root, error):
-    if root.startswith("memory:"):
-        pytest.skip("fsspec's memory file system empties a file as it opens it")
     write(join(root, "a.bin"), b"old")
     with pytest.raises(error):
         break_off(root, "a.bin", error, b"half")
@@ -66,8 +64,6 @@ def test_a_block_that_raises_leaves_the_old_file(root, error):
 
 
 def test_a_file_does_not_show_before_its_end(root):
-    if root.startswith("memory:"):
-        pytest.skip("fsspec's memory file system shows a file as it opens it")
     write(join(root, "b.bin"), b"old")
     with write_whole(root, "a.bin") as new, write_whole(root, "b.bin") as again:
         new.write(b"new")
@@ -76,13 +72,13 @@ def test_a_file_does_not_show_before_its_end(root):
     assert {"a.bin": b"new", "b.bin": b"new"}.items() <= contents(root).items()
 
 
-def test_an_upload_in_parts_that_is_broken_off_is_aborted(bucket):
-    """What is left of a multipart upload shows in no listing, and is paid for."""
+def test_nothing_is_uploaded_before_the_end(bucket):
+    """What a killed writer would leave of a multipart upload shows in no listing, and is paid for."""
     part = bytes(5 * 2**20)
     with write_whole(f"{bucket}/parts", "whole.bin") as file:
         for _ in range(13):
             file.write(part)
-        assert uploads(), "too small to come in parts"
+        assert not uploads()
     with pytest.raises(Stop):
         break_off(f"{bucket}/parts", "broken.bin", Stop, *[part] * 13)
     assert contents(f"{bucket}/parts").keys() == {"whole.bin"}

@@ -16,16 +16,17 @@ def test_folders_are_joined(tmp_path):
     assert keys(loader) == [f"k{i:05d}" for i in [*range(7), *range(100, 105)]]
 
 
-def test_an_unfinished_folder_is_used_with_a_warning(tmp_path, capsys):
+def test_an_unfinished_folder_is_used_with_a_warning(tmp_path, caplog):
     folder = write(tmp_path, numbered([[3], [4]]), finish=False)
     (tmp_path / "shards" / "part-009.parquet").write_bytes(b"not committed")
     assert FaceShards([folder], holdout=NONE).samples == 7
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert f"{folder} is not finished" in error
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("WARNING", "face0.shards.files")
+    assert f"{folder} is not finished" in record.message
+    caplog.clear()
     OutputFolder(folder).succeed(["part-000", "part-001"])
     FaceShards([folder], holdout=NONE)
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
 
 
 def test_a_folder_without_a_committed_task_is_refused(root):

@@ -19,7 +19,7 @@ from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.encoders import NO_VECTORS
 from face0.evaluation.measures import Measure
 from face0.generation.results import open_results
-from face0.reports.audit import write_audit
+from face0.reports.audit.page import write_audit
 from face0.statistics.design import Design
 from face0.statistics.vectors import unit
 from schemas.measures import MEASURES

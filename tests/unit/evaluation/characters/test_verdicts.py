@@ -13,7 +13,14 @@ from PIL import Image
 
 from face0.detection.head_pose import HEAD, degrees
 from face0.errors import UsageError
-from face0.evaluation.characters.verdicts import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, characters
+from face0.evaluation.characters.verdicts import (
+    REQUEST_COLUMNS,
+    RESULT_COLUMNS,
+    Characters,
+    Figure,
+    RealPairs,
+    characters,
+)
 from face0.evaluation.encoders import NO_VECTORS
 from face0.generation.results import open_results
 from face0.reports.characters import write_characters
@@ -83,7 +90,9 @@ def test_the_character_that_drifts_and_the_scene_that_breaks_faces_come_first():
     found = verdicts(rows)
     assert found.characters[0].name == "p3"
     assert found.scenes[0].name == "scene 2"
-    assert found.characters[0].measures["judge_auc"] < 0.7 < found.characters[-1].measures["judge_auc"]
+    auc = Figure("judge", "auc")
+    assert found.characters[0].measures[auc] < 0.7 < found.characters[-1].measures[auc]
+    assert found.as_json()["characters"][0]["measures"]["judge_auc"] == found.characters[0].measures[auc]
 
 
 def test_images_without_a_face_count_as_such_and_not_as_unlike():

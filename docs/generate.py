@@ -1,0 +1,263 @@
+"""Makes the pages that no one writes: a hook of MkDocs, which calls ``on_files`` as it collects the pages of a build.
+
+Command lines come from the parsers, schemas from the Arrow schemas and the comments beside their fields, the API from
+docstrings, the rest from files that lie elsewhere in the repository. A page that is not in mkdocs.yml ends the build.
+"""
+
+import argparse
+import ast
+import html
+import importlib
+import inspect
+import io
+import re
+import textwrap
+import tokenize
+from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
+from pathlib import Path
+from types import ModuleType
+
+import griffe
+import pyarrow as pa
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from jobs.main import JOBS
+from schemas import face_bank, face_shard, failures, measures, requests
+
+ROOT = Path(__file__).parent.parent
+ELSEWHERE = {  # pages that are files of the repository
+    "contributing/index.md": "CONTRIBUTING.md",
+    "contributing/changelog.md": "CHANGELOG.md",
+    "results/pace.md": "benchmarks/RESULTS.md",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the generated pages to those of ``docs/``."""
+    for path, text in pages():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Path and Markdown of each generated page."""
+    for name, module in JOBS.items():
+        yield f"reference/cli/{name}.md", command_page(name, importlib.import_module(module))
+    for package in sorted(ROOT.glob("face0/*/__init__.py")):
+        name = package.parent.name
+        yield f"reference/api/{name}.md", f"# face0.{name}\n\n::: face0.{name}\n"
+    yield "reference/schemas/face-shard.md", schema_page("face_shard", "A row of a face shard", face_shard)
+    yield "reference/schemas/face-bank.md", schema_page("face_bank", "A row of a face bank", face_bank)
+    yield "reference/schemas/manifest.md", schema_page("MANIFEST", "A row of a manifest", requests)
+    yield "reference/schemas/requests.md", schema_page("REQUESTS", "A row of the requests", requests)
+    yield "reference/schemas/results.md", schema_page("RESULTS", "A row of the results", requests)
+    yield "reference/schemas/measures.md", schema_page("MEASURES", "A row of the measures", measures)
+    yield "reference/reasons.md", reasons_page()
+    for page, path in ELSEWHERE.items():
+        yield page, moved(path, page)
+
+
+# Command lines
+
+
+def command_page(name: str, module: ModuleType) -> str:
+    """The page of a job: what its module says, and a table for each group of options."""
+    parts = [f"# face0 {name}", prose(inspect.cleandoc(module.__doc__ or "")), *options(module.arguments(), level=2)]
+    return "\n\n".join(parts) + "\n"
+
+
+def prose(text: str) -> str:
+    """A module's docstring as Markdown: indented commands become a block of code."""
+    parts = []
+    for paragraph in text.split("\n\n"):
+        if paragraph.startswith("  "):
+            parts.append(f"```sh\n{textwrap.dedent(paragraph)}\n```")
+        elif paragraph.startswith("exit codes:"):
+            parts.append(f"[Exit codes](../exit-codes.md):{escaped(paragraph.removeprefix('exit codes:'))}")
+        else:
+            parts.append(escaped(paragraph))
+    return "\n\n".join(parts)
+
+
+def options(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
+    """The tables of a parser's options, and those of its sub-commands. argparse has no public way to list them."""
+    alternatives = {action: group for group in parser._mutually_exclusive_groups for action in group._group_actions}
+    for group in parser._action_groups:
+        rows = []
+        for action in group._group_actions:
+            if isinstance(action, argparse._SubParsersAction):
+                helps = {choice.dest: choice.help for choice in action._choices_actions}
+                for name, sub in action.choices.items():
+                    yield f"{'#' * level} {sub.prog}"
+                    yield escaped(helps.get(name) or "").capitalize()
+                    yield from options(sub, level + 1)
+            elif not isinstance(action, argparse._HelpAction):
+                rows.append((spelled(action), meaning(action, parser, alternatives.get(action))))
+        if rows:
+            yield f"{'#' * level} {(group.title or 'options').capitalize()}"
+            yield table(("option", "meaning"), rows)
+
+
+def spelled(action: argparse.Action) -> str:
+    """An option as it is typed."""
+    choices = f"{{{','.join(map(str, action.choices))}}}" if action.choices else action.dest.upper()
+    value = action.metavar or choices
+    if not action.option_strings:
+        return f"`{value}`"
+    names = ", ".join(action.option_strings)
+    return f"`{names}`" if action.nargs == 0 else f"`{names} {value}`"
+
+
+def meaning(
+    action: argparse.Action, parser: argparse.ArgumentParser, group: argparse._MutuallyExclusiveGroup | None
+) -> str:
+    """An option's help, with whether it must be there."""
+    text = (action.help or "") % {**vars(action), "prog": parser.prog}
+    if group is not None:
+        others = ", ".join(spelled(other) for other in group._group_actions)
+        must = f"One of {others}{' is needed' if group.required else ''}."
+    else:
+        must = "Needed." if action.required else ""
+    return " ".join(part for part in (sentence(escaped(text)), must) if part)
+
+
+# Schemas
+
+
+def schema_page(name: str, title: str, module: ModuleType) -> str:
+    """The page of a Parquet file's schema: ``name`` is that of the schema, or of the function that makes it."""
+    schema = getattr(module, name)
+    parts = [f"# {title}", escaped(inspect.cleandoc(module.__doc__ or ""))]
+    if not isinstance(schema, pa.Schema):
+        parts.append("`N` is the length of a vector, which depends on the embedder.")
+        schema = schema(LENGTH)
+    comments = field_comments(inspect.getsource(module), name)
+    rows = [
+        (f"`{path}`", f"`{type_name(field.type)}`", "yes" if field.nullable else "", comments.get(field.name, ""))
+        for path, field in flat(schema)
+    ]
+    parts.append(table(("field", "type", "may be null", "what it is"), rows))
+    metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    said = ", ".join(f"`{key}`: `{value.replace(str(LENGTH), 'N')}`" for key, value in metadata.items())
+    parts.append(f"The file's metadata begins with {said}.")
+    parts.append(f"In code: `schemas/{module.__name__.rpartition('.')[2]}.py`.")
+    return "\n\n".join(parts) + "\n"
+
+
+LENGTH = 987_654_321  # a length that no field has by itself; shown as N
+
+
+def flat(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.Field]]:
+    """Fields with their paths, those inside lists of structs after them."""
+    for field in fields:
+        yield prefix + field.name, field
+        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
+            yield from flat(field.type.value_type, f"{prefix}{field.name}[].")
+
+
+def type_name(kind: pa.DataType) -> str:
+    """A type in words: ``list<struct>`` for a list of structs, whose fields have rows of their own."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"{type_name(kind.value_type)}[{'N' if kind.list_size == LENGTH else kind.list_size}]"
+    if pa.types.is_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return "struct"
+    return {"float": "float32", "halffloat": "float16"}.get(str(kind), str(kind))
+
+
+def field_comments(source: str, name: str) -> dict[str, str]:
+    """What comments say of the fields of a schema, by the fields' names.
+
+    The comment of a ``pa.field(...)`` is at its end, or in the lines directly above it. A schema may take fields
+    from elsewhere in its module; where two fields have one name, the schema's own counts.
+
+    Args:
+        source: of the module.
+        name: of the schema, or of the function that makes it.
+    """
+    above, after = comments(source)
+    elsewhere: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for statement in ast.parse(source).body:
+        here = own if name in defined(statement) else elsewhere
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pa.field":
+                field = ast.unparse(node.args[0]).strip("'")
+                lines = takewhile(above.__contains__, range(node.lineno - 1, 0, -1))
+                before = " ".join(above[line] for line in reversed(list(lines)))
+                texts = sentence(before), sentence(after.get(node.end_lineno or 0, ""))
+                here[field] = escaped(" ".join(text for text in texts if text))
+    return {**elsewhere, **own}
+
+
+def comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
+    """The comments of a module by their lines: those that have a line to themselves, and those behind code."""
+    alone: dict[int, str] = {}
+    behind: dict[int, str] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            where = alone if token.line.strip() == token.string else behind
+            where[token.start[0]] = token.string.removeprefix("#").strip()
+    return alone, behind
+
+
+def defined(statement: ast.stmt) -> set[str]:
+    """Names that a statement of a module gives a value."""
+    if isinstance(statement, ast.FunctionDef):
+        return {statement.name}
+    return {target.id for target in getattr(statement, "targets", []) if isinstance(target, ast.Name)}
+
+
+def reasons_page() -> str:
+    """The page of the failures' reasons: comments between them are heads, the texts under them say what they are."""
+    reasons = griffe.load("schemas.failures", search_paths=[ROOT])["Reason"].attributes.values()
+    heads, _ = comments(inspect.getsource(failures))
+    parts = ["# Reasons", REASONS]
+    for head, members in groupby(reasons, lambda member: max(line for line in heads if line < member.lineno)):
+        rows = [(f"`{ast.literal_eval(str(member.value))}`", escaped(member.docstring.value)) for member in members]
+        parts += [f"## {heads[head]}", table(("reason", "what it says"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+REASONS = """A row that cannot be used is a row of `failures/<task>.parquet`: `key`, `source` (URI of the container
+or of the image, `#member` appended for a part of a container), `stage`, `reason`, and `message`, a sentence for a
+person. The reasons are a closed list of stable codes: scripts may rely on them, and `--retry-failed REASON`
+[runs those rows again](../how-to/resume-and-retry.md). They are listed by the stage at which they mostly come up."""
+
+
+# Files that lie elsewhere
+
+
+def moved(path: str, page: str) -> str:
+    """A Markdown file of the repository as a page, its links to other pages as they are from there."""
+    up = "../" * page.count("/")
+    text = (ROOT / path).read_text()
+    for target, source in ELSEWHERE.items():
+        text = text.replace(f"]({source}", f"]({up}{target}")
+    return re.sub(r"\]\((?:\.\./)?docs/", f"]({up}", text)
+
+
+# Markdown
+
+
+def escaped(text: str) -> str:
+    """Plain text as Markdown, but for code between back-ticks."""
+    return "".join(
+        part if part.startswith("`") else re.sub(r"([*_\[\]{}\\])", r"\\\1", html.escape(part, quote=False))
+        for part in re.split(r"(`[^`]*`)", text)
+    )
+
+
+def sentence(text: str) -> str:
+    """Text with a full stop."""
+    return text if not text or text.endswith((".", "?", "!")) else text + "."
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    cells = ([re.sub(r"\|(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\|", cell.replace("\n", " ")) for cell in row] for row in rows)
+    lines = [head, ("---",) * len(head), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

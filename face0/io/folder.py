@@ -1,0 +1,155 @@
+"""A folder at a URI, and its files by their names."""
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from face0.errors import UsageError
+from face0.io import storage
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of any file system, which need not be there yet. Cheap to make, and travels to workers.
+
+    Names are paths relative to the folder, with ``/`` between their parts; listings are read anew each time. A name is
+    never a pattern, and neither is the folder's own path. (fsspec's DirFileSystem has patterns only, fails at the root
+    of a disk, and starts a thread for local files.)
+
+    Attributes:
+        uri: of the folder.
+    """
+
+    uri: str
+
+    @classmethod
+    def of_file(cls, uri: str) -> "tuple[Folder, str]":
+        """The folder that a file lies in, and the file's name there."""
+        folder, _, name = storage.absolute(uri).rpartition("/")
+        return cls(folder or "/"), name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on a local disk."""
+        return isinstance(self._fs, LocalFileSystem)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether there is such a folder, and not a file."""
+        return bool(self._fs.isdir(self._path("")))
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self._path("").rpartition("/")[2]
+
+    def join(self, name: str) -> str:
+        """The URI of a file or folder in it."""
+        return storage.join(self.uri, name)
+
+    def folder(self, name: str) -> "Folder":
+        """A folder in it."""
+        return Folder(self.join(name))
+
+    def exists(self, name: str = "") -> bool:
+        """Whether there is a file or folder of this name, or the folder itself."""
+        return bool(self._fs.exists(self._path(name)))
+
+    def is_file(self, name: str = "") -> bool:
+        """Whether this name is a file's, or the URI itself."""
+        return bool(self._fs.isfile(self._path(name)))
+
+    def open(self, name: str) -> IO[bytes]:
+        """Opens a file for reading."""
+        file: IO[bytes] = self._fs.open(self._path(name), "rb")
+        return file
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file. Raises FileNotFoundError."""
+        data: bytes = self._fs.cat_file(self._path(name))
+        return data
+
+    def stamp(self, name: str) -> str:
+        """A value that changes when a file is written anew."""
+        return str(self._fs.ukey(self._path(name)))
+
+    def files(self, below: str = "") -> list[str]:
+        """The names of all files in the folder, or in one that lies in it, and in the folders therein; sorted."""
+        return sorted(self.file_infos(below))
+
+    def file_infos(self, below: str = "") -> dict[str, dict[str, Any]]:
+        """What fsspec says of each of the ``files``: its "size", whether its "type" is "file", and more."""
+        self._fs.invalidate_cache()
+        root = self._path("").rstrip("/") + "/"
+        return {path.removeprefix(root): info for path, info in self._fs.find(self._path(below), detail=True).items()}
+
+    def entries(self, below: str = "") -> list[str]:
+        """The names, in a folder that lies in it, of the files and folders directly there; none if it is not there."""
+        self._fs.invalidate_cache()
+        path = self._path(below)
+        names = self._fs.ls(path, detail=False) if self._fs.isdir(path) else []
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
+
+    def write(self, name: str) -> AbstractContextManager[storage.HashingWriter]:
+        """Writes a file whole or not at all: see ``storage.write_whole``."""
+        return storage.write_whole(self.uri, name)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a text file in UTF-8, whole or not at all."""
+        with self.write(name) as file:
+            file.write(text.encode())
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there."""
+        if self.exists(name):
+            self._fs.rm_file(self._path(name))
+
+    def remove_folder(self, name: str) -> None:
+        """Removes a folder in it with all that it holds, if it is there."""
+        if self.exists(name):
+            self._fs.rm(self._path(name), recursive=True)
+
+    def drop_partial(self) -> None:
+        """Removes what writers that were killed left behind."""
+        storage.drop_partial(self.uri)
+
+    def make(self) -> None:
+        """Makes an empty folder, where the file system has such. Raises FileExistsError."""
+        self._fs.makedirs(self._path(""))
+
+    def put(self, local: Path, name: str) -> None:
+        """Copies all that a local folder holds into one that lies in it; not whole: file by file."""
+        self._fs.put(f"{local}/", f"{self._path(name)}/", recursive=True)
+
+    @contextmanager
+    def local(self, without: Collection[str] = ()) -> Iterator[Path]:
+        """The folder as a local one, not to be written to: itself, or a temporary copy without some of its folders.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not self.is_folder:
+            raise UsageError(f"{self.uri} is no folder")
+        if self.is_local:
+            yield Path(self._path(""))
+            return
+        with tempfile.TemporaryDirectory() as copy:
+            for name in self.files():
+                if name.partition("/")[0] not in without:
+                    Path(copy, name).parent.mkdir(parents=True, exist_ok=True)
+                    self._fs.get_file(self._path(name), str(Path(copy, name)))
+            yield Path(copy)
+
+    @property
+    def _fs(self) -> fsspec.AbstractFileSystem:
+        return storage.filesystem(self.uri)[0]
+
+    def _path(self, name: str) -> str:
+        root = storage.filesystem(self.uri)[1].rstrip("/")
+        return f"{root}/{name}" if name else root or "/"

@@ -1,0 +1,134 @@
+"""The places that one pass of trace or forget looks through: each is opened once, and what is light is remembered."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from face0.embedders.metadata import VectorMetadata
+from face0.errors import UsageError
+from face0.generation.results import Results, results_of
+from face0.io import storage
+from face0.tasks.output_folder import OutputFolder
+from schemas.failures import Reason
+from schemas.job import JobRecord, TaskStats
+
+SCAN_ROWS = 1024  # rows read at a time
+_REMEDY = "give the --output of face0 augment or face0 generate, or a bank of face0 faces"
+
+
+@dataclass
+class OutputLocation:
+    """An output of augment or generate. While a pass lasts, nobody else writes there.
+
+    Attributes:
+        folder: where it lies.
+        job: what it is the output of.
+        requests: of each file of requests the ids that it holds, once they were read.
+        results: of each committed task the ids of its images, once they were read.
+    """
+
+    folder: OutputFolder
+    job: JobRecord
+    requests: dict[str, set[str]] = field(default_factory=dict)
+    results: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """Of the folder."""
+        return self.folder.uri
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskStats]:
+        """The stats of the committed tasks by task id. Who commits one anew puts its stats here."""
+        return self.folder.committed()
+
+    @cached_property
+    def forgotten(self) -> set[str]:
+        """The names of all rows that were removed from committed tasks. Who removes one adds it."""
+        return {
+            row["key"]
+            for stats in self.tasks.values()
+            if stats.reasons.get(Reason.FORGOTTEN)
+            for batch in self.folder.read_table(stats, "failures")
+            for row in batch.to_pylist()
+            if row["reason"] == Reason.FORGOTTEN
+        }
+
+    def open_results(self) -> Results:
+        """The results as they are now. Raises UsageError if nothing is committed."""
+        return results_of(self.folder, self.job, self.tasks)
+
+
+@dataclass
+class BankLocation:
+    """A bank, open to be read.
+
+    Attributes:
+        uri: of the file.
+        metadata: what it says of its vectors.
+        size: the number of its faces.
+    """
+
+    uri: str
+    metadata: VectorMetadata
+    size: int
+    _file: IO[bytes]
+    _parquet: pq.ParquetFile
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Streams some columns, once: at the end the file is closed."""
+        with self._file:
+            yield from self._parquet.iter_batches(batch_size=SCAN_ROWS, columns=list(columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locations:
+    """The places that are looked through, for one pass. Made by ``classify``."""
+
+    shards: Sequence[OutputLocation] = ()  # outputs of augment
+    banks: Sequence[BankLocation] = ()
+    renders: Sequence[OutputLocation] = ()  # outputs of generate
+
+    @property
+    def uris(self) -> list[str]:
+        """Of all places."""
+        outputs: list[OutputLocation | BankLocation] = [*self.shards, *self.banks, *self.renders]
+        return [place.uri for place in outputs]
+
+
+def classify(uris: Iterable[str]) -> Locations:
+    """Opens places, sorted by what they hold, which is told by their files.
+
+    Raises:
+        UsageError: one is neither an output of augment or generate nor a bank.
+    """
+    outputs: dict[str, list[OutputLocation]] = {"augment": [], "generate": []}
+    banks: list[BankLocation] = []
+    for uri in dict.fromkeys(map(storage.absolute, uris)):
+        output = OutputFolder(uri)
+        if output.is_file():
+            banks.append(_open_bank(uri))
+            continue
+        job = output.job
+        if job is None:
+            raise UsageError(f"{uri} is no file, and no folder with a job.json: {_REMEDY}")
+        if job.job not in outputs:
+            raise UsageError(f"{uri} is the output of face0 {job.job}: {_REMEDY}")
+        outputs[job.job].append(OutputLocation(output, job))
+    return Locations(shards=outputs["augment"], banks=banks, renders=outputs["generate"])
+
+
+def _open_bank(uri: str) -> BankLocation:
+    try:
+        file = storage.open_uri(uri)
+        parquet = pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"{uri} is no bank ({error}): {_REMEDY}") from error
+    metadata = VectorMetadata.of(parquet.schema_arrow.metadata)
+    if metadata.schema != "face_bank":
+        raise UsageError(f"{uri} is no bank: {_REMEDY}")
+    return BankLocation(uri, metadata, parquet.metadata.num_rows, file, parquet)

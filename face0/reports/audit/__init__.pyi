@@ -1,0 +1,5 @@
+from .page import write_audit
+
+__all__ = [
+    "write_audit",
+]

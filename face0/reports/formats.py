@@ -1,0 +1,40 @@
+"""Figures in words, the same on every page."""
+
+import math
+import re
+
+
+def number(value: float | None) -> str:
+    """A figure to three digits after the point; empty where there is none: None or NaN."""
+    return "" if value is None or math.isnan(value) else f"{value:z.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Both ends of an interval; empty where one is missing."""
+    return f"{number(low)} to {number(high)}" if number(low) and number(high) else ""
+
+
+def percent(share: float | None) -> str:
+    """A share of 0..1 in whole per cent; a question mark where there is none."""
+    return "?" if share is None else f"{100 * share:.0f} %"
+
+
+def thousands(value: int) -> str:
+    """A whole number with commas at the thousands."""
+    return f"{value:,}"
+
+
+def count_of(part: int, total: int) -> str:
+    """A count, with what it is of a total in per cent; 0 alone where it is none."""
+    return f"{part:,} ({percent(part / total)})" if part else "0"
+
+
+def sentence(text: str) -> str:
+    """A phrase as a sentence: a capital before it, a full stop behind."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """A key that sorts face-2 before face-10."""
+    parts = re.split(r"([0-9]+)", text.casefold())
+    return [(len(part.lstrip("0")), part.lstrip("0")) if i % 2 else (0, part) for i, part in enumerate(parts)]
