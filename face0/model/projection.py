@@ -1,5 +1,6 @@
 """From face embeddings to the context of the U-Net: the projection and the override (paper, "Model")."""
 
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -7,6 +8,9 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
+
+# Where the folders of models that were trained by face0 0.1 say that their projection is: diffusers looks it up there.
+sys.modules.setdefault("face0.projection", sys.modules[__name__])
 
 
 class FaceProjection(ModelMixin, ConfigMixin):

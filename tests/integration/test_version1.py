@@ -19,12 +19,15 @@ from face0.evaluation.vectors import read_identified
 from face0.faces.bank import read_bank
 from face0.faces.deny_list import read_deny
 from face0.generation.results import open_results
+from face0.model.pipeline import Face0Pipeline
+from face0.model.projection import FaceProjection
 from face0.reports.audit import write_audit
 from face0.reports.characters import write_characters
 from face0.reports.generation import write_report
 from face0.shards.files import open_shards
 from jobs.main import main
 from schemas.requests import RESULTS
+from tests.fixtures.models import write_model
 from tests.fixtures.pictures import assert_complete, rows
 
 VERSION_1 = Path(__file__).parents[1] / "fixtures" / "version1"
@@ -149,3 +152,13 @@ def test_a_person_is_forgotten_and_the_other_stays(world, tmp_path):
     assert {row["face_id"] for row in rows(world / "renders", "results")} == {"bob"}
     assert open_results(str(world / "renders")).table().schema.equals(RESULTS)
     assert "anna" not in (world / "renders" / "report.html").read_text()
+
+
+def test_a_model_of_version_1_loads(tmp_path):
+    """Its folder names a module that has moved."""
+    index = write_model(tmp_path / "model") / "model_index.json"
+    text = index.read_text()
+    index.write_text(text.replace('"face0.model.projection"', '"face0.projection"'))
+    assert index.read_text() != text
+    pipe = Face0Pipeline.from_pretrained(tmp_path / "model", local_files_only=True, use_safetensors=True)
+    assert isinstance(pipe.face_projection, FaceProjection)
