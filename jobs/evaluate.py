@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
 def paper(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The paper's tables, as JSON values and in words."""
     tables = paper_tables(generation.open_results(args.results).table(COLUMNS), MissingFace(args.missing_face))
-    return tables.as_json(), as_text(tables)
+    return tables.to_dict(), as_text(tables)
 
 
 def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     findings = privacy.look_for(_of_photographs(args) if args.photos else _of_bank(args), locations)
     print(as_text(findings))
     if args.json:  # before anything goes: what was removed cannot be listed again
-        Path(args.json).write_text(json.dumps({**findings.as_json(), "applied": args.apply}, indent=2) + "\n")
+        Path(args.json).write_text(json.dumps({**findings.to_dict(), "applied": args.apply}, indent=2) + "\n")
     if args.apply:
         privacy.forget(findings)
         print("removed")

@@ -36,5 +36,5 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
 
 
 def report_requests(output: str, success: Success | None, budget: FailureBudget) -> int:
-    """The same for a job that renders: its ledger is of requests."""
+    """Reports on a job that renders, whose ledger is of requests."""
     return report(output, success, budget, lambda ledger: ledger.of_requests)

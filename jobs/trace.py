@@ -33,5 +33,5 @@ def main(argv: Sequence[str]) -> int:
     answer = privacy.trace(args.id, privacy.classify(args.places))
     print(answer.as_text())
     if args.json:
-        Path(args.json).write_text(json.dumps(answer.as_json(), indent=2) + "\n")
+        Path(args.json).write_text(json.dumps(answer.to_dict(), indent=2) + "\n")
     return 0

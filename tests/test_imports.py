@@ -32,7 +32,7 @@ ORDER = (
     "reports",
     "privacy",
 )
-TOP = {"__init__.py", "__init__.pyi", "demo.py", "errors.py", "py.typed"}  # what lies in face0 itself
+TOP = {"__init__.py", "demo.py", "errors.py", "py.typed"}  # what lies in face0 itself
 OURS = ("jobs", "pipelines", "face0", "schemas")
 MAY = {
     "jobs": {"jobs", "pipelines", "face0", "schemas"},

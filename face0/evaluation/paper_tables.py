@@ -65,8 +65,8 @@ class PaperTables:
     without_face: int  # images for which no face was given
     without_portrait: Sequence[str]  # faces left out: the bank has no portrait of them to compare with
 
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+    def to_dict(self) -> dict[str, Any]:
+        """The tables as JSON values."""
         return asdict(self)
 
 

@@ -16,7 +16,7 @@ MOMENT_ROWS = 4096  # rows whose moments are taken together: to merge two costs 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """Of the largest face of each row, in parts that merge in any order.
+    """What the largest faces of all rows come to, in parts that merge in any order.
 
     Attributes:
         moments: count, mean and covariance of the vectors.
@@ -63,7 +63,7 @@ class Corpus:
 
     @property
     def faces(self) -> int:
-        """Whose vectors count."""
+        """How many faces count: those whose vectors are numbers."""
         return self.moments.count
 
     @property

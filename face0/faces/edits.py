@@ -37,7 +37,7 @@ def linear(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def spherical(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """As ``linear``, with direction and length apart: the direction turns evenly (Shoemake 1985), the length is linear.
+    """Interpolates direction and length apart: the direction turns evenly (Shoemake 1985), the length is linear.
 
     A straight way leads through vectors that are shorter than both ends, and so less of a face.
 

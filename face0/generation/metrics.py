@@ -66,7 +66,7 @@ class ImageMetrics:
         return _first(self._embedder.embed(images, faces)) if self._embedder else [None] * len(images)
 
     def _identity(self, vector: np.ndarray | None) -> np.ndarray | None:
-        """Of a conditioning vector as it is stored, so that whoever reads that finds the same."""
+        """Computes the identity vector of a vector as it is stored, so that whoever reads that gets the same."""
         if vector is None or self._embedder is None:
             return None
         return self._embedder.identity(vector.astype(np.float32)[None])[0]

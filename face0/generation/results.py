@@ -30,7 +30,7 @@ class Results:
 
     @property
     def uri(self) -> str:
-        """Of the output folder."""
+        """The URI of the output folder."""
         return self.folder.uri
 
     @cached_property

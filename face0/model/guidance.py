@@ -60,7 +60,7 @@ class Guidance:
         return self.weights() if self.start <= step / steps < self.stop else {Branch.BOTH: 1.0}
 
     def branches(self) -> list[Branch]:
-        """Those that are evaluated at any step."""
+        """The branches that are evaluated at any step."""
         whole = self.start <= 0 and self.stop >= 1
         return list(self.weights() if whole else {**self.weights(), Branch.BOTH: 1.0})
 

@@ -64,7 +64,7 @@ class LocationMatches:
 
     @property
     def names(self) -> set[str]:
-        """Of what is to go."""
+        """The names of what is to go."""
         return {found.name for found in self.found}
 
 
@@ -86,7 +86,7 @@ class Findings:
     generations: Sequence[Sequence[Node]]
     graph: Graph
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The report."""
         return {
             "people": list(self.people.faces),
@@ -277,7 +277,7 @@ def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
 
 
 def _similarities(people: Subjects, table: pa.Table, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row of a face shard the similarity of its most similar face, and of its largest; -inf without a face."""
+    """For each row of a face shard, how alike its most similar face is, and its largest; -inf without a face."""
     faces = table["faces"].combine_chunks()
     rows = pc.list_parent_indices(faces).to_numpy()
     vectors = pc.list_flatten(faces).field("embedding").flatten().to_numpy().reshape(-1, dim)

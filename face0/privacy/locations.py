@@ -38,7 +38,7 @@ class OutputLocation:
 
     @property
     def uri(self) -> str:
-        """Of the folder."""
+        """The URI of the folder."""
         return self.folder.uri
 
     @cached_property
@@ -95,7 +95,7 @@ class Locations:
 
     @property
     def uris(self) -> list[str]:
-        """Of all places."""
+        """The URIs of all places."""
         outputs: list[OutputLocation | BankLocation] = [*self.shards, *self.banks, *self.renders]
         return [place.uri for place in outputs]
 

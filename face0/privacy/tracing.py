@@ -29,7 +29,7 @@ class Trace:
     rows: Mapping[str, Sequence[Row]]
     graph: Graph
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Photographs, faces and images, each with its part in the answer and what it was made from."""
         parts = {"asked for": self.found, "source": self.sources, "made of it": self.made}
         record: dict[str, Any] = {"asked": self.asked, "photographs": [], "faces": [], "images": []}
@@ -39,7 +39,7 @@ class Trace:
         return record
 
     def as_text(self) -> str:
-        """The same as trees, for a person."""
+        """The trace as trees, for a person."""
         lines: list[str] = []
         for node in self.found:
             lines += [*self._headed(node, "")]

@@ -53,7 +53,7 @@ def write_characters(
     asked = read_asked(renders, REQUEST_COLUMNS)
     characters = verdicts.characters(read_identified(renders, RESULT_COLUMNS, weights), asked, real=real)
     sections = _sections(output, renders, characters)
-    write_files(output, "Characters", sections, characters.as_json(), characters.table())
+    write_files(output, "Characters", sections, characters.to_dict(), characters.table())
     return characters
 
 

@@ -1,4 +1,4 @@
-"""In which floating-point type nets run."""
+"""The floating-point type in which nets run."""
 
 import torch
 

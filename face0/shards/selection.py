@@ -66,7 +66,7 @@ class _Candidates:
 
     @classmethod
     def of(cls, places: np.ndarray, keys: Sequence[str], vectors: np.ndarray, size: int) -> "_Candidates":
-        """Those of n rows, of which at most ``size`` are to be held out."""
+        """Makes the candidates among n rows, of which at most ``size`` are to be held out."""
         rows = np.empty(len(places), [("place", np.int64, 2), ("vector", np.float32, vectors.shape[1])])
         rows["place"], rows["vector"] = places, vectors
         seen = vectors[~np.isnan(vectors[:, 0])]

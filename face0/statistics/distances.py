@@ -104,7 +104,12 @@ def _within(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _energy(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Of each prompt to all others, from sums of distances and numbers of pairs of prompts, both [prompts, prompts]."""
+    """Computes each prompt's distance to all others.
+
+    Args:
+        sums: of distances between the images of two prompts, [prompts, prompts].
+        pairs: their numbers, [prompts, prompts].
+    """
 
     def parts(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         own, rows = np.diag(table), table.sum(axis=1)

@@ -21,7 +21,7 @@ class Moments:
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> "Moments":
-        """Those of vectors [n, dim], n may be 0. Computed in float64."""
+        """Computes the moments of vectors [n, dim], n may be 0, in float64."""
         count, dim = vectors.shape
         if not count:
             return cls(count=0, mean=np.zeros(dim), scatter=np.zeros((dim, dim)))

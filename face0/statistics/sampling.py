@@ -45,7 +45,7 @@ class LowestHashSample:
         return merged if sum(len(hashes) for hashes, _ in parts) <= 2 * self.size else merged.sorted()
 
     def sorted(self) -> "LowestHashSample":
-        """The same as one part of at most ``size`` rows, lowest hash first."""
+        """Gives the sample as one part of at most ``size`` rows, lowest hash first."""
         hashes = np.concatenate([hashes for hashes, _ in self.parts])
         order = np.argsort(hashes, kind="stable")[: self.size]
         rows = np.concatenate([rows for _, rows in self.parts])[order]

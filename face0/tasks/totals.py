@@ -7,12 +7,12 @@ import pyarrow.compute as pc
 
 
 def shard_totals(rows: pa.RecordBatch | pa.Table) -> Counter[str]:
-    """Of rows of a face shard: their faces."""
+    """Counts the faces of rows of a face shard."""
     return Counter(faces=pc.sum(pc.list_value_length(rows.column("faces"))).as_py() or 0)
 
 
 def result_totals(rows: pa.RecordBatch | pa.Table) -> Counter[str]:
-    """Of rows of results: those with an image file, those without a face, those whose prompt was cut."""
+    """Counts rows of results: those with an image file, those without a face, those whose prompt was cut."""
     return Counter(
         {
             "images": rows.num_rows - rows.column("image").null_count,

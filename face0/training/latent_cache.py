@@ -26,7 +26,7 @@ class LatentCache(Protocol):
 
 
 class InMemory:
-    """Gone when the process ends; each process has its own."""
+    """Latents in memory: gone when the process ends, and each process has its own."""
 
     def __init__(self) -> None:
         self._kept: dict[int, torch.Tensor] = {}

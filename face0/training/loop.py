@@ -48,7 +48,7 @@ class Terminated:
         self._asked = True
 
     def __call__(self) -> bool:
-        """The same answer in all processes."""
+        """Tells whether any process was asked to end: the same answer in all of them."""
         if not distributed.is_initialized():
             return self._asked
         flag = torch.tensor(float(self._asked))

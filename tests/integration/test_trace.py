@@ -51,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def answer(asked: str, places: list[str]) -> dict[str, Any]:
-    return trace(asked, classify(places)).as_json()
+    return trace(asked, classify(places)).to_dict()
 
 
 def told(record: dict[str, Any]) -> set[tuple[str, str, str]]:

@@ -80,7 +80,7 @@ class Audit:
         """The measures, of the schema MEASURES."""
         return measures_table(self.measures)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Counts, notes and the measures over all prompts; those of single prompts are in the table."""
         return {
             "encoders": list(self.encoders),
@@ -197,7 +197,7 @@ def _by_encoder(
 
 
 def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[str]) -> Iterator[Measure]:
-    """Of samples of one size in all arms."""
+    """Measures diversity by samples of one size in all arms."""
     seen = [arm for arm in arms.arms if encoder in arm.faces]
     counts = np.concatenate([np.bincount(arm.seen(encoder)[1].prompt) for arm in seen])
     enough = counts[counts >= FEWEST]

@@ -79,7 +79,7 @@ class Arms:
 
     @property
     def encoders(self) -> list[str]:
-        """Of which there are vectors, the one to go by first."""
+        """The encoders of which there are vectors, the one to go by first."""
         return [name for name in (JUDGE, CONDITIONING) if any(name in arm.faces for arm in self.arms)]
 
 

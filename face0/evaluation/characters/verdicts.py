@@ -112,11 +112,11 @@ class Verdict:
 
     @property
     def found_share(self) -> float:
-        """Of the generated images, 0..1; NaN without any."""
+        """The share of the generated images that shows a face, 0..1; NaN without any."""
         return self.found / self.generated if self.generated else float("nan")
 
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+    def to_dict(self) -> dict[str, Any]:
+        """The verdicts as JSON values."""
         return {**asdict(self), "measures": {str(figure): value for figure, value in self.measures.items()}}
 
 
@@ -146,12 +146,12 @@ class Characters:
         """The measures, of the schema MEASURES: ``group`` is the character, ``prompt`` the scene."""
         return measures_table(self.measures)
 
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+    def to_dict(self) -> dict[str, Any]:
+        """The verdicts as JSON values."""
         overall = as_records(row for row in self.measures if row.group is None and row.prompt is None)
         verdicts = {
-            "characters": [verdict.as_json() for verdict in self.characters],
-            "scenes": [verdict.as_json() for verdict in self.scenes],
+            "characters": [verdict.to_dict() for verdict in self.characters],
+            "scenes": [verdict.to_dict() for verdict in self.scenes],
         }
         return json_numbers({**asdict(self), **verdicts, "measures": overall})
 
@@ -235,7 +235,7 @@ def _verdict(
     pairs: dict[str, Pairs],
     per_image: dict[str, np.ndarray],
 ) -> Verdict:
-    """Of the images under a mask [n]."""
+    """The figures of the images under a mask, bool [n]."""
     figures: dict[Figure, float] = {}
     for encoder, each in pairs.items():
         within = each.within_similarity[mine[each.within].any(axis=1)]

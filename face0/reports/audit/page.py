@@ -55,7 +55,7 @@ def write_audit(
         labels=labels,
         effort=effort,
     )
-    write_files(output, "Audit: faces and words", _sections(output, renders, audit), audit.as_json(), audit.table())
+    write_files(output, "Audit: faces and words", _sections(output, renders, audit), audit.to_dict(), audit.table())
     return audit
 
 
@@ -81,7 +81,7 @@ def _sections(output: str, renders: Results, audit: Audit) -> Iterator[Markup]:
 
 
 def _other_encoder(audit: Audit, encoder: str) -> Markup:
-    """The same figures by an encoder that is not the one to go by."""
+    """The section with the figures by an encoder that is not the one to go by."""
     rows = [
         row
         for row in audit.measures

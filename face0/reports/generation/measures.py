@@ -34,7 +34,7 @@ def measures(images: pa.Table) -> Markup:
 
 
 def _distributions(images: pa.Table) -> Iterator[dict[str, Any]]:
-    """Of each label and measure that some image has."""
+    """Describes each label by each measure that an image of it has."""
     for label in sorted(set(images["label"].to_pylist()), key=natural_key):
         chosen = images.filter(pc.equal(images["label"], label))
         for name in MEASURES:

@@ -239,7 +239,7 @@ def test_figures_do_not_depend_on_the_order_of_the_rows():
     results, requests = sweep(arm("base", World(), PLAIN), arm("random", World(), RANDOM))
     mixed = results.take(np.random.default_rng(0).permutation(results.num_rows))
     effort = Resampling(resamples=19, permutations=19)
-    assert audit(mixed, requests, effort=effort).as_json() == audit(results, requests, effort=effort).as_json()
+    assert audit(mixed, requests, effort=effort).to_dict() == audit(results, requests, effort=effort).to_dict()
 
 
 def test_too_few_permutations_to_call_a_prompt_different_are_said():
@@ -253,7 +253,7 @@ def test_the_table_is_tidy_and_the_json_has_no_nan(usual: Audit):
     table = usual.table()
     assert table.schema == MEASURES
     assert table.num_rows == len(usual.measures)
-    told = json.loads(json.dumps(usual.as_json(), allow_nan=False))
+    told = json.loads(json.dumps(usual.to_dict(), allow_nan=False))
     assert {each["arm"] for each in told["arms"]} == {"base", "random", "fixed"}
     keys = table.select(["measure", "encoder", "arm", "settings", "against", "prompt", "group"]).to_pylist()
     assert len({tuple(each.values()) for each in keys}) == table.num_rows
@@ -279,7 +279,7 @@ def test_few_vectors_and_few_prompts_still_make_an_audit():
     assert not any("permutations" in note for note in found.notes)
     assert only(found, "similarity", arm="base").value is None
     assert not found.find("leakage", arm="base")
-    json.dumps(found.as_json(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
@@ -315,5 +315,5 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     for told in ("requested 240 = generated 239 + failed 1", "too large", 'href="renders/report.html"', "cannot show"):
         assert told in page
     assert page.count("data:image/jpeg;base64,") == PROMPTS * 2 * 6
-    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.as_json()))
+    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.to_dict()))
     assert pq.read_table(output / "measures.parquet").equals(found.table())

@@ -92,7 +92,7 @@ def test_the_character_that_drifts_and_the_scene_that_breaks_faces_come_first():
     assert found.scenes[0].name == "scene 2"
     auc = Figure("judge", "auc")
     assert found.characters[0].measures[auc] < 0.7 < found.characters[-1].measures[auc]
-    assert found.as_json()["characters"][0]["measures"]["judge_auc"] == found.characters[0].measures[auc]
+    assert found.to_dict()["characters"][0]["measures"]["judge_auc"] == found.characters[0].measures[auc]
 
 
 def test_images_without_a_face_count_as_such_and_not_as_unlike():
@@ -162,7 +162,7 @@ def test_json_has_no_nan_and_the_table_every_character_and_scene():
     found = verdicts(rows)
     assert found.encoders == ["conditioning"]
     assert any("flatters" in note for note in found.notes)
-    json.dumps(found.as_json(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
     table = found.table()
     assert set(table["group"].to_pylist()) == {None, *(f"p{i}" for i in range(PEOPLE))}
     assert {f"scene {i}" for i in range(SCENES)} <= set(table["prompt"].to_pylist())
@@ -211,5 +211,5 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     ):
         assert told in page
     assert page.count("data:image/jpeg;base64,") == PEOPLE * SCENES * SEEDS - 1
-    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.as_json()))
+    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.to_dict()))
     assert pq.read_table(output / "measures.parquet").equals(found.table())
