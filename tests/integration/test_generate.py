@@ -210,6 +210,27 @@ def test_failures_of_a_reason_are_tried_again_and_merged(tmp_path, model, bank, 
     assert kept.items() <= {path: path.stat().st_mtime_ns for path in (out / "images").iterdir()}.items()
 
 
+def test_an_output_of_version_1_is_tried_again_and_merged(tmp_path, model, bank, monkeypatch) -> None:
+    out, manifest = tmp_path / "out", manifest_of(tmp_path / "m.parquet", prompts=2, seeds=2)
+    render = Renderer.__call__
+
+    def short_of_memory(self: Renderer, requests: Sequence[Request]) -> list[Rendered]:
+        if any(request.seed == 1 for request in requests):
+            raise MemoryError("out of memory")
+        return render(self, requests)
+
+    monkeypatch.setattr(Renderer, "__call__", short_of_memory)
+    assert generate(manifest, bank, model, out) == 1
+    monkeypatch.undo()
+    for path in (out / "results").iterdir():
+        table = pq.read_table(path).drop_columns(["identity_vector"])
+        pq.write_table(table.replace_schema_metadata({"face0.schema": "results", "face0.version": "1"}), path)
+    assert len(rows(open_results(str(out)))) == 4
+    assert generate(manifest, bank, model, out, "--retry-failed", "out_of_memory") == 0
+    whole(out, 8)
+    assert {pq.read_schema(path).metadata[b"face0.version"] for path in (out / "results").iterdir()} == {b"2"}
+
+
 def test_on_any_file_system_with_any_format(root, tmp_path, model, bank) -> None:
     manifest = manifest_of(tmp_path / "m.parquet", prompts=2, seeds=1)
     assert generate(manifest, bank, model, f"{root}/out", "--image-format", "webp", "--quality", "80") == 0
@@ -282,12 +303,16 @@ def test_metrics_of_photographs(augmenter, clip) -> None:
     seen = metrics(images, [ask("a cat", photographs["astronaut"], astronaut)] * 3)
     assert [row["faces_found"] for row in seen] == [1, 1, 0]
     assert seen[0]["similarity"] == pytest.approx(1, abs=1e-3)
+    identities = embedder.identity(np.stack([np.asarray(row["face_vector"], np.float32) for row in seen[:2]]))
+    assert np.allclose([row["identity_vector"] for row in seen[:2]], identities, atol=1e-3)
+    assert seen[1]["similarity"] == pytest.approx(float(identities[0] @ identities[1]), abs=1e-4)
     assert seen[1]["similarity"] < seen[0]["similarity"]
     assert seen[0]["judge_similarity"] == pytest.approx(1, abs=1e-3)
     assert seen[0]["face_alignment"] == pytest.approx(1, abs=1e-3)
     assert all(-1 <= row["text_alignment"] <= 1 for row in seen)
     # No face is no zero.
-    empty = ("box", "landmarks", "face_vector", "judge_vector", "similarity", "judge_similarity", "face_alignment")
+    vectors = ("face_vector", "identity_vector", "judge_vector")
+    empty = ("box", "landmarks", *vectors, "similarity", "judge_similarity", "face_alignment")
     assert [seen[2][name] for name in empty] == [None] * len(empty)
     x0, y0, x1, y1 = seen[0]["box"]
     assert 0 < x0 < x1 < images[0].shape[1]

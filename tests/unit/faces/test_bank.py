@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
-from face0.faces.bank import FACES_PER_ROW_GROUP, BankFace, read_bank, write_bank
+from face0.faces import bank
+from face0.faces.bank import FACES_PER_ROW_GROUP, BankFace, FaceBank, identified, read_bank, write_bank
 from face0.io import storage
 from schemas.face_bank import Kind, face_bank
 
@@ -96,3 +97,51 @@ def test_a_bank_opens_in_pandas(tmp_path):
     frame = pandas.read_parquet(tmp_path / "bank.parquet")
     assert frame.loc[0, "vector"][0] == 5
     assert frame.loc[1, "vector"] is None
+
+
+# --- Identity vectors
+
+ONNX = {"name": "onnx:test.onnx", "sha256": "0" * 64}
+
+
+def test_identity_vectors_are_stored(tmp_path):
+    uri = str(tmp_path / "bank.parquet")
+    anna = face("anna", identity_vector=np.array([0.6, 0.8], np.float32))
+    write_bank(uri, [anna, face("nobody", vector=None)], 3, ONNX)
+    names, vectors = read_bank(uri).identity_vectors()
+    assert names == ["anna"]
+    assert np.array_equal(vectors, np.array([[0.6, 0.8]], np.float32))
+
+
+def test_they_are_added_where_they_can_be_had():
+    known = face("known", identity_vector=np.array([1, 0, 0], np.float32))
+    faces = [face("anna", vector=np.array([3, 4, 0], np.float32)), known, face("nobody", vector=None)]
+    anna, same, nobody = identified(faces, ONNX)
+    assert anna.identity_vector == pytest.approx([0.6, 0.8, 0])
+    assert same is known
+    assert nobody.identity_vector is None
+
+
+def test_they_are_added_by_the_weights_and_those_are_loaded_once(monkeypatch):
+    loaded = []
+
+    def load(embedder, weights):
+        loaded.append((embedder["name"], weights))
+        return lambda vectors: -vectors
+
+    monkeypatch.setattr(bank, "identity_of", load)
+    faces = [face("anna", 1), face("bert", 2)]
+    assert [found.identity_vector[0] for found in identified(faces, {"name": "casia"}, "w.pt")] == [-1, -2]
+    assert loaded == [("casia", "w.pt")]
+    there = face("there", identity_vector=np.ones(3, np.float32))
+    list(identified([there, face("nobody", vector=None)], {"name": "casia"}))
+    assert len(loaded) == 1
+
+
+def test_without_the_weights_there_are_none_and_whoever_needs_them_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    embedder = {"name": "vggface2", "sha256": "0" * 64}
+    found = FaceBank(faces={"anna": face("anna")}, dim=3, embedder=embedder).identified()
+    assert found.faces["anna"].identity_vector is None
+    with pytest.raises(UsageError, match=r"the face 'anna' has no identity vector.*vggface2.*--weights"):
+        found.identity_vectors()

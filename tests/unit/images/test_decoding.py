@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from face0.images.decoding import BadImage, decode
+from face0.images.decoding import BadImage, decode, decode_opened
 from tests.fixtures.pixels import CUT, difference, reason_of
-from tests.fixtures.poison import CASES, GREY, PHOTO, Poison, case, chunk, encode, photo, png_of, with_segment
+from tests.fixtures.poison import CASES, GREY, PHOTO, Poison, case, chunk, encode, exif, photo, png_of, with_segment
 
 GOOD = [poison for poison in CASES if poison.reason is None]
 BAD = [poison for poison in CASES if poison.reason is not None]
@@ -62,6 +62,43 @@ def test_eight_orientations_are_one_image(kind: str) -> None:
         assert difference(pixels, PHOTO) < 2
         assert pixels[0, 0].argmax() == 0  # red at the top left
         assert pixels[0, -1].argmax() == 1  # green at the top right
+
+
+@pytest.mark.parametrize("poison", GOOD, ids=lambda poison: poison.name)
+def test_an_opened_image_is_decoded_as_its_file(poison: Poison) -> None:
+    expected = decode(poison.data, smallest_side=8).pixels
+    with Image.open(io.BytesIO(poison.data)) as image:
+        size, mode = image.size, image.mode
+        np.testing.assert_array_equal(decode_opened(image, smallest_side=8).pixels, expected)
+        assert (image.size, image.mode) == (size, mode)
+        np.testing.assert_array_equal(decode_opened(image, smallest_side=8).pixels, expected)
+
+
+# What Pillow forgets of a file as it loads it: how many bits a transparent colour has, and which end of grey is white
+FORGOTTEN = {"png_4_bit_colour_key", "tiff_16_white_is_zero"}
+
+
+@pytest.mark.parametrize("poison", GOOD, ids=lambda poison: poison.name)
+def test_an_image_in_memory_is_converted_as_its_file_is(poison: Poison) -> None:
+    with Image.open(io.BytesIO(poison.data)) as image:
+        image.load()
+        found = decode_opened(image)
+    expected = decode(poison.data)
+    if poison.name not in FORGOTTEN:
+        assert (found.size, found.pixels.shape) == (expected.size, expected.pixels.shape)
+        assert difference(found.pixels, expected.pixels) <= 1
+
+
+def test_an_image_of_a_mode_that_is_not_read_is_refused() -> None:
+    with pytest.raises(BadImage, match="an image with pixels of mode F"):
+        decode_opened(Image.new("F", (4, 4)))
+
+
+def test_the_whole_size_is_told_of_an_image_that_is_decoded_smaller() -> None:
+    data = encode(photo(400, 640), "JPEG", exif=exif(6))
+    decoded = decode(data, smallest_side=50)
+    assert decoded.pixels.shape == (160, 100, 3)
+    assert decoded.size == (400, 640)
 
 
 def test_16_bit_grey_keeps_its_range() -> None:

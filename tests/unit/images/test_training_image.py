@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from face0.images.decoding import decode
-from face0.images.training_image import to_training_image
+from face0.images.training_image import centre_square, to_training_image
 from tests.fixtures.pixels import difference
 from tests.fixtures.poison import case, encode, exif, photo
 
@@ -33,6 +33,15 @@ def test_the_crop_is_the_centre() -> None:
     data = encode(wide, "PNG")
     trained = to_training_image(decode(data), data, 20)
     assert (trained.pixels == (200, 100, 50)).all()
+
+
+def test_where_the_square_lies_in_the_image() -> None:
+    pixels = np.zeros((40, 100, 3), np.uint8)
+    pixels[20:28, 50:58] = 255
+    square = centre_square(pixels, 20)
+    rows, columns = np.nonzero(square.pixels[:, :, 0] > 127)
+    corner = np.array([columns.min(), rows.min()])
+    assert (corner * square.scale + square.shift).tolist() == [50, 20]
 
 
 def test_shrinking_averages() -> None:
