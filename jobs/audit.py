@@ -15,17 +15,15 @@ configuration
 import argparse
 from collections.abc import Sequence
 
-import pipelines
 from face0 import embedders, faces, generation, reports
 from face0.evaluation import audit
 from face0.evaluation.audit.resampling import Resampling
 from face0.io.storage import absolute, join
 from jobs.options.parser import job_parser
-from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn
 from jobs.options.values import at_least, numbers
-from jobs.outcome import report_requests
+from jobs.sweeps import render_sweep
 from pipelines.flags import split_flags
 
 
@@ -74,8 +72,7 @@ def main(argv: Sequence[str]) -> int:
     fixed, *random = bank.faces  # in this order, so that a sweep that grows keeps the fixed face
     manifest = audit.audit_manifest(_prompts(args), random, fixed, args.seeds, settings_of(args), args.grid)
     output = absolute(args.output)
-    sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=True)
-    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
+    code, sweep = render_sweep(args, manifest, bank, flags, drawn=True)
     if sweep.success is None:
         return code
     reports.write_audit(

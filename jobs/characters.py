@@ -23,11 +23,10 @@ from face0.evaluation import characters
 from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.io.storage import absolute, join
 from jobs.options.parser import job_parser
-from jobs.options.rendering import render_options
 from jobs.options.settings import settings_of
 from jobs.options.sweep import add_sweep, check_sweep, drawn
 from jobs.options.values import at_least
-from jobs.outcome import report_requests
+from jobs.sweeps import render_sweep
 from pipelines.flags import split_flags
 
 
@@ -63,8 +62,7 @@ def main(argv: Sequence[str]) -> int:
     scenes = generation.read_prompts(args.scenes)
     manifest = generation.cross(scenes, names, range(args.seeds), settings_of(args))
     output = absolute(args.output)
-    sweep = pipelines.render_sweep(manifest, bank, output, render_options(args), flags, drawn=bool(args.random))
-    code = report_requests(join(args.output, "renders"), sweep.success, args.max_failures)
+    code, sweep = render_sweep(args, manifest, bank, flags, drawn=bool(args.random))
     if sweep.success is None:
         return code
     real = _real(args.photos, sweep) if args.photos else []

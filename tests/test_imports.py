@@ -48,7 +48,7 @@ NEVER = {
     "schemas": {"apache_beam", "argparse"},
 }
 MODULES = [path.relative_to(ROOT) for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
-SHARED_BY_JOBS = ("jobs.options", "jobs.outcome")
+SHARED_BY_JOBS = ("jobs.options", "jobs.outcome", "jobs.sweeps")
 COMMANDS = [[], *([job] for job in JOBS), ["faces", "fit"], ["evaluate", "paper"]]
 SLOW = {"torch", "apache_beam", "diffusers", "transformers"}
 DISPATCHER = "jobs/main.py"

@@ -20,6 +20,7 @@ from face0.readers.samples import Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
+from face0.tasks.outcomes import EarlierRow, NoFace, write_outcomes
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
 from face0.tasks.task_output import TaskOutput
@@ -28,18 +29,6 @@ from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
 IMAGE_BATCH = 16  # images that go through the models together
-
-
-@dataclass(frozen=True)
-class NoFace:
-    """An image on which no usable face was found."""
-
-
-@dataclass(frozen=True)
-class EarlierRow:
-    """A row of an earlier commit that stays as it is: one row of a face shard."""
-
-    row: pa.RecordBatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +82,7 @@ class Augmenter:
         """Writes and counts the outcomes of a task."""
         to_rows = partial(to_batch, schema=self.schema)
         shard = output.table("shards", self.schema, to_batch=to_rows, totals=shard_totals)
-        for outcome in outcomes:
-            output.ledger.read += 1
-            if isinstance(outcome, Failure):
-                output.fail(outcome)
-            elif isinstance(outcome, NoFace):
-                output.ledger.no_face += 1
-            elif isinstance(outcome, EarlierRow):
-                output.ledger.written += 1
-                shard.write(outcome.row)
-            else:
-                output.ledger.written += 1
-                shard.add(outcome)
+        write_outcomes(outcomes, shard, output)
 
     def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
         if not isinstance(row, Sample):

@@ -1,13 +1,11 @@
 """Generate: requests in, image files and rows of results out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import diffusers
 import numpy as np
-import pyarrow as pa
 import torch
 import transformers
 from PIL import Image, ImageFilter
@@ -26,9 +24,9 @@ from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.precision import fast_dtype
 from face0.runtime.versions import library_versions
+from face0.tasks.outcomes import EarlierRow, write_outcomes
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
-from face0.tasks.task_output import TaskOutput
 from face0.tasks.totals import result_totals
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
@@ -37,14 +35,7 @@ from schemas.requests import RESULTS
 BLUR = 16  # a flagged image is blurred by the side over this, pixels
 
 
-@dataclass(frozen=True)
-class EarlierResult:
-    """A row of an earlier commit that stays: one row of RESULTS."""
-
-    row: pa.RecordBatch
-
-
-Outcome = EarlierResult | Failure | dict[str, Any]
+Outcome = EarlierRow | Failure | dict[str, Any]
 
 
 class Generator:
@@ -84,7 +75,8 @@ class Generator:
         if run.retry and run.task.task_id in folder.stats_names():
             earlier = _earlier(folder, folder.stats(run.task.task_id), set(run.retry))
         with folder.commit(run.task) as output:
-            self._write(self._outcomes(requests, earlier, run.task.uri, folder), output)
+            results = output.table("results", RESULTS, totals=result_totals)
+            write_outcomes(self._outcomes(requests, earlier, run.task.uri, folder), results, output)
         return folder.stats(run.task.task_id)
 
     def _outcomes(
@@ -156,27 +148,13 @@ class Generator:
             "seconds": seconds,
         }
 
-    @staticmethod
-    def _write(outcomes: Iterable[Outcome], output: TaskOutput) -> None:
-        results = output.table("results", RESULTS, totals=result_totals)
-        for outcome in outcomes:
-            output.ledger.read += 1
-            if isinstance(outcome, Failure):
-                output.fail(outcome)
-            elif isinstance(outcome, EarlierResult):
-                output.ledger.written += 1
-                results.write(outcome.row)
-            else:
-                output.ledger.written += 1
-                results.add(outcome)
-
 
 def _earlier(folder: OutputFolder, stats: TaskStats, retry: set[Reason]) -> dict[str, Outcome]:
     """What stays of an earlier commit, by request."""
     stays: dict[str, Outcome] = {}
     for rows in folder.read_table(stats, "results"):
         batch = completed(rows, RESULTS)
-        stays |= {batch["request_id"][i].as_py(): EarlierResult(batch.slice(i, 1)) for i in range(batch.num_rows)}
+        stays |= {batch["request_id"][i].as_py(): EarlierRow(batch.slice(i, 1)) for i in range(batch.num_rows)}
     for batch in folder.read_table(stats, "failures"):
         stays |= {row["key"]: Failure(**row) for row in batch.to_pylist() if row["reason"] not in retry}
     return stays

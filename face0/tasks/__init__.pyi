@@ -1,4 +1,5 @@
 from .failure_budget import FailureBudget
+from .outcomes import EarlierRow, NoFace, write_outcomes
 from .output_folder import OutputFolder
 from .progress import Progress
 from .task import Task, TaskRun, select
@@ -7,7 +8,9 @@ from .worker import Worker
 
 __all__ = [
     "ROW_GROUP",
+    "EarlierRow",
     "FailureBudget",
+    "NoFace",
     "OutputFolder",
     "Progress",
     "TableWriter",
@@ -16,4 +19,5 @@ __all__ = [
     "TaskRun",
     "Worker",
     "select",
+    "write_outcomes",
 ]

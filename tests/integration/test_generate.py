@@ -189,8 +189,8 @@ def test_a_dry_run_writes_nothing(tmp_path, model, bank, capsys) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_failures_of_a_reason_are_tried_again_and_merged(tmp_path, model, bank, monkeypatch) -> None:
-    out, manifest = tmp_path / "out", manifest_of(tmp_path / "m.parquet", prompts=2, seeds=2)
+def run_short_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets no request of seed 1 fit."""
     render = Renderer.__call__
 
     def short_of_memory(self: Renderer, requests: Sequence[Request]) -> list[Rendered]:
@@ -199,6 +199,11 @@ def test_failures_of_a_reason_are_tried_again_and_merged(tmp_path, model, bank, 
         return render(self, requests)
 
     monkeypatch.setattr(Renderer, "__call__", short_of_memory)
+
+
+def test_failures_of_a_reason_are_tried_again_and_merged(tmp_path, model, bank, monkeypatch) -> None:
+    out, manifest = tmp_path / "out", manifest_of(tmp_path / "m.parquet", prompts=2, seeds=2)
+    run_short_of_memory(monkeypatch)
     assert generate(manifest, bank, model, out) == 1
     whole(out, 8, failed=4)
     kept = {path: path.stat().st_mtime_ns for path in (out / "images").iterdir()}
@@ -212,14 +217,7 @@ def test_failures_of_a_reason_are_tried_again_and_merged(tmp_path, model, bank, 
 
 def test_an_output_of_version_1_is_tried_again_and_merged(tmp_path, model, bank, monkeypatch) -> None:
     out, manifest = tmp_path / "out", manifest_of(tmp_path / "m.parquet", prompts=2, seeds=2)
-    render = Renderer.__call__
-
-    def short_of_memory(self: Renderer, requests: Sequence[Request]) -> list[Rendered]:
-        if any(request.seed == 1 for request in requests):
-            raise MemoryError("out of memory")
-        return render(self, requests)
-
-    monkeypatch.setattr(Renderer, "__call__", short_of_memory)
+    run_short_of_memory(monkeypatch)
     assert generate(manifest, bank, model, out) == 1
     monkeypatch.undo()
     for path in (out / "results").iterdir():

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from face0.augmentation.augmenter import Augmenter, NoFace, Outcome, checked
+from face0.augmentation.augmenter import Augmenter, Outcome, checked
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.readers import planning
 from face0.readers.samples import Columns
 from face0.shards.rows import FaceRow
+from face0.tasks.outcomes import NoFace
 from schemas.failures import Failure, Reason, Stage
 from tests.fixtures.pictures import assert_complete, augment, people, rows, success, write_tar
 from tests.fixtures.poison import CASES, Poison

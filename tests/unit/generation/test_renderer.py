@@ -22,16 +22,6 @@ from tests.fixtures.requests import request
 TOLERANCE = 1
 
 
-@pytest.fixture(scope="module")
-def pipe() -> Face0Pipeline:
-    return tiny_pipeline()
-
-
-@pytest.fixture(scope="module")
-def render(pipe: Face0Pipeline) -> Renderer:
-    return Renderer(pipe)
-
-
 def pixels(rendered: Sequence[Rendered]) -> np.ndarray:
     return np.stack([image.pixels for image in rendered]).astype(int)
 

@@ -7,18 +7,8 @@ import torch
 from face0.generation.renderer import Renderer
 from face0.model.guidance import Branch
 from face0.model.pipeline import Face0Pipeline
-from tests.fixtures.models import DIM, tiny_pipeline
+from tests.fixtures.models import DIM
 from tests.fixtures.requests import request
-
-
-@pytest.fixture(scope="module")
-def pipe() -> Face0Pipeline:
-    return tiny_pipeline()
-
-
-@pytest.fixture(scope="module")
-def render(pipe: Face0Pipeline) -> Renderer:
-    return Renderer(pipe)
 
 
 def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, render: Renderer) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -24,6 +23,7 @@ from face0.statistics.design import Design
 from face0.statistics.vectors import unit
 from schemas.measures import MEASURES
 from tests.fixtures.audit_simulation import World, bank_of, crossed, paired, rendered, rows, sweep, without_vector
+from tests.fixtures.renders import written
 
 PROMPTS, VECTORS = 6, 20
 EFFORT = Resampling(resamples=99, permutations=99)
@@ -304,16 +304,7 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     output = tmp_path / "out"
     renders = open_results(rendered(str(output / "renders"), images))
     found = write_audit(str(output), renders, effort=EFFORT)
-    assert sorted(path.name for path in output.iterdir()) == [
-        "measures.parquet",
-        "renders",
-        "report.html",
-        "summary.json",
-    ]
-    page = (output / "report.html").read_text()
-    assert evil not in page
+    page = written(output, found, evil)
     for told in ("requested 240 = generated 239 + failed 1", "too large", 'href="renders/report.html"', "cannot show"):
         assert told in page
     assert page.count("data:image/jpeg;base64,") == PROMPTS * 2 * 6
-    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.to_dict()))
-    assert pq.read_table(output / "measures.parquet").equals(found.table())

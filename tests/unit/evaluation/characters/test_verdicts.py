@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -26,7 +25,7 @@ from face0.generation.results import open_results
 from face0.reports.characters import write_characters
 from schemas.requests import RESULTS
 from tests.fixtures.audit_simulation import rendered
-from tests.fixtures.renders import row
+from tests.fixtures.renders import row, written
 
 PEOPLE, SCENES, SEEDS = 6, 4, 2
 
@@ -195,14 +194,7 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     rng = np.random.default_rng(5)
     real = RealPairs(name="album", encoder="judge", same=rng.normal(0.7, 0.1, 50), different=rng.normal(0, 0.1, 50))
     found = write_characters(str(output), renders, real=[real])
-    assert sorted(path.name for path in output.iterdir()) == [
-        "measures.parquet",
-        "renders",
-        "report.html",
-        "summary.json",
-    ]
-    page = (output / "report.html").read_text()
-    assert evil not in page
+    page = written(output, found, evil)
     for told in (
         "requested 48 = generated 47 + failed 1",
         "too large",
@@ -211,5 +203,3 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     ):
         assert told in page
     assert page.count("data:image/jpeg;base64,") == PEOPLE * SCENES * SEEDS - 1
-    assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(found.to_dict()))
-    assert pq.read_table(output / "measures.parquet").equals(found.table())

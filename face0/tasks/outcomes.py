@@ -1,0 +1,44 @@
+"""What becomes of a row, and how a worker writes and counts it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from face0.tasks.task_output import TableWriter, TaskOutput
+from schemas.failures import Failure
+
+
+@dataclass(frozen=True)
+class NoFace:
+    """A row that ends here, for its image shows no usable face."""
+
+
+@dataclass(frozen=True)
+class EarlierRow:
+    """A row of an earlier commit that stays as it is: a batch of one."""
+
+    row: pa.RecordBatch
+
+
+def write_outcomes(outcomes: Iterable[Any], table: TableWriter, output: TaskOutput) -> None:
+    """Writes and counts the outcomes of a task.
+
+    Args:
+        outcomes: failures, NoFace, EarlierRow, or rows that the table takes.
+        table: of the rows.
+        output: that holds the table.
+    """
+    for outcome in outcomes:
+        output.ledger.read += 1
+        if isinstance(outcome, Failure):
+            output.fail(outcome)
+        elif isinstance(outcome, NoFace):
+            output.ledger.no_face += 1
+        else:
+            output.ledger.written += 1
+            if isinstance(outcome, EarlierRow):
+                table.write(outcome.row)
+            else:
+                table.add(outcome)
