@@ -229,5 +229,5 @@ def test_wrong_commands_end_with_2_and_write_nothing(
 
 def test_a_bank_is_a_table(bank):
     found = pq.read_table(bank)
-    assert found.column_names == ["face_id", "vector", "kind", "provenance", "portrait", "note"]
+    assert found.column_names == ["face_id", "vector", "identity_vector", "kind", "provenance", "portrait", "note"]
     assert found["note"].to_pylist()[0] == ""
