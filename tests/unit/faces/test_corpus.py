@@ -43,7 +43,7 @@ def test_a_corpus_is_what_numpy_says_of_all_its_largest_faces_however_it_is_spli
     assert merged.rows == len(rows)
     names = [f"{key} of {key}" for key in used]
     lowest = np.argsort(name_hashes(names))[:size]
-    assert np.array_equal(merged.sample.vectors, values[lowest].astype(np.float16))
+    assert np.array_equal(merged.sample.rows, values[lowest].astype(np.float16))
     if len(used):
         assert np.allclose(merged.moments.mean, values.mean(axis=0), rtol=1e-12, atol=1e-12)
         assert np.array_equal(merged.low, values.min(axis=0))

@@ -43,7 +43,7 @@ def test_shards_are_merged_by_a_pipeline(tmp_path):
         assert found.faces == 900
         assert np.allclose(found.moments.mean, expected.mean(axis=0), atol=1e-12)
         assert np.allclose(found.moments.covariance(), np.cov(expected.T), atol=1e-12)
-        assert len(found.sample.vectors) == 50
+        assert len(found.sample.rows) == 50
 
     with beam.Pipeline(options=pipeline_options({})) as pipeline:
         assert_that(pipeline | beam.Create(shards) | ReadCorpus(3, 50), check)
