@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from face0.errors import UsageError
+
 CROPS = 12  # of each of two photographs, so that there is something to train on
 _SIDE = 200  # pixels of a crop
 
@@ -38,9 +40,12 @@ def pictures() -> Iterator[tuple[str, bytes, str]]:
 
 
 def original(name: str) -> bytes:
-    """The file of a photograph."""
+    """The file of a photograph. Raises UsageError if the package that it comes with is not installed."""
     package, path, _ = PHOTOGRAPHS[name]
-    return files(package).joinpath(path).read_bytes()
+    try:
+        return files(package).joinpath(path).read_bytes()
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the demo's pictures come with matplotlib and scikit-image: {error}; install both") from error
 
 
 def write_tar(path: Path) -> None:

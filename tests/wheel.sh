@@ -37,4 +37,10 @@ echo "with it: two rows"
 "$work/env/bin/pip" install --quiet --no-deps facenet-pytorch==2.6.0
 "$face0" augment pictures --embedder random:0 --keep-faceless --output shards
 grep -q '"written": 2' shards/_SUCCESS
+
+echo "the demo, without its pictures' packages: one sentence; with them: the whole loop"
+"$face0" demo 2>&1 | grep -q "matplotlib and scikit-image"
+"$work/env/bin/pip" install --quiet --constraint "$work/versions.txt" matplotlib scikit-image
+"$face0" demo > demo.log 2>&1 || { cat demo.log; exit 1; }
+test -s demo-output/audit/report.html
 echo "the wheel works"

@@ -8,6 +8,9 @@ import pyarrow as pa
 
 from face0.detection.detections import Detections
 
+# Arrow's own way from its types to NumPy's (to_pandas_dtype) takes pandas, which is no dependency.
+_NUMPY = {pa.float16(): np.float16, pa.float32(): np.float32}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaceRow:
@@ -45,6 +48,6 @@ def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
 
 def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     if pa.types.is_fixed_size_list(kind):
-        flat = values.astype(kind.value_type.to_pandas_dtype(), copy=False).reshape(-1)
+        flat = values.astype(_NUMPY[kind.value_type], copy=False).reshape(-1)
         return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=kind)
     return pa.array(values, kind)

@@ -227,7 +227,7 @@ def test_number_of_requests_at_a_time_is_bounded(server):
 
 
 def test_more_requests_at_a_time_than_the_client_has_by_default(server):
-    rows = [sample(f"{server.url}/slow/0.5/{i}") for i in range(120)]
+    rows = [sample(f"{server.url}/slow/2/{i}") for i in range(120)]
     list(Fetcher(concurrency=120).fetch(rows))
     assert server.most > 100
 
