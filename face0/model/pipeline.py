@@ -238,10 +238,10 @@ class Face0Pipeline(DiffusionPipeline):
             pixels = decode_opened(photograph, smallest_side=RESOLUTION).pixels
         except BadImage as bad:
             raise UsageError(f"the photograph cannot be read: {bad.message}") from bad
-        found = self._embed.photograph(pixels, most=self.face_projection.config.slots)
-        if not len(found.vectors):
+        embedded = self._embed.photograph(pixels, most=self.face_projection.config.slots)
+        if not len(embedded.vectors):
             raise UsageError("no face was found in the photograph: give another, or a vector")
-        return found.vectors
+        return embedded.vectors
 
     def _vectors(self, face: Face | None) -> np.ndarray | None:
         if face is None:
@@ -260,6 +260,6 @@ def as_images(values: torch.Tensor) -> torch.Tensor:
 def noise(shape: tuple[int, ...], generator: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Normal noise [N, ...] from one generator, or from one for each of the N; made on the CPU, the same everywhere."""
     if isinstance(generator, list):
-        rows = [torch.randn(1, *shape[1:], generator=g) for g in generator]
+        rows = [torch.randn(1, *shape[1:], generator=image_generator) for image_generator in generator]
         return torch.cat(rows).to(device, dtype)
     return torch.randn(shape, generator=generator).to(device, dtype)
