@@ -48,9 +48,9 @@ class Encoder:
         """Mean and deviation of the latents, [n, 2 C, h, w]."""
         parts = []
         for start in range(0, len(images), ENCODE):
-            some = images[start : start + ENCODE].to(self._device, non_blocking=True)
-            x = torch.zeros(ENCODE, *some.shape[1:], device=self._device)
-            x[: len(some)] = some / 127.5 - 1
-            posterior = self._pipe.vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
-            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(some)])
+            chunk = images[start : start + ENCODE].to(self._device, non_blocking=True)
+            padded = torch.zeros(ENCODE, *chunk.shape[1:], device=self._device)
+            padded[: len(chunk)] = chunk / 127.5 - 1
+            posterior = self._pipe.vae.encode(padded.contiguous(memory_format=torch.channels_last)).latent_dist
+            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(chunk)])
         return torch.cat(parts)

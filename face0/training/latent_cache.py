@@ -37,7 +37,7 @@ class InMemory:
 
     def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
         """See ``LatentCache``."""
-        self._kept.update((row, each.clone()) for row, each in zip(rows, moments, strict=True))
+        self._kept.update((row, row_moments.clone()) for row, row_moments in zip(rows, moments, strict=True))
 
     def get(self, rows: Sequence[int]) -> torch.Tensor:
         """See ``LatentCache``."""

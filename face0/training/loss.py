@@ -45,7 +45,10 @@ def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int
         noise.append(torch.randn(shape, generator=generator))
         posterior.append(torch.randn(shape, generator=generator))
     return Draws(
-        **{k: torch.stack(v) for k, v in {"time": time, "noise": noise, "posterior": posterior, "coins": coins}.items()}
+        time=torch.stack(time),
+        noise=torch.stack(noise),
+        posterior=torch.stack(posterior),
+        coins=torch.stack(coins),
     )
 
 

@@ -66,11 +66,11 @@ def unet_flops(trainer: Trainer) -> float:
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations a second that this device reaches in a large product, measured."""
     side = 8192 if device.type == "cuda" else 1024
-    a = torch.rand(side, side, device=device, dtype=dtype)
+    matrix = torch.rand(side, side, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(5):
         started = time.perf_counter()
-        a @ a
+        matrix @ matrix
         if device.type == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
