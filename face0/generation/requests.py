@@ -86,10 +86,10 @@ def request_id(settings: Mapping[str, Any], vector: np.ndarray | None, model: Mo
 
     The name of the face is no part of it, its vector is.
     """
-    what = {name: value for name, value in settings.items() if name != "face_id"}
-    what["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
-    what["model"] = model.fingerprint
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+    content = {name: value for name, value in settings.items() if name != "face_id"}
+    content["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
+    content["model"] = model.fingerprint
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def problem(request: Request, model: ModelFacts) -> tuple[Reason, str] | None:

@@ -22,7 +22,13 @@ CELL = ("prompt", "face_id", "bare", "seed")
 
 @dataclass(frozen=True)
 class Results:
-    """What the committed tasks of an output folder hold. Made by ``open_results``."""
+    """What the committed tasks of an output folder hold. Made by ``open_results``.
+
+    Attributes:
+        folder: the output folder.
+        job: its ``job.json``.
+        tasks: stats of the committed tasks, by task id.
+    """
 
     folder: OutputFolder
     job: JobRecord
