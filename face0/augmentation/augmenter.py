@@ -74,7 +74,7 @@ class Augmenter:
         return folder.stats(run.task.task_id)
 
     def outcomes(self, rows: Iterable[Sample | Outcome]) -> Iterator[Outcome]:
-        """What becomes of each row, in order. Memory does not grow with the number of rows.
+        """Yields what becomes of each row, in order. Memory does not grow with the number of rows.
 
         Each thread takes a batch from its bytes to its vectors: no thread waits for another inside a layer of a net,
         and the result does not depend on how many there are.
