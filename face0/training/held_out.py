@@ -91,7 +91,14 @@ def compare_faces(pipe: Face0Pipeline, batch: Batch, repeats: int, seed: int = 0
 
 
 def difference(more: np.ndarray, less: np.ndarray, resamples: int = 10_000, seed: int = 0) -> Difference:
-    """The mean of ``more - less`` over paired samples [n], with its interval."""
+    """The mean of ``more - less`` over paired samples, with its interval.
+
+    Args:
+        more: losses [n].
+        less: losses of the same samples [n].
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
     paired = more - less
     rng = np.random.default_rng(seed)
     means = np.array([paired[rng.integers(0, len(paired), len(paired))].mean() for _ in range(resamples)])

@@ -67,6 +67,8 @@ class TrainingLoop:
         log: in the first process.
         facts: what the lineage says beside step and loss.
         threads: that decode images.
+        rank: number of this process, from 0.
+        world: number of processes.
     """
 
     def __init__(

@@ -88,7 +88,10 @@ class Trainer:
         self._model: nn.Module = DistributedDataParallel(model) if world > 1 else model
 
     def take_step(self, batch: Batch) -> float:
-        """One step on this process's share of the global batch; returns the share's sum of losses over the batch.
+        """Takes one step on this process's share of the global batch.
+
+        Returns:
+            The sum of the share's losses over the size of the global batch: summed over the processes, the mean loss.
 
         Raises:
             TrainingError: a loss or the gradient is not finite, in any process; the weights are as before the step.
@@ -144,7 +147,12 @@ class Trainer:
         )
 
     def load(self, folder: Path, step: int) -> None:
-        """Goes on where ``save`` was called."""
+        """Loads what ``save`` wrote, to go on from there.
+
+        Args:
+            folder: a local checkpoint.
+            step: after which it was saved.
+        """
         tensors = load_file(folder / STATE / "state.safetensors")
         with torch.no_grad():
             for i, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
@@ -209,7 +217,15 @@ class ConditionedUNet(nn.Module):
     def forward(
         self, latents: torch.Tensor, states: torch.Tensor, faces: torch.Tensor, present: torch.Tensor, draws: Draws
     ) -> torch.Tensor:
-        """Losses [n]."""
+        """Losses of n samples: float32 [n].
+
+        Args:
+            latents: scaled, [n, C, h, w].
+            states: of the text encoder, [n, 77, D].
+            faces: [n, slots, dim].
+            present: which slots are taken, bool [n, slots].
+            draws: noise and times.
+        """
         with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
             context = override(states, self.face_projection(faces, present))
             return losses(self.unet, self._scheduler, latents, context, draws, self._config.min_snr)
@@ -234,7 +250,7 @@ def merged(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 def latent_shape(pipe: Face0Pipeline, resolution: int) -> tuple[int, int, int]:
-    """[C, h, w] of an image of this many pixels a side."""
+    """The shape (C, h, w) of the latents of an image of so many pixels a side."""
     side = resolution // pipe.shrink
     return pipe.unet.config.in_channels, side, side
 
