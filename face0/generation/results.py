@@ -41,7 +41,7 @@ class Results:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """Summed over the committed tasks: ``read`` requests, of which so many were ``written`` and ``failed``."""
+        """The sum over the committed tasks: ``read`` requests, of which so many were ``written`` and ``failed``."""
         return sum((stats.ledger for stats in self.tasks.values()), Ledger())
 
     @cached_property
