@@ -61,7 +61,7 @@ class ByPrompt:
         return np.flatnonzero(self.images > 0).tolist()
 
     def mean(self) -> Estimate:
-        """Over the prompts."""
+        """The mean over the prompts that have a value, with its interval; NaN if none has."""
         if not self.listed_only:
             return over_prompts(self.values, self.draws, self.clusters)
         finite = np.isfinite(self.values)
@@ -88,7 +88,16 @@ class ByPrompt:
 def row_means(
     measure: str, encoder: str, values: np.ndarray, design: Design, effort: Resampling, null_value: float | None = None
 ) -> ByPrompt:
-    """Means over the images of each prompt of something that each image has, or NaN [n]."""
+    """Means over the images of each prompt.
+
+    Args:
+        measure: its name.
+        encoder: that saw the faces; empty where none is needed.
+        values: of each image [n], NaN where it has none.
+        design: of the images.
+        effort: of the bootstrap.
+        null_value: see ``ByPrompt``.
+    """
     finite = np.isfinite(values)
     member = np.eye(design.prompts)[design.prompt] * finite[:, None]
     filled = np.where(finite, values, 0)[:, None] * member
@@ -172,7 +181,18 @@ def jackknifed(
     prompts: list[str],
     reference: str,
 ) -> Iterator[Measure]:
-    """Rows of a statistic [measures x (prompts, then their mean)] with jackknife intervals."""
+    """Rows of a statistic, with jackknife intervals.
+
+    Args:
+        statistic: takes a mask of the images, bool [n], to values [measures * (prompts + 1)]: of each measure those of
+            the prompts, then their mean.
+        measures: their names.
+        arm: of the images.
+        encoder: that saw the faces.
+        design: of the n images.
+        prompts: of the audit.
+        reference: what is compared with, in words.
+    """
     values = statistic(np.ones(len(design.prompt), bool))
     with np.errstate(invalid="ignore"):
         errors, freedom = jackknife(statistic, design.factors.values())
@@ -196,7 +216,7 @@ def jackknifed(
 
 
 def means_of_rows(table: np.ndarray) -> np.ndarray:
-    """Over the prompts that are known, of [measures, prompts]."""
+    """The mean of each row of [measures, prompts] over the prompts that are finite: [measures]."""
     finite = np.isfinite(table)
     return ratio(np.where(finite, table, 0).sum(axis=1), finite.sum(axis=1))
 

@@ -69,7 +69,16 @@ def _tested(row: Measure, null: np.ndarray, q: float | None = None) -> Measure:
 def reference_distance(
     arm: Arm, encoder: str, reference: np.ndarray, names: np.ndarray, name: str, effort: Resampling
 ) -> ByPrompt:
-    """Energy distance of each prompt's faces to the reference [m, d]."""
+    """Energy distance of each prompt's faces to the reference.
+
+    Args:
+        arm: of whose faces.
+        encoder: that saw them and made the reference.
+        reference: unit vectors [m, d].
+        names: of these vectors [m].
+        name: of the reference.
+        effort: of the bootstrap.
+    """
     vectors, design = arm.seen(encoder)
     values, draws = distance_to_reference(vectors, design, reference, names, effort.resamples, effort.seed)
     return ByPrompt(

@@ -63,7 +63,7 @@ def told(result: Leakage, design: Design, encoder: str, effort: Resampling) -> B
 
 
 def one_per_seed(design: Design) -> np.ndarray:
-    """Positions of one row for each prompt and seed, such that a seed goes with one vector in all prompts."""
+    """Positions [m] of one row for each prompt and seed, such that a seed goes with one vector in all prompts."""
     seeds = np.unique(design.seed, return_inverse=True)[1]
     faces, face = np.unique(design.face, return_inverse=True)
     # In the order of vectors, beginning with another one for each seed

@@ -141,7 +141,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Characters:
-    """All figures.
+    """The verdicts on a set of characters, with all figures.
 
     Attributes:
         encoders: that saw the faces, the one to go by first.
