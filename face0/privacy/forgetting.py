@@ -94,7 +94,7 @@ class Findings:
     graph: Graph
 
     def to_dict(self) -> dict[str, Any]:
-        """The report."""
+        """What is to go from each place, as JSON values: the report of ``face0 forget --json``."""
         return {
             "people": list(self.people.faces),
             "threshold": self.people.like.threshold,

@@ -11,7 +11,7 @@ from face0.privacy.provenance import Graph, Node, NodeKind, Row, find_rows, read
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """The answer.
+    """What a name stands for, what that was made from, and what was made of it.
 
     Attributes:
         asked: the name.
