@@ -105,7 +105,7 @@ def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     ]
     for name, loss in figures["loss"].items():
         line = f"{name:<10}{loss:>10.5f}"
-        if found := figures["difference"].get(name):
-            line += f"{found['mean']:>18.5f}{found['low']:>14.5f} .. {found['high']:.5f}"
+        if difference := figures["difference"].get(name):
+            line += f"{difference['mean']:>18.5f}{difference['low']:>14.5f} .. {difference['high']:.5f}"
         lines.append(line)
     return figures, "\n".join(lines)

@@ -69,7 +69,7 @@ def as_text(findings: "privacy.Findings") -> str:
     lines = []
     for place in findings.places:
         lines.append(f"{place.uri}: {len(place.found):,} of {place.size:,} {NOUNS[place.kind]}{_remarks(place)}")
-        lines += [f"  {found.name}  {found.why}" for found in place.found[:SHOWN]]
+        lines += [f"  {match.name}  {match.why}" for match in place.found[:SHOWN]]
         if len(place.found) > SHOWN:
             lines.append(f"  and {len(place.found) - SHOWN:,} more: --json FILE lists them all")
     return "\n".join(lines)

@@ -33,7 +33,13 @@ IMAGE_BATCH = 16  # images that go through the models together
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A sample whose training image is ready for the models."""
+    """A sample whose training image is ready for the models.
+
+    Attributes:
+        sample: as it was read.
+        image: its training image.
+        sha256: of its file's bytes, in hexadecimal.
+    """
 
     sample: Sample
     image: TrainingImage
@@ -68,7 +74,7 @@ class Augmenter:
         return folder.stats(run.task.task_id)
 
     def outcomes(self, rows: Iterable[Sample | Outcome]) -> Iterator[Outcome]:
-        """What becomes of each row, in order. Memory does not grow with the number of rows.
+        """Yields what becomes of each row, in order. Memory does not grow with the number of rows.
 
         Each thread takes a batch from its bytes to its vectors: no thread waits for another inside a layer of a net,
         and the result does not depend on how many there are.
@@ -109,13 +115,13 @@ class Augmenter:
     def _find_and_embed(self, items: Sequence[Prepared]) -> list[EmbeddedFaces]:
         return self._embed.training_images([item.image.pixels for item in items], self.config.pad)
 
-    def _row(self, item: Prepared, found: EmbeddedFaces | MemoryError) -> FaceRow | NoFace | Failure:
-        if isinstance(found, MemoryError):
-            return item.sample.failure(Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {found}")
-        faces = found.detections
+    def _row(self, item: Prepared, embedded: EmbeddedFaces | MemoryError) -> FaceRow | NoFace | Failure:
+        if isinstance(embedded, MemoryError):
+            return item.sample.failure(Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {embedded}")
+        faces = embedded.detections
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()
-        if self._deny and len(faces) and self._deny.matches(self._embedder.identity(found.vectors)).any():
+        if self._deny and len(faces) and self._deny.matches(self._embedder.identity(embedded.vectors)).any():
             return item.sample.failure(Stage.FACES, Reason.DENIED, "a face is like one of the bank --deny")
         height, width = item.image.pixels.shape[:2]
         return FaceRow(
@@ -127,23 +133,23 @@ class Augmenter:
             source=item.sample.source,
             sha256=item.sha256,
             faces=faces,
-            embeddings=found.vectors,
+            embeddings=embedded.vectors,
         )
 
 
 def checked(rows: Iterable[Sample | Failure]) -> Iterator[Sample | Failure]:
     """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     for row in rows:
         if isinstance(row, Failure):
             yield row
-        elif row.key in seen:
+        elif row.key in keys:
             yield row.failure(Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
         elif not (row.caption and row.caption.strip()):
-            seen.add(row.key)
+            keys.add(row.key)
             yield row.failure(Stage.READ, Reason.NO_CAPTION, "the image has no caption, or a blank one")
         else:
-            seen.add(row.key)
+            keys.add(row.key)
             yield row
 
 

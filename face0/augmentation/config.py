@@ -17,17 +17,28 @@ class AugmentConfig:
     """What decides which rows come out of an input.
 
     Two jobs with the same one write the same rows; on different machines, to the rounding of their arithmetic.
+
+    Attributes:
+        embedder: of the vectors.
+        columns: of the input, by what they hold.
+        faces: which detections are kept.
+        resolution: pixels a side of the training image, at most.
+        max_pixels: of an image before its crop.
+        max_bytes: of an image's file.
+        keep_faceless: whether images without a face become rows too.
+        pad: grey margin, a share of the side, in which an image without a face is searched again; 0: it is not.
+        deny: people whose pictures are not written; None: there are none.
     """
 
     embedder: EmbedderConfig
     columns: Columns = field(default_factory=Columns)
     faces: FaceFilter = field(default_factory=FaceFilter)
-    resolution: int = RESOLUTION  # pixels a side of the training image, at most
-    max_pixels: int = 2**26  # of an image before its crop
-    max_bytes: int = 2**26  # of an image's file
+    resolution: int = RESOLUTION
+    max_pixels: int = 2**26
+    max_bytes: int = 2**26
     keep_faceless: bool = False
-    pad: float = 0.0  # grey margin, a share of the side, in which an image without a face is searched again; 0: not
-    deny: DenyList | None = None  # people whose pictures are not written
+    pad: float = 0.0
+    deny: DenyList | None = None
 
     def schema(self, dim: int) -> pa.Schema:
         """The schema of the shards."""

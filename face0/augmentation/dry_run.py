@@ -28,13 +28,16 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     started = time.monotonic()
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started
-    kinds = Counter(str(o.reason) if isinstance(o, Failure) else type(o).__name__ for o in outcomes)
+    kinds = Counter(
+        str(outcome.reason) if isinstance(outcome, Failure) else type(outcome).__name__ for outcome in outcomes
+    )
     kept = [outcome for outcome in outcomes if isinstance(outcome, FaceRow)]
     written = to_batch(kept, worker.schema).nbytes if kept else 0
     total = sum(_rows(run.task, rows) for run in runs)
     share = total / max(len(rows), 1)
     lines += [
-        f"tried: {len(rows)} rows of {runs[0].task.uri}: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()),
+        f"tried: {len(rows)} rows of {runs[0].task.uri}: "
+        + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
         f"write: about {written * share / 1e6:,.1f} MB for about {total:,.0f} rows, to {output}",
         f"take:  about {seconds * share / 60:,.1f} minutes at {len(rows) / seconds:,.1f} rows/s in one such process",
     ]

@@ -61,20 +61,20 @@ def replaced(measure: Measure, **fields: Any) -> Measure:
 
 def measures_table(measures: Iterable[Measure]) -> pa.Table:
     """The measures as a table of MEASURES, a row each."""
-    return pa.Table.from_pylist([asdict(each) for each in measures], schema=MEASURES)
+    return pa.Table.from_pylist([asdict(measure) for measure in measures], schema=MEASURES)
 
 
 def as_records(measures: Iterable[Measure]) -> list[dict[str, Any]]:
     """The measures as JSON values, without the fields that are empty."""
-    return [{name: value for name, value in asdict(each).items() if value not in (None, "")} for each in measures]
+    return [{name: value for name, value in asdict(measure).items() if value not in (None, "")} for measure in measures]
 
 
 def json_numbers(value: Any) -> Any:
     """JSON values in which numbers that JSON does not have, as NaN, are None."""
     if isinstance(value, Mapping):
-        return {name: json_numbers(each) for name, each in value.items()}
+        return {name: json_numbers(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [json_numbers(each) for each in value]
+        return [json_numbers(item) for item in value]
     return _plain(value)
 
 

@@ -36,34 +36,56 @@ class Figure:
 
     Each identity's images are averaged first (for ``best``: its prompts), so that every identity weighs the same,
     however many images it has.
+
+    Attributes:
+        mean: of the identities' means.
+        std: sample standard deviation (n - 1) of the identities' means; None for a single identity.
     """
 
-    mean: float  # of the identities' means
-    std: float | None  # sample standard deviation (n - 1) of the identities' means; None for a single identity
+    mean: float
+    std: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """A line of a table: the images that share a label and, if the sweep was over more, the other settings."""
+    """A line of a table: the images that share a label and, if the sweep was over more, the other settings.
 
-    label: str  # of the manifest; the paper has "synthetic" and "LFW"
-    variant: str  # the other settings in words; empty where there is one set only
+    Attributes:
+        label: of the manifest; the paper has "synthetic" and "LFW".
+        variant: the other settings in words; empty where there is one set only.
+        identities: that count.
+        prompts: that count.
+        seeds: fewest and most images of one face and one prompt.
+        images: that count.
+        no_face: images in which no face was found, counted as 0 or left out.
+        figures: by MEASURES.
+    """
+
+    label: str
+    variant: str
     identities: int
     prompts: int
-    seeds: tuple[int, int]  # fewest and most images of one face and one prompt
-    images: int  # that count
-    no_face: int  # images in which no face was found, counted as 0 or left out
-    figures: Mapping[str, Figure]  # by MEASURES
+    seeds: tuple[int, int]
+    images: int
+    no_face: int
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperTables:
-    """The lines, by label and variant in alphabetical order, and what is not in them."""
+    """The lines, by label and variant in alphabetical order, and what is not in them.
+
+    Attributes:
+        missing_face: what an image counts in which no face was found.
+        rows: the lines.
+        without_face: images for which no face was given.
+        without_portrait: faces left out: the bank has no portrait of them to compare with.
+    """
 
     missing_face: MissingFace
     rows: Sequence[PaperRow]
-    without_face: int  # images for which no face was given
-    without_portrait: Sequence[str]  # faces left out: the bank has no portrait of them to compare with
+    without_face: int
+    without_portrait: Sequence[str]
 
     def to_dict(self) -> dict[str, Any]:
         """The tables as JSON values."""
@@ -156,8 +178,8 @@ def _with_portrait(results: pa.Table) -> tuple[pa.Table, list[str]]:
 
     Without a portrait even a face that was found has no alignment.
     """
-    found = pc.greater(results["faces_found"], 0)
-    missing = pc.and_(found, pc.is_null(results["face_alignment"]))
+    has_face = pc.greater(results["faces_found"], 0)
+    missing = pc.and_(has_face, pc.is_null(results["face_alignment"]))
     without = pc.unique(results.filter(missing)["face_id"])
     return results.filter(pc.invert(pc.is_in(results["face_id"], value_set=without))), sorted(without.to_pylist())
 

@@ -20,12 +20,12 @@ def result_vectors(column: pa.ChunkedArray) -> np.ndarray | None:
     Args:
         column: ``identity_vector`` or ``judge_vector`` of ``schemas.requests.RESULTS``.
     """
-    known = np.flatnonzero(column.is_valid().to_numpy())
-    if not len(known):
+    present = np.flatnonzero(column.is_valid().to_numpy())
+    if not len(present):
         return None
     stored = unit(np.stack([np.asarray(vector, np.float32) for vector in column.drop_null().to_pylist()]))
     vectors = np.full((len(column), stored.shape[1]), np.nan, np.float32)
-    vectors[known] = np.where(stored.any(axis=1, keepdims=True), stored, np.nan)
+    vectors[present] = np.where(stored.any(axis=1, keepdims=True), stored, np.nan)
     return vectors
 
 

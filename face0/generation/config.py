@@ -16,11 +16,23 @@ class Unsafe(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateConfig:
-    """What decides, beside the requests, what is written."""
+    """What decides, beside the requests, what is written.
 
-    model: str  # URI of the folder
-    fingerprint: str  # of its weights
-    precision: str = "auto"  # auto: bfloat16 on a GPU that multiplies in it, else float32
+    Attributes:
+        model: URI of its folder.
+        fingerprint: digest of its weights.
+        precision: "auto" (bfloat16 on a GPU that multiplies in it, else float32), or "fp32".
+        image_format: a key of ``face0.generation.image_files.FORMATS``.
+        quality: of WebP and JPEG, 1..100.
+        unsafe: what becomes of an image that the safety checker flags.
+        embedder: of the faces in the images; None: their vectors and similarity are not measured.
+        judge: an independent embedder, likewise.
+        clip: URI of a folder of CLIP; None: alignment with text and face is not measured.
+    """
+
+    model: str
+    fingerprint: str
+    precision: str = "auto"
     image_format: str = "png"
     quality: int = 92
     unsafe: Unsafe = Unsafe.BLUR

@@ -30,13 +30,13 @@ def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
     if not results.job.config.get("embedder"):
         raise UsageError(f"{results.uri} has no face vectors: run face0 generate with --embedder")
     wanted = pa.array(requests, pa.string())
-    found: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for batch in results.batches(_RESULT_COLUMNS):
         chosen = batch.filter(pc.is_in(batch.column("request_id"), wanted))
-        found |= {row["request_id"]: row for row in chosen.to_pylist()}
-    unknown = [request for request in requests if request not in found]
+        rows |= {row["request_id"]: row for row in chosen.to_pylist()}
+    unknown = [request for request in requests if request not in rows]
     refuse_unknown(unknown, "request", results.uri, "the report shows the ids of its images")
-    return [_of_result(results.folder, found[request]) for request in dict.fromkeys(requests)]
+    return [_of_result(results.folder, rows[request]) for request in dict.fromkeys(requests)]
 
 
 def _of_result(folder: Folder, row: dict[str, Any]) -> BankFace:

@@ -59,11 +59,11 @@ def read_manifest(uri: str) -> pa.Table:
         UsageError: it cannot be read, has no prompts or no rows, a column that is not known, or one of another type.
     """
     table = read_rows(uri)
-    known = ", ".join(MANIFEST.names)
+    allowed = ", ".join(MANIFEST.names)
     if unknown := [name for name in table.column_names if name not in MANIFEST.names]:
-        raise UsageError(f"{uri} has columns that a manifest does not: {', '.join(unknown)}; it may have {known}")
+        raise UsageError(f"{uri} has columns that a manifest does not: {', '.join(unknown)}; it may have {allowed}")
     if "prompt" not in table.column_names:
-        raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}; it may have {known}")
+        raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}; it may have {allowed}")
     if not table.num_rows:
         raise UsageError(f"{uri} has no rows: there is nothing to generate")
     if nulls := table["prompt"].null_count:

@@ -39,15 +39,15 @@ class ImageMetrics:
 
     def __call__(self, images: Sequence[np.ndarray], requests: Sequence[Request]) -> list[dict[str, Any]]:
         """The columns of RESULTS from ``faces_found`` to ``face_alignment``, for each image (uint8 [H, W, 3])."""
-        seen = [enlarged(image) for image in images]
-        faces = [self._filter(found) for found in self._detector.detect(seen)]
-        largest = [found.take(np.arange(min(1, len(found)))) for found in faces]
-        own = [_half(vector) for vector in self._embedded(seen, largest)]
+        enlarged_images = [enlarged(image) for image in images]
+        faces = [self._filter(detections) for detections in self._detector.detect(enlarged_images)]
+        largest = [detections.take(np.arange(min(1, len(detections)))) for detections in faces]
+        own = [_half(vector) for vector in self._embedded(enlarged_images, largest)]
         identities = [self._identity(vector) for vector in own]
-        judged = self._judged(seen, largest) if self._judge else [None] * len(seen)
+        judged = self._judged(enlarged_images, largest) if self._judge else [None] * len(enlarged_images)
         rows = []
         for i, request in enumerate(requests):
-            scale = images[i].shape[1] / seen[i].shape[1]
+            scale = images[i].shape[1] / enlarged_images[i].shape[1]
             row = {
                 "faces_found": len(faces[i]),
                 "box": largest[i].boxes[0] * scale if len(faces[i]) else None,
@@ -57,7 +57,7 @@ class ImageMetrics:
                 "judge_vector": _half(judged[i]),
                 "similarity": self._similarity(identities[i], request),
                 "judge_similarity": self._judge_similarity(judged[i], request),
-                **self._alignments(seen[i], largest[i], request),
+                **self._alignments(enlarged_images[i], largest[i], request),
             }
             rows.append(row)
         return rows
@@ -129,7 +129,7 @@ def _face_crop(image: np.ndarray, face: Detections) -> np.ndarray:
 
 
 def _first(vectors: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-    return [each[0] if len(each) else None for each in vectors]
+    return [of_image[0] if len(of_image) else None for of_image in vectors]
 
 
 def _half(vector: np.ndarray | None) -> np.ndarray | None:

@@ -28,9 +28,15 @@ PROBLEMS = "problems-"
 
 @dataclass(frozen=True, kw_only=True)
 class RequestTask:
-    """A row group of a file of requests."""
+    """A row group of a file of requests.
 
-    uri: str  # relative to the output folder, which may move
+    Attributes:
+        uri: of the file, relative to the output folder, which may move.
+        row_group: its place in the file.
+        task_id: names its commit.
+    """
+
+    uri: str
     row_group: int
     task_id: str
 
@@ -121,27 +127,27 @@ def plan_requests(
     problems = [request for request in requests if request.reason is not None]
     there = request_files(output)
     earlier = {name: list(_groups(output, name)) for name in there if PROBLEMS not in name}
-    kept = [each for groups in earlier.values() for each in groups if each.task.task_id in committed]
-    done = {name for each in kept for name in each.requests}
-    gone = {name for each in kept for name in each.forgotten}
+    kept = [group for groups in earlier.values() for group in groups if group.task.task_id in committed]
+    done = {name for group in kept for name in group.requests}
+    gone = {name for group in kept for name in group.forgotten}
     left = wanted.keys() - done
     strays: set[str] = set()
     for groups in earlier.values():
-        for each in groups:
-            if each.task.task_id in committed:
+        for group in groups:
+            if group.task.task_id in committed:
                 continue
-            if each.requests <= left:
-                kept.append(each)
-                left -= each.requests
+            if group.requests <= left:
+                kept.append(group)
+                left -= group.requests
             else:
-                strays |= each.requests - wanted.keys() - done
-    tasks = [each.task for each in kept]
+                strays |= group.requests - wanted.keys() - done
+    tasks = [group.task for group in kept]
     needed = {task.uri for task in tasks}
     files = {}
     new = sorted((wanted[name] for name in left), key=_order)
-    for prefix, some in (("", new), (PROBLEMS, problems)):
-        if some:
-            name, chunks = _file(prefix, some, size)
+    for prefix, file_requests in (("", new), (PROBLEMS, problems)):
+        if file_requests:
+            name, chunks = _file(prefix, file_requests, size)
             files[name] = chunks
             tasks += [request_task(name, i) for i in range(len(chunks))]
     planned = {task.task_id for task in tasks}
@@ -163,16 +169,16 @@ def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits
     face = bank.faces.get(name)
     request = make_request(row, face.vector if face else None, model)
     if name and face is None:
-        some = ", ".join(repr(each) for each in list(bank.faces)[:3])
+        examples = ", ".join(repr(face_id) for face_id in list(bank.faces)[:3])
         return _failed(
-            request, Reason.UNKNOWN_FACE, f"the bank has no face {name!r}; it has {len(bank.faces):,}: {some}, ..."
+            request, Reason.UNKNOWN_FACE, f"the bank has no face {name!r}; it has {len(bank.faces):,}: {examples}, ..."
         )
     if face is not None and face.vector is None:
         return _failed(
             request, Reason.NO_VECTOR, f"face {name!r} has no vector: {face.note or 'the bank does not say why'}"
         )
-    if found := problem(request, model):
-        return _failed(request, *found)
+    if refusal := problem(request, model):
+        return _failed(request, *refusal)
     return replace(request, portrait=face.portrait if face and portraits else None)
 
 

@@ -19,11 +19,17 @@ from face0.runtime.out_of_memory import FittingBatches
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """One image."""
+    """One image.
 
-    pixels: np.ndarray | None  # uint8 [H, W, 3]; None: the model's image is not made of numbers
-    flagged: bool | None  # by the safety checker; None: there is none
-    tokens_lost: int  # of the prompt and its end mark, which had no place
+    Attributes:
+        pixels: uint8 [H, W, 3]; None: the model's image is not made of numbers.
+        flagged: by the safety checker; None: there is none.
+        tokens_lost: of the prompt and its end mark, which had no place.
+    """
+
+    pixels: np.ndarray | None
+    flagged: bool | None
+    tokens_lost: int
 
 
 class Renderer:
@@ -51,8 +57,10 @@ class Renderer:
         )
         generators = [torch.Generator().manual_seed(request.seed) for request in requests]
         start = noise(shape, generators, pipe.unet.device, pipe.unet.dtype)
-        each = [self._contexts(request) for request in requests]
-        contexts = {branch: torch.cat([one[branch] for one in each]) for branch in first.guidance.branches()}
+        by_request = [self._contexts(request) for request in requests]
+        contexts = {
+            branch: torch.cat([of_request[branch] for of_request in by_request]) for branch in first.guidance.branches()
+        }
         values = pipe.decode(pipe.denoise(start, contexts, first.guidance, first.steps, first.sampler)).float()
         finite = values.isfinite().flatten(1).all(dim=1).tolist()
         pixels = as_images(values.nan_to_num()).permute(0, 2, 3, 1).contiguous().numpy()
@@ -97,17 +105,23 @@ class Renderer:
         checker = self.pipe.safety_checker
         if checker is None:
             return [None] * len(pixels)
-        seen = self.pipe.feature_extractor(list(pixels), return_tensors="pt").pixel_values
+        clip_input = self.pipe.feature_extractor(list(pixels), return_tensors="pt").pixel_values
         # It blackens what it flags, in the images that it is given.
         _, flags = checker(
-            clip_input=seen.to(checker.device, checker.dtype), images=list(pixels.astype(np.float32) / 255)
+            clip_input=clip_input.to(checker.device, checker.dtype), images=list(pixels.astype(np.float32) / 255)
         )
         return [bool(flag) for flag in flags]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Requests that went through the model together, and what came of each."""
+    """Requests that went through the model together, and what came of each.
+
+    Attributes:
+        requests: in the order in which they were rendered.
+        images: of each request; an error where even one alone does not fit into memory.
+        seconds: that all of them took together.
+    """
 
     requests: Sequence[Request]
     images: Sequence[Rendered | MemoryError]

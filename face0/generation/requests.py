@@ -63,17 +63,26 @@ class Request:
 
     @property
     def conditioning(self) -> np.ndarray | None:
-        """The vector with its noise, float32 [dim]."""
+        """The vector with its noise, float32 [dim]; None without a face."""
         return None if self.vector is None else noisy(self.vector, self.sigma, self.seed)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The columns SETTINGS."""
+        """The values of the columns SETTINGS, by name."""
         return {field.name: getattr(self, field.name) for field in SETTINGS}
 
 
 def make_request(row: Mapping[str, Any], vector: np.ndarray | None, model: ModelFacts) -> Request:
-    """A row of a manifest with its vector. It may be one that cannot be rendered: see ``problem``."""
+    """Makes the request of a row of a manifest. It may be one that cannot be rendered: see ``problem``.
+
+    Args:
+        row: the columns of MANIFEST; a width or height of 0 is the side that the model was made for.
+        vector: of the face, float32 [dim]; None: no face.
+        model: for which it is.
+
+    Returns:
+        The request, still without a portrait.
+    """
     values = {name: value for name, value in row.items() if name != "label"}
     values["width"], values["height"] = values["width"] or model.side, values["height"] or model.side
     return Request(
@@ -82,14 +91,19 @@ def make_request(row: Mapping[str, Any], vector: np.ndarray | None, model: Model
 
 
 def request_id(settings: Mapping[str, Any], vector: np.ndarray | None, model: ModelFacts) -> str:
-    """128 bits in hexadecimal, of all that determines the image.
+    """The id of a request: 128 bits of the SHA-256 of all that determines the image, 32 hexadecimal digits.
 
     The name of the face is no part of it, its vector is.
+
+    Args:
+        settings: the columns SETTINGS, as JSON values.
+        vector: of the face, hashed as float32 [dim]; None: no face.
+        model: its fingerprint is a part.
     """
-    what = {name: value for name, value in settings.items() if name != "face_id"}
-    what["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
-    what["model"] = model.fingerprint
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+    content = {name: value for name, value in settings.items() if name != "face_id"}
+    content["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
+    content["model"] = model.fingerprint
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def problem(request: Request, model: ModelFacts) -> tuple[Reason, str] | None:
@@ -131,7 +145,12 @@ def _bad_setting(request: Request, model: ModelFacts) -> str | None:
 
 
 def read_requests(uri: str, row_group: int) -> list[Request]:
-    """The requests of a task."""
+    """Reads the requests of a task.
+
+    Args:
+        uri: of a file of requests.
+        row_group: of the file.
+    """
     names = [field.name for field in fields(Request)]
     with storage.open_uri(uri) as file:
         rows = pq.ParquetFile(file).read_row_group(row_group, columns=names).to_pylist()

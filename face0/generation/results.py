@@ -22,7 +22,13 @@ CELL = ("prompt", "face_id", "bare", "seed")
 
 @dataclass(frozen=True)
 class Results:
-    """What the committed tasks of an output folder hold. Made by ``open_results``."""
+    """What the committed tasks of an output folder hold. Made by ``open_results``.
+
+    Attributes:
+        folder: the output folder.
+        job: its ``job.json``.
+        tasks: stats of the committed tasks, by task id.
+    """
 
     folder: OutputFolder
     job: JobRecord
@@ -35,7 +41,7 @@ class Results:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """Summed over the committed tasks: ``read`` requests, of which so many were ``written`` and ``failed``."""
+        """The sum over the committed tasks: ``read`` requests, of which so many were ``written`` and ``failed``."""
         return sum((stats.ledger for stats in self.tasks.values()), Ledger())
 
     @cached_property

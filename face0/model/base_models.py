@@ -153,10 +153,10 @@ def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int, seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for _ in range(steps):
-            x = next(images).float() / 127.5 - 1
+            pixels = next(images).float() / 127.5 - 1
             with torch.autocast(vae.device.type, fast, enabled=fast != torch.float32):
-                posterior = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
-                error = vae.decode(posterior.sample()).sample - x
+                posterior = vae.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist
+                error = vae.decode(posterior.sample()).sample - pixels
             loss = error.float().abs().mean() + 1e-6 * posterior.kl().float().mean()
             optimiser.zero_grad()
             loss.backward()
@@ -166,6 +166,6 @@ def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int, seed
             yield loss.item()
     vae.eval()
     with torch.no_grad():
-        x = next(images).float() / 127.5 - 1
-        latents = vae.encode(x).latent_dist.mean
+        pixels = next(images).float() / 127.5 - 1
+        latents = vae.encode(pixels).latent_dist.mean
     vae.register_to_config(scaling_factor=round(1 / latents.std().item(), 5))

@@ -18,23 +18,38 @@ READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What a model demands of requests."""
+    """What a model demands of requests.
 
-    fingerprint: str  # of its weights
-    dim: int  # of a face's vector
-    multiple: int  # of a side, pixels
-    side: int  # for which it was made, pixels
+    Attributes:
+        fingerprint: digest of its weights, in hexadecimal.
+        dim: of a face's vector.
+        multiple: of which the sides of an image must be, pixels.
+        side: for which it was made, pixels.
+    """
+
+    fingerprint: str
+    dim: int
+    multiple: int
+    side: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFolder:
-    """What an output of face0 train says of itself."""
+    """What an output of face0 train says of itself.
+
+    Attributes:
+        uri: of the folder.
+        facts: what it demands of requests.
+        embedder: metadata of the one whose shards it was trained on.
+        step: of its training.
+        base: from which it started, by name.
+    """
 
     uri: str
     facts: ModelFacts
-    embedder: Mapping[str, str]  # of the shards it was trained on
-    step: int  # of its training
-    base: str  # from which it started, by name
+    embedder: Mapping[str, str]
+    step: int
+    base: str
 
 
 def inspect_model(uri: str) -> ModelFolder:

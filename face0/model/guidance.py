@@ -36,14 +36,22 @@ class Guidance:
     {'BOTH': 7.5, 'NONE': -6.5}
     >>> {branch.name: weight for branch, weight in Guidance(w=2.0, c=0.5, a=0.0).weights().items()}
     {'BOTH': 1.0, 'TEXT': 1.0, 'NONE': -1.0}
+
+    Attributes:
+        w: weight against nothing; 1: no guidance.
+        c: weight of text and face together; 1: photo-real, 0.4 to 0.7 with a = 0: artistic.
+        a: weight of the face alone against the text alone, in what is left of c.
+        start: share of the steps, 0..1, at which guidance begins; without it eps is eps(z, d, f).
+        stop: share of the steps, 0..1, at which it ends.
+        rescale: how far eps is brought back to the spread of eps_hat, 0..1.
     """
 
-    w: float = 7.5  # against nothing; 1: no guidance
-    c: float = 1.0  # of text and face together; 1: photo-real, 0.4 to 0.7 with a = 0: artistic
-    a: float = 0.0  # of the face alone against the text alone, in what is left of c
-    start: float = 0.0  # share of the steps, 0..1, at which guidance begins; without it eps is eps(z, d, f)
-    stop: float = 1.0  # and ends
-    rescale: float = 0.0  # how far eps is brought back to the spread of eps_hat, 0..1
+    w: float = 7.5
+    c: float = 1.0
+    a: float = 0.0
+    start: float = 0.0
+    stop: float = 1.0
+    rescale: float = 0.0
 
     def weights(self) -> Mapping[Branch, float]:
         """The weight of each prediction, those of 0 left out. They add up to 1."""
@@ -81,7 +89,7 @@ def combine(predictions: "torch.Tensor", weights: Mapping[Branch, float], rescal
     if not rescale or Branch.NONE not in weights:
         return guided
     w = 1 - weights[Branch.NONE]
-    hat = _weighted_sum(predictions, [0 if b is Branch.NONE else x / w for b, x in weights.items()])
+    hat = _weighted_sum(predictions, [0 if branch is Branch.NONE else weight / w for branch, weight in weights.items()])
     inner = tuple(range(1, guided.ndim))
     ratio = hat.std(inner, keepdim=True) / guided.std(inner, keepdim=True)
     return guided * (1 + rescale * (ratio - 1))

@@ -80,7 +80,7 @@ class Lineage:
         (folder / LINEAGE).write_text(json.dumps(asdict(self), indent=2))
 
     def differences(self, now: "Lineage") -> list[str]:
-        """What decides the weights and is another now, in words. More steps may be asked for.
+        """Lists what decides the weights and is another now, in words. More steps may be asked for.
 
         A cosine schedule depends on the number of steps, so there they may not. Base and shards are known by their
         digests.

@@ -115,7 +115,7 @@ class Face0Pipeline(DiffusionPipeline):
             output_type: "pil", "np" or "pt".
 
         Raises:
-            UsageError: see ``face_vectors``; or there are more faces than the model has slots.
+            UsageError: see ``face_vectors`` and ``face_slots``; or there is no such sampler.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         faces, present = self.face_slots(self._vectors(face))
@@ -158,7 +158,17 @@ class Face0Pipeline(DiffusionPipeline):
         return self.shrink * self.unet.config.sample_size
 
     def face_slots(self, vectors: np.ndarray | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Vectors [n, dim] in the model's slots: [1, slots, dim], and which are taken, bool [1, slots]."""
+        """Puts vectors of faces into the model's slots.
+
+        Args:
+            vectors: [n, embedding_dim], at most as many as there are slots; None: no face.
+
+        Returns:
+            The vectors [1, slots, embedding_dim], zeros in empty slots, and which slots are taken, bool [1, slots].
+
+        Raises:
+            UsageError: there are more faces than slots, or vectors of another length.
+        """
         config = self.face_projection.config
         faces = torch.zeros(1, config.slots, config.embedding_dim)
         count = 0 if vectors is None else len(vectors)
@@ -182,7 +192,15 @@ class Face0Pipeline(DiffusionPipeline):
         guidance: Guidance,
         negative_prompt: str = "",
     ) -> dict[Branch, torch.Tensor]:
-        """What the U-Net sees in each branch that is evaluated: [N, 77, D] each."""
+        """What the U-Net sees in each branch that is evaluated: [N, 77, D] each.
+
+        Args:
+            prompts: N of them.
+            faces: vectors in slots, [N, slots, embedding_dim].
+            present: which slots are taken, bool [N, slots].
+            guidance: says which branches are evaluated.
+            negative_prompt: what takes the place of the empty prompt.
+        """
         text = self.encode_text(prompts)
         without_text = self.encode_text([negative_prompt]).expand_as(text)
         tokens = self.face_projection(faces, present)
@@ -201,7 +219,21 @@ class Face0Pipeline(DiffusionPipeline):
         steps: int,
         sampler: str = "ddim",
     ) -> torch.Tensor:
-        """Noise [N, C, h, w] to latents, under contexts [N, 77, D] by branch: one batched U-Net call a step."""
+        """Denoises latents, by one batched call of the U-Net a step.
+
+        Args:
+            latents: normal noise [N, C, h, w].
+            contexts: what the U-Net sees in each branch, [N, 77, D] each; see ``contexts``.
+            guidance: how strongly text and face steer.
+            steps: of the sampler.
+            sampler: one of ``face0.model.samplers.SAMPLERS``.
+
+        Returns:
+            Latents [N, C, h, w].
+
+        Raises:
+            UsageError: no such sampler.
+        """
         scheduler = make_scheduler(sampler, self.scheduler.config)
         scheduler.set_timesteps(steps, device=latents.device)
         latents = latents * scheduler.init_noise_sigma
@@ -215,7 +247,7 @@ class Face0Pipeline(DiffusionPipeline):
         return latents
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents to images [N, 3, H, W] in -1..1."""
+        """Decodes latents [N, C, h, w] to images [N, 3, H, W] in -1..1."""
         return self.vae.decode(latents / self.vae.config.scaling_factor).sample
 
     def face_vectors(self, photograph: Image.Image) -> np.ndarray:
@@ -238,10 +270,10 @@ class Face0Pipeline(DiffusionPipeline):
             pixels = decode_opened(photograph, smallest_side=RESOLUTION).pixels
         except BadImage as bad:
             raise UsageError(f"the photograph cannot be read: {bad.message}") from bad
-        found = self._embed.photograph(pixels, most=self.face_projection.config.slots)
-        if not len(found.vectors):
+        embedded = self._embed.photograph(pixels, most=self.face_projection.config.slots)
+        if not len(embedded.vectors):
             raise UsageError("no face was found in the photograph: give another, or a vector")
-        return found.vectors
+        return embedded.vectors
 
     def _vectors(self, face: Face | None) -> np.ndarray | None:
         if face is None:
@@ -253,13 +285,13 @@ class Face0Pipeline(DiffusionPipeline):
 
 
 def as_images(values: torch.Tensor) -> torch.Tensor:
-    """What ``decode`` gives, in -1..1, as uint8 on the CPU."""
+    """Images as ``decode`` gives them, [N, 3, H, W] in -1..1, as uint8 [N, 3, H, W] on the CPU."""
     return ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
 
 
 def noise(shape: tuple[int, ...], generator: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Normal noise [N, ...] from one generator, or from one for each of the N; made on the CPU, the same everywhere."""
     if isinstance(generator, list):
-        rows = [torch.randn(1, *shape[1:], generator=g) for g in generator]
+        rows = [torch.randn(1, *shape[1:], generator=image_generator) for image_generator in generator]
         return torch.cat(rows).to(device, dtype)
     return torch.randn(shape, generator=generator).to(device, dtype)

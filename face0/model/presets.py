@@ -5,15 +5,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class BasePreset:
-    """Sizes of a base model. The context is as wide as the text encoder."""
+    """Sizes of a base model. The context is as wide as the text encoder.
+
+    Attributes:
+        context: width of the context.
+        text_layers: of the text encoder.
+        unet: channels of the U-Net by level.
+        vae: channels of the VAE by level; each level but the last halves the side.
+        groups: of the group norms.
+        heads: of the U-Net's attention, at each level.
+        latents: side of the latents for which the U-Net is made.
+    """
 
     context: int
     text_layers: int
-    unet: tuple[int, ...]  # channels by level
-    vae: tuple[int, ...]  # channels by level; each but the last halves the side
-    groups: int  # of the group norms
-    heads: int  # of the U-Net's attention, at each level
-    latents: int  # side for which the U-Net is made
+    unet: tuple[int, ...]
+    vae: tuple[int, ...]
+    groups: int
+    heads: int
+    latents: int
 
 
 BASE_PRESETS = {

@@ -32,12 +32,19 @@ from schemas.job import DataFile
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """One thing that is to go."""
+    """One thing that is to go.
 
-    name: str  # key, face_id or request_id
-    why: str  # in words
-    similarity: float | None = None  # the cosine; None if it was found in another way
-    file: str | None = None  # the shard that holds the row, or the image; relative to the output folder
+    Attributes:
+        name: key, face_id or request_id.
+        why: in words.
+        similarity: the cosine; None if it was found in another way.
+        file: the shard that holds the row, or the image, relative to the output folder; None: there is none.
+    """
+
+    name: str
+    why: str
+    similarity: float | None = None
+    file: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -65,7 +72,7 @@ class LocationMatches:
     @property
     def names(self) -> set[str]:
         """The names of what is to go."""
-        return {found.name for found in self.found}
+        return {match.name for match in self.found}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +94,7 @@ class Findings:
     graph: Graph
 
     def to_dict(self) -> dict[str, Any]:
-        """The report."""
+        """What is to go from each place, as JSON values: the report of ``face0 forget --json``."""
         return {
             "people": list(self.people.faces),
             "threshold": self.people.like.threshold,
@@ -114,16 +121,16 @@ def look_for(people: Subjects, holdings: Locations) -> Findings:
         alike.update((nodes[i], (whose, similarity)) for i, similarity in _alike_vectors(people, vectors))
 
     graph = read_graph(holdings, look)
-    found = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
+    matched = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
     photographs = {Node(NodeKind.PHOTOGRAPH, "", digest) for digest in people.photographs}
     shards = [_look_through_shards(people, place, photographs) for place in holdings.shards]
     banks = [LocationMatches(kind="bank", uri=bank.uri, size=bank.size) for bank in holdings.banks]
-    renders = [_look_through_renders(place, graph, found) for place in holdings.renders]
+    renders = [_look_through_renders(place, graph, matched) for place in holdings.renders]
     gone = [Node(NodeKind.IMAGE, place.uri, name) for place in holdings.renders for name in place.forgotten]
-    generations = graph.generations([*photographs, *found, *gone])
-    _add_made(graph, generations, found, set(gone))
+    generations = graph.generations([*photographs, *matched, *gone])
+    _add_made(graph, generations, matched, set(gone))
     for matches in (*banks, *renders):
-        matches.found = [match for node, match in sorted(found.items()) if node.place == matches.uri]
+        matches.found = [match for node, match in sorted(matched.items()) if node.place == matches.uri]
     places = [*shards, *banks, *renders]
     return Findings(people=people, holdings=holdings, places=places, generations=generations, graph=graph)
 
@@ -209,12 +216,12 @@ def _look_through_shards(people: Subjects, place: OutputLocation, photographs: s
     return matches
 
 
-def _look_through_renders(place: OutputLocation, graph: Graph, found: dict[Node, Match]) -> LocationMatches:
+def _look_through_renders(place: OutputLocation, graph: Graph, matched: dict[Node, Match]) -> LocationMatches:
     """What is known of a place, beside who is like one of the people; adds images that went without their requests."""
     for name in place.forgotten:
         node = Node(NodeKind.IMAGE, place.uri, name)
         if graph.facts.get(node, {}).get("reason", Reason.FORGOTTEN) != Reason.FORGOTTEN:
-            found[node] = _image(graph, node, "removed before, but for its request")
+            matched[node] = _image(graph, node, "removed before, but for its request")
     return LocationMatches(
         kind="renders",
         uri=place.uri,
@@ -225,15 +232,15 @@ def _look_through_renders(place: OutputLocation, graph: Graph, found: dict[Node,
     )
 
 
-def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], found: dict[Node, Match], gone: set[Node]) -> None:
+def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], matched: dict[Node, Match], gone: set[Node]) -> None:
     """Adds what was made of what was found, with the nearest source as the reason."""
     reached: set[Node] = set()
     for generation in generations:
         for node in generation:
-            if node in found or node in gone or node.kind == NodeKind.PHOTOGRAPH:
+            if node in matched or node in gone or node.kind == NodeKind.PHOTOGRAPH:
                 continue
             source = next(source for source in graph.sources[node] if source in reached)
-            found[node] = _image(graph, node, f"made from {source.kind} {source.name}")
+            matched[node] = _image(graph, node, f"made from {source.kind} {source.name}")
         reached.update(generation)
 
 

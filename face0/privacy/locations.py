@@ -87,11 +87,17 @@ class BankLocation:
 
 @dataclass(frozen=True, kw_only=True)
 class Locations:
-    """The places that are looked through, for one pass. Made by ``classify``."""
+    """The places that are looked through, for one pass. Made by ``classify``.
 
-    shards: Sequence[OutputLocation] = ()  # outputs of augment
+    Attributes:
+        shards: outputs of augment.
+        banks: of faces.
+        renders: outputs of generate.
+    """
+
+    shards: Sequence[OutputLocation] = ()
     banks: Sequence[BankLocation] = ()
-    renders: Sequence[OutputLocation] = ()  # outputs of generate
+    renders: Sequence[OutputLocation] = ()
 
     @property
     def uris(self) -> list[str]:

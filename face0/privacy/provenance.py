@@ -38,11 +38,17 @@ class NodeKind(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """A photograph, a face of a bank, or a generated image (or a request of one)."""
+    """A photograph, a face of a bank, or a generated image (or a request of one).
+
+    Attributes:
+        kind: which of these it is.
+        place: URI of the bank or of the output folder; empty for a photograph, which may lie in several.
+        name: SHA-256, face_id or request_id.
+    """
 
     kind: NodeKind
-    place: str  # URI of the bank or of the output folder; empty for a photograph, which may lie in several
-    name: str  # SHA-256, face_id or request_id
+    place: str
+    name: str
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" + (f" in {self.place}" if self.place else "")
@@ -50,10 +56,18 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of a face shard."""
+    """A row of a face shard.
 
-    folder: str  # the output of augment
-    file: str  # relative to it
+    Attributes:
+        folder: URI of the output of augment.
+        file: of the shard, relative to the folder.
+        key: of the sample.
+        source: of the sample.
+        sha256: of the photograph.
+    """
+
+    folder: str
+    file: str
     key: str
     source: str
     sha256: str
@@ -61,11 +75,17 @@ class Row:
 
 @dataclass
 class Graph:
-    """Nodes, what is known of each, and what each was made from. Made by ``read_graph``."""
+    """Nodes, what is known of each, and what each was made from. Made by ``read_graph``.
+
+    Attributes:
+        facts: what is known of each node.
+        sources: what each node was made from.
+        made: the same the other way round: what was made of each node.
+    """
 
     facts: dict[Node, dict[str, Any]] = field(default_factory=dict)
     sources: dict[Node, list[Node]] = field(default_factory=dict)
-    made: dict[Node, list[Node]] = field(default_factory=dict)  # the same the other way round
+    made: dict[Node, list[Node]] = field(default_factory=dict)
 
     def add(self, node: Node, sources: Iterable[Node] = (), **facts: Any) -> None:
         """Adds a node, or to what is known of it."""
@@ -120,11 +140,11 @@ def read_graph(holdings: Locations, look: Look | None = None) -> Graph:
                 for node in _source(graph, source, face["provenance"], uri, banks, images)
             ]
             graph.add(Node(NodeKind.FACE, uri, face_id), sources, made_by=face["kind"])
-    named = _by_vector(banks)
+    by_vector = _by_vector(banks)
     for uri, requests in images.items():
         for request_id, request in requests.items():
             vector, face_id = request.pop("vector", None), request["face_id"]
-            sources = named.get(vector, []) if vector else []
+            sources = by_vector.get(vector, []) if vector else []
             if face_id and not sources:
                 sources = _located(NodeKind.FACE, face_id, {} if vector else banks, None)
             graph.add(Node(NodeKind.IMAGE, uri, request_id), sources, **request)
@@ -136,7 +156,7 @@ class _ScannedShard:
     """What is remembered of a shard: some of its rows, those of them that have the name, and who else is there."""
 
     rows: list[Row]
-    named: list[Row]
+    matching: list[Row]
     prefixes: np.ndarray  # of the SHA-256 of all rows, bytes [n]
 
 
@@ -157,38 +177,42 @@ def find_rows(
         UsageError: a place has no shards, or one is not what its stats say.
     """
     files = [(place, file) for place in places for file in shard_files(place.folder, place.tasks)]
-    shards = list(ordered_map(lambda named: _scan_shard(*named, asked, photographs), files, SCANNERS, 2 * SCANNERS))
-    new = {row.sha256 for shard in shards for row in shard.named}.difference(photographs)
+    shards = list(
+        ordered_map(
+            lambda place_and_file: _scan_shard(*place_and_file, asked, photographs), files, SCANNERS, 2 * SCANNERS
+        )
+    )
+    new = {row.sha256 for shard in shards for row in shard.matching}.difference(photographs)
     prefixes = np.array([digest[:PREFIX] for digest in new], f"S{PREFIX}")
     rows = []
     for (place, file), shard in zip(files, shards, strict=True):
         if np.isin(shard.prefixes, prefixes).sum() > sum(row.sha256 in new for row in shard.rows):
             shard = _scan_shard(place, file, asked, new.union(photographs))
         rows += shard.rows
-    return [row for shard in shards for row in shard.named], rows
+    return [row for shard in shards for row in shard.matching], rows
 
 
 def _scan_shard(place: OutputLocation, file: DataFile, asked: str, photographs: Collection[str]) -> _ScannedShard:
     wanted = pa.array(sorted(photographs), pa.string())
     rows: list[Row] = []
-    named: list[Row] = []
+    matching: list[Row] = []
     prefixes = [np.empty(0, f"S{PREFIX}")]
     for _, table in scan_shard(place.folder, file, ["key", "source", "sha256"]):
         has_name = _has_name(table, asked)
-        for kept, chosen in ((named, has_name), (rows, pc.or_(has_name, pc.is_in(table["sha256"], wanted)))):
+        for kept, chosen in ((matching, has_name), (rows, pc.or_(has_name, pc.is_in(table["sha256"], wanted)))):
             kept += [Row(folder=place.uri, file=file.name, **row) for row in table.filter(chosen).to_pylist()]
         digests = pc.utf8_slice_codeunits(table["sha256"], 0, PREFIX)
         prefixes.append(np.array(digests.to_pylist(), f"S{PREFIX}"))
-    return _ScannedShard(rows=rows, named=named, prefixes=np.concatenate(prefixes))
+    return _ScannedShard(rows=rows, matching=matching, prefixes=np.concatenate(prefixes))
 
 
 def _has_name(rows: pa.Table, asked: str) -> pa.ChunkedArray:
-    found = pc.equal(rows["source"], asked)
+    matches = pc.equal(rows["source"], asked)
     for name in ("key", "sha256"):
-        found = pc.or_(found, pc.equal(rows[name], asked))
+        matches = pc.or_(matches, pc.equal(rows[name], asked))
     for separator in "/#":
-        found = pc.or_(found, pc.ends_with(rows["source"], pattern=f"{separator}{asked}"))
-    return found
+        matches = pc.or_(matches, pc.ends_with(rows["source"], pattern=f"{separator}{asked}"))
+    return matches
 
 
 def _read_faces(bank: BankLocation, look: Look | None) -> dict[str, dict[str, Any]]:
@@ -241,12 +265,12 @@ def _digests(vectors: pa.Array) -> Iterator[bytes | None]:
 
 def _by_vector(banks: Mapping[str, Mapping[str, Any]]) -> dict[bytes, list[Node]]:
     """The faces with each vector, by its digest."""
-    found: dict[bytes, list[Node]] = {}
+    nodes: dict[bytes, list[Node]] = {}
     for uri, faces in banks.items():
         for face_id, face in faces.items():
             if face["vector"]:
-                found.setdefault(face["vector"], []).append(Node(NodeKind.FACE, uri, face_id))
-    return found
+                nodes.setdefault(face["vector"], []).append(Node(NodeKind.FACE, uri, face_id))
+    return nodes
 
 
 def _source(
@@ -291,13 +315,13 @@ def _is_called(node: Node, facts: Mapping[str, Any], asked: str) -> bool:
 
 def _generations(following: Mapping[Node, Sequence[Node]], start: Iterable[Node]) -> list[list[Node]]:
     generation = list(dict.fromkeys(start))
-    seen, found = set(generation), []
+    reached, generations = set(generation), []
     while generation:
-        found.append(generation)
+        generations.append(generation)
         generation = [
             node
-            for node in dict.fromkeys(n for each in generation for n in following.get(each, ()))
-            if node not in seen
+            for node in dict.fromkeys(child for parent in generation for child in following.get(parent, ()))
+            if node not in reached
         ]
-        seen.update(generation)
-    return found
+        reached.update(generation)
+    return generations

@@ -40,12 +40,19 @@ _REVISION = re.compile(r"(?P<task>.*?)(?:\.(?P<number>\d+))?\.parquet")
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """A kind of rows that tasks commit."""
+    """A kind of rows that tasks commit.
 
-    table: str  # the folder of its files
-    name: str  # the column that tells the rows of a task apart
+    Attributes:
+        table: the folder of its files.
+        name: the column that tells the rows of a task apart.
+        totals: counts what the stats say of a batch.
+        stage: in which a row that is gone has failed.
+    """
+
+    table: str
+    name: str
     totals: Callable[[pa.RecordBatch], Counter[str]]
-    stage: Stage  # in which a row that is gone has failed
+    stage: Stage
 
 
 SHARDS = Rows(table="shards", name="key", totals=shard_totals, stage=Stage.FACES)
@@ -98,12 +105,12 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
 def leftovers(place: OutputLocation) -> list[str]:
     """Files that still hold removed rows, though no stats name them, and images of such rows; by their path in the
     output folder."""
-    named = {file.name for stats in place.tasks.values() for file in stats.files}
+    listed = {file.name for stats in place.tasks.values() for file in stats.files}
     left = [
         name
         for table in (SHARDS.table, RESULTS.table, "failures")
         for name in place.folder.files(table)
-        if name not in named and _parts(name)[0] in place.tasks
+        if name not in listed and _parts(name)[0] in place.tasks
     ]
     if place.forgotten:
         left += [name for name in place.folder.files("images") if image_id(name) in place.forgotten]

@@ -11,7 +11,7 @@ from face0.privacy.provenance import Graph, Node, NodeKind, Row, find_rows, read
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """The answer.
+    """What a name stands for, what that was made from, and what was made of it.
 
     Attributes:
         asked: the name.
@@ -60,15 +60,15 @@ class Trace:
         return {"in": node.place, name: node.name, **facts, "known": node in self.graph.facts, "sources": sources}
 
     def _tree(
-        self, node: Node, following: Mapping[Node, Sequence[Node]], indent: str, seen: set[Node]
+        self, node: Node, following: Mapping[Node, Sequence[Node]], indent: str, shown: set[Node]
     ) -> Iterator[str]:
-        for each in following.get(node, ()):
-            if each in seen:
-                yield f"{indent}{each}: see above"
+        for child in following.get(node, ()):
+            if child in shown:
+                yield f"{indent}{child}: see above"
                 continue
-            seen.add(each)
-            yield from self._headed(each, indent)
-            yield from self._tree(each, following, indent + "  ", seen)
+            shown.add(child)
+            yield from self._headed(child, indent)
+            yield from self._tree(child, following, indent + "  ", shown)
 
     def _headed(self, node: Node, indent: str) -> Iterator[str]:
         facts = self.graph.facts.get(node)
@@ -98,22 +98,22 @@ def trace(asked: str, holdings: Locations) -> Trace:
         UsageError: nothing has this name, or a place cannot be read.
     """
     graph = read_graph(holdings)
-    found = graph.named(asked)
-    photographs = [node for node in (*found, *graph.ancestors(found)) if node.kind == NodeKind.PHOTOGRAPH]
-    named, rows = find_rows(holdings.shards, asked, {node.name for node in photographs})
-    for row in named:
+    matches = graph.named(asked)
+    photographs = [node for node in (*matches, *graph.ancestors(matches)) if node.kind == NodeKind.PHOTOGRAPH]
+    matching_rows, rows = find_rows(holdings.shards, asked, {node.name for node in photographs})
+    for row in matching_rows:
         photograph = Node(NodeKind.PHOTOGRAPH, "", row.sha256)
-        if photograph not in found:
+        if photograph not in matches:
             graph.add(photograph)
-            found.append(photograph)
-    if not found:
+            matches.append(photograph)
+    if not matches:
         raise UsageError(
             f"nothing in {', '.join(holdings.uris)} is called {asked!r}: give a photograph's file name, key or "
             "SHA-256, a face_id, or the request_id or file name of an image"
         )
-    sources = graph.ancestors(found)
-    made = [node for generation in graph.generations(found)[1:] for node in generation]
+    sources = graph.ancestors(matches)
+    made = [node for generation in graph.generations(matches)[1:] for node in generation]
     by_photograph: dict[str, list[Row]] = {}
     for row in rows:
         by_photograph.setdefault(row.sha256, []).append(row)
-    return Trace(asked=asked, found=found, sources=sources, made=made, rows=by_photograph, graph=graph)
+    return Trace(asked=asked, found=matches, sources=sources, made=made, rows=by_photograph, graph=graph)

@@ -59,7 +59,7 @@ def write_characters(
 
 def _sections(output: str, renders: Results, characters: Characters) -> Iterator[Markup]:
     encoder = next((name for name in (*characters.verifications, *characters.encoders) if name not in COPIES), "")
-    by_encoder = {name: one for name, one in characters.verifications.items() if name not in COPIES}
+    by_encoder = {name: verification for name, verification in characters.verifications.items() if name not in COPIES}
     yield _overview(characters, by_encoder)
     yield _same_person(characters, by_encoder)
     yield _verdicts("character", characters.characters, encoder)
@@ -74,12 +74,12 @@ def _sections(output: str, renders: Results, characters: Characters) -> Iterator
 
 def _overview(characters: Characters, by_encoder: dict[str, Verification]) -> Markup:
     images = sum(verdict.generated for verdict in characters.characters)
-    found = sum(verdict.found for verdict in characters.characters)
+    with_face = sum(verdict.found for verdict in characters.characters)
     tiles = [
         ("characters", thousands(len(characters.characters))),
         ("scenes", thousands(len(characters.scenes))),
         ("images", thousands(images)),
-        ("with a face", count_of(found, images)),
+        ("with a face", count_of(with_face, images)),
         *((f"AUC, {name}", number(verification.auc)) for name, verification in by_encoder.items()),
     ]
     return render("characters/overview.html", tiles=tiles, notes=characters.notes)
@@ -87,11 +87,16 @@ def _overview(characters: Characters, by_encoder: dict[str, Verification]) -> Ma
 
 def _same_person(characters: Characters, by_encoder: dict[str, Verification]) -> Markup:
     """Similarity within characters against between, by encoder, with the photographs below."""
-    rows = [(name, one, one.within, one.between) for name, one in by_encoder.items()]
-    real = [(f"{one.name} ({one.encoder})", one, one.same, one.different) for one in characters.real]
+    rows = [
+        (name, verification, verification.within, verification.between) for name, verification in by_encoder.items()
+    ]
+    real = [
+        (f"{photographs.name} ({photographs.encoder})", photographs, photographs.same, photographs.different)
+        for photographs in characters.real
+    ]
     spreads: list[tuple[str, Spread]] = []
-    for name, one in by_encoder.items():
-        spreads += [(f"{name}: one character", one.within), (f"{name}: two characters", one.between)]
+    for name, verification in by_encoder.items():
+        spreads += [(f"{name}: one character", verification.within), (f"{name}: two characters", verification.between)]
         for photographs in characters.real:
             if photographs.encoder == name:
                 spreads.append((f"{photographs.name}: one person", photographs.same))

@@ -14,7 +14,14 @@ LEFT, RIGHT = 33, 87  # of the axis; names stand on its left, figures on its rig
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A line of ``interval_plot``: an estimate, and how sure it is."""
+    """A line of ``interval_plot``: an estimate, and how sure it is.
+
+    Attributes:
+        name: what stands on its left.
+        low: low end of its interval.
+        value: the estimate.
+        high: high end.
+    """
 
     name: str
     low: float

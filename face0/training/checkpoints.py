@@ -24,7 +24,13 @@ STATE = "training_state"  # the folder in a checkpoint that only training needs
 
 
 class Checkpoints:
-    """The checkpoints under ``uri``."""
+    """The checkpoints of a model folder, ``checkpoints/step-00000500/`` and so on, and the model that is its newest.
+
+    A checkpoint counts once its ``complete.json`` is there, which is written last.
+
+    Args:
+        uri: of the model folder.
+    """
 
     def __init__(self, uri: str) -> None:
         self._model = Folder(uri)
@@ -91,11 +97,16 @@ class Checkpoints:
             yield Path(copy)
 
     def fetched(self, step: int) -> AbstractContextManager[Path]:
-        """A checkpoint as a local folder, not to be written to."""
+        """The checkpoint of a step as a local folder, not to be written to."""
         return self._folder.folder(_name(step)).local()
 
     def prune(self, last: int, best: str) -> None:
-        """Removes all but the newest ``last`` and the one whose record has the least ``best``, and halves of any."""
+        """Removes checkpoints that need not stay, and halves of any.
+
+        Args:
+            last: newest checkpoints that stay.
+            best: a key of the records; the checkpoint with the least value of it stays too.
+        """
         records = self.records()
         scored = [step for step, record in records.items() if record.get(best) is not None]
         keep = {*list(records)[-last:], *sorted(scored, key=lambda step: records[step][best])[:1]}

@@ -15,25 +15,36 @@ BLANK = -1  # in place of a row
 
 
 class Encoder:
-    """The frozen parts: images to latents, captions to states."""
+    """The frozen parts: images to latents, captions to states.
+
+    Args:
+        pipe: the model; its VAE and text encoder are used.
+        device: of this process.
+        cache: of latents; None: images are encoded each time.
+    """
 
     def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: LatentCache | None) -> None:
         self._pipe, self._device, self._cache = pipe, device, cache
 
     @torch.no_grad()
     def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:
-        """The batch's images as scaled latents [n, C, h, w], placed within what the VAE gives by normal draws."""
+        """Encodes the batch's images as scaled latents [n, C, h, w].
+
+        Args:
+            batch: n samples; their latents are taken from the cache, if there is one.
+            posterior: normal draws [n, C, h, w], which place the latents within what the VAE gives.
+        """
         mean, deviation = self._moments(batch).chunk(2, dim=1)
         return (mean + deviation * posterior) * self._pipe.vae.config.scaling_factor
 
     @torch.no_grad()
     def states(self, captions: Sequence[str]) -> torch.Tensor:
-        """[n, 77, D]."""
+        """The text encoder's states of captions: [n, 77, D]."""
         return self._pipe.encode_text(captions)
 
     @torch.no_grad()
     def means(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (uint8 [n, 3, H, W]) as scaled latents in the middle of what the VAE gives."""
+        """Images (uint8 [n, 3, H, W]) as scaled latents [n, C, h, w] in the middle of what the VAE gives."""
         return self._encode(images).chunk(2, dim=1)[0] * self._pipe.vae.config.scaling_factor
 
     def _moments(self, batch: Batch) -> torch.Tensor:
@@ -48,9 +59,9 @@ class Encoder:
         """Mean and deviation of the latents, [n, 2 C, h, w]."""
         parts = []
         for start in range(0, len(images), ENCODE):
-            some = images[start : start + ENCODE].to(self._device, non_blocking=True)
-            x = torch.zeros(ENCODE, *some.shape[1:], device=self._device)
-            x[: len(some)] = some / 127.5 - 1
-            posterior = self._pipe.vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist
-            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(some)])
+            chunk = images[start : start + ENCODE].to(self._device, non_blocking=True)
+            padded = torch.zeros(ENCODE, *chunk.shape[1:], device=self._device)
+            padded[: len(chunk)] = chunk / 127.5 - 1
+            posterior = self._pipe.vae.encode(padded.contiguous(memory_format=torch.channels_last)).latent_dist
+            parts.append(torch.cat([posterior.mean, posterior.std], dim=1)[: len(chunk)])
         return torch.cat(parts)

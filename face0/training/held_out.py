@@ -19,7 +19,13 @@ EVALUATED_TOGETHER = 32  # samples
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A mean of paired differences with its 95 % bootstrap interval over samples."""
+    """A mean of paired differences with its 95 % bootstrap interval over samples.
+
+    Attributes:
+        mean: of the differences.
+        low: 2.5 % quantile of the resampled means.
+        high: 97.5 % quantile.
+    """
 
     mean: float
     low: float
@@ -52,13 +58,13 @@ def face_losses(
     times, shape = schedule.config.num_train_timesteps, tuple(latents.shape[1:])
     for repeat in range(repeats):
         for start in range(0, len(latents), EVALUATED_TOGETHER):
-            some = slice(start, start + EVALUATED_TOGETHER)
-            draws = _spread(shape, times, seed, start, len(latents[some]), repeat, repeats).to(device)
+            chunk = slice(start, start + EVALUATED_TOGETHER)
+            draws = _spread(shape, times, seed, start, len(latents[chunk]), repeat, repeats).to(device)
             context = override(
-                states[some].to(device), pipe.face_projection(faces[some].to(device), present[some].to(device))
+                states[chunk].to(device), pipe.face_projection(faces[chunk].to(device), present[chunk].to(device))
             )
-            each = losses(pipe.unet, schedule, latents[some].to(device), context, draws)
-            total[some] += each.double().cpu().numpy() / repeats
+            chunk_losses = losses(pipe.unet, schedule, latents[chunk].to(device), context, draws)
+            total[chunk] += chunk_losses.double().cpu().numpy() / repeats
     return total
 
 
@@ -70,7 +76,7 @@ def compare_faces(pipe: Face0Pipeline, batch: Batch, repeats: int, seed: int = 0
     """
     batch = batch.take(batch.present.any(dim=1).nonzero()[:, 0].tolist())
     images = (batch.images.float() / 127.5 - 1).split(EVALUATED_TOGETHER)
-    latents = torch.cat([pipe.vae.encode(some.to(pipe.unet.device)).latent_dist.mean for some in images])
+    latents = torch.cat([pipe.vae.encode(chunk.to(pipe.unet.device)).latent_dist.mean for chunk in images])
     latents *= pipe.vae.config.scaling_factor
     states = torch.cat([pipe.encode_text(batch.captions[i : i + 256]) for i in range(0, len(batch.captions), 256)])
     arms = {
@@ -85,7 +91,14 @@ def compare_faces(pipe: Face0Pipeline, batch: Batch, repeats: int, seed: int = 0
 
 
 def difference(more: np.ndarray, less: np.ndarray, resamples: int = 10_000, seed: int = 0) -> Difference:
-    """The mean of ``more - less`` over paired samples [n], with its interval."""
+    """The mean of ``more - less`` over paired samples, with its interval.
+
+    Args:
+        more: losses [n].
+        less: losses of the same samples [n].
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
     paired = more - less
     rng = np.random.default_rng(seed)
     means = np.array([paired[rng.integers(0, len(paired), len(paired))].mean() for _ in range(resamples)])

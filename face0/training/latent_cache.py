@@ -19,10 +19,10 @@ class LatentCache(Protocol):
         """Places in ``rows`` of which nothing is kept yet."""
 
     def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
-        """Keeps [n, 2 C, h, w], a CPU tensor."""
+        """Keeps the means and deviations of n rows: float32 [n, 2 C, h, w], on the CPU."""
 
     def get(self, rows: Sequence[int]) -> torch.Tensor:
-        """[n, 2 C, h, w] of rows that are all kept."""
+        """The means and deviations of n rows that are all kept: float32 [n, 2 C, h, w], on the CPU."""
 
 
 class InMemory:
@@ -37,7 +37,7 @@ class InMemory:
 
     def put(self, rows: Sequence[int], moments: torch.Tensor) -> None:
         """See ``LatentCache``."""
-        self._kept.update((row, each.clone()) for row, each in zip(rows, moments, strict=True))
+        self._kept.update((row, row_moments.clone()) for row, row_moments in zip(rows, moments, strict=True))
 
     def get(self, rows: Sequence[int]) -> torch.Tensor:
         """See ``LatentCache``."""

@@ -36,7 +36,7 @@ class TrainingLog:
             self._writer = SummaryWriter(str(self._folder / "logs"), purge_step=first)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step, by name."""
+        """Logs figures of a step, by name."""
         figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
         logger.info(f"step {step:,}/{self._steps:,}  {figures}")
         if self._writer:
@@ -47,7 +47,7 @@ class TrainingLog:
             self._wandb.log(dict(values), step=step)
 
     def picture(self, step: int, grid: np.ndarray) -> None:
-        """A sample grid, uint8 [H, W, 3]."""
+        """Logs the grid of samples of a step, uint8 [H, W, 3]."""
         if self._folder and self._writer:
             path = self._folder / "samples" / f"step-{step:08d}.png"
             path.parent.mkdir(exist_ok=True)

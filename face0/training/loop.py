@@ -67,6 +67,8 @@ class TrainingLoop:
         log: in the first process.
         facts: what the lineage says beside step and loss.
         threads: that decode images.
+        rank: number of this process, from 0.
+        world: number of processes.
     """
 
     def __init__(
@@ -153,9 +155,9 @@ class TrainingLoop:
             with trainer.averaged(), torch.no_grad():
                 latents = trainer.encoder.means(batch.images)
                 states = trainer.encoder.states(batch.captions)
-                each = face_losses(pipe, latents, states, batch.faces, batch.present, repeats=2)
+                sample_losses = face_losses(pipe, latents, states, batch.faces, batch.present, repeats=2)
                 self._log.picture(trainer.step, sample_grid(trainer, batch))
-            self._evaluated[trainer.step] = float(each.mean())
+            self._evaluated[trainer.step] = float(sample_losses.mean())
             self._log.scalars(trainer.step, {HELD_OUT_LOSS: self._evaluated[trainer.step]})
         if self._world > 1:
             distributed.barrier()

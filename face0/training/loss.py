@@ -28,14 +28,20 @@ class Draws:
     coins: torch.Tensor
 
     def to(self, device: torch.device) -> "Draws":
-        """On another device."""
+        """The same draws on another device."""
         return Draws(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
 def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int) -> Draws:
-    """The draws of the samples at these positions, for latents of shape [C, h, w].
+    """Draws what is random about the samples at these positions.
 
     Each sample has a generator of its own, so that they do not depend on batch, rank or where a run was resumed.
+
+    Args:
+        seed: of the training.
+        positions: of n samples, in the order of the training.
+        shape: of the latents of one, (C, h, w).
+        times: training steps of the scheduler.
     """
     time, noise, posterior, coins = [], [], [], []
     for position in positions:
@@ -45,7 +51,10 @@ def draw(seed: int, positions: Sequence[int], shape: tuple[int, ...], times: int
         noise.append(torch.randn(shape, generator=generator))
         posterior.append(torch.randn(shape, generator=generator))
     return Draws(
-        **{k: torch.stack(v) for k, v in {"time": time, "noise": noise, "posterior": posterior, "coins": coins}.items()}
+        time=torch.stack(time),
+        noise=torch.stack(noise),
+        posterior=torch.stack(posterior),
+        coins=torch.stack(coins),
     )
 
 

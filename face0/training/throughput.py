@@ -29,7 +29,11 @@ class Throughput:
         self._samples, self._waiting, self._started = 0, 0.0, time.perf_counter()
 
     def waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, counted and the wait for them timed."""
+        """Yields the batches, counted and the wait for them timed.
+
+        Raises:
+            TrainingError: a file went bad since the start.
+        """
         while True:
             started = time.perf_counter()
             try:
@@ -41,7 +45,7 @@ class Throughput:
             yield batch
 
     def figures(self) -> Mapping[str, float]:
-        """Since the last call."""
+        """The figures since the last call, by name: samples a second over all processes, and two shares of 0..1."""
         seconds = time.perf_counter() - self._started
         pace = self._samples / seconds
         used = pace / self._world * self._flops / self._rate
@@ -66,11 +70,11 @@ def unet_flops(trainer: Trainer) -> float:
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations a second that this device reaches in a large product, measured."""
     side = 8192 if device.type == "cuda" else 1024
-    a = torch.rand(side, side, device=device, dtype=dtype)
+    matrix = torch.rand(side, side, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(5):
         started = time.perf_counter()
-        a @ a
+        matrix @ matrix
         if device.type == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)

@@ -75,7 +75,7 @@ class Trainer:
         self.encoder = Encoder(pipe, device, cache)
         model = ConditionedUNet(pipe, config)
         self._names, self._parameters = zip(
-            *((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True
+            *((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad), strict=True
         )
         self._fused = device.type == "cuda"
         self._optimiser = torch.optim.AdamW(
@@ -88,7 +88,10 @@ class Trainer:
         self._model: nn.Module = DistributedDataParallel(model) if world > 1 else model
 
     def take_step(self, batch: Batch) -> float:
-        """One step on this process's share of the global batch; returns the share's sum of losses over the batch.
+        """Takes one step on this process's share of the global batch.
+
+        Returns:
+            The sum of the share's losses over the size of the global batch: summed over the processes, the mean loss.
 
         Raises:
             TrainingError: a loss or the gradient is not finite, in any process; the weights are as before the step.
@@ -99,9 +102,9 @@ class Trainer:
         parts = list(split(batch, self.running.accumulate))
         bad = []
         for i, part in enumerate(parts):
-            each = self._losses(part, last=i == len(parts) - 1)
-            bad += [key for key, fine in zip(part.keys, each.isfinite().tolist(), strict=True) if not fine]
-            total += each.detach().sum() / self.config.batch
+            sample_losses = self._losses(part, last=i == len(parts) - 1)
+            bad += [key for key, fine in zip(part.keys, sample_losses.isfinite().tolist(), strict=True) if not fine]
+            total += sample_losses.detach().sum() / self.config.batch
         if not parts:  # no image of this share decodes, and other processes wait for its gradient
             self._losses(self._blank(), last=True, weight=0.0)
         # The same in all processes, so all of them go on or none does.
@@ -129,15 +132,27 @@ class Trainer:
             finally:
                 self.pipe.unet = unet
         (folder / STATE).mkdir()
-        tensors = {f"weight.{name}": p.detach() for name, p in zip(self._names, self._parameters, strict=True)}
-        tensors |= {f"average.{name}": v for name, v in zip(self._names, self.average.shadow_params, strict=True)}
+        tensors = {
+            f"weight.{name}": parameter.detach() for name, parameter in zip(self._names, self._parameters, strict=True)
+        }
+        tensors |= {
+            f"average.{name}": average for name, average in zip(self._names, self.average.shadow_params, strict=True)
+        }
         for name, parameter in zip(self._names, self._parameters, strict=True):
             for key, value in self._optimiser.state[parameter].items():
                 tensors[f"{key}.{name}"] = value
-        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, folder / STATE / "state.safetensors")
+        save_file(
+            {name: value.cpu().contiguous() for name, value in tensors.items()},
+            folder / STATE / "state.safetensors",
+        )
 
     def load(self, folder: Path, step: int) -> None:
-        """Goes on where ``save`` was called."""
+        """Loads what ``save`` wrote, to go on from there.
+
+        Args:
+            folder: a local checkpoint.
+            step: after which it was saved.
+        """
         tensors = load_file(folder / STATE / "state.safetensors")
         with torch.no_grad():
             for i, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
@@ -171,10 +186,10 @@ class Trainer:
         present = part.present.to(self.device) & (draws.coins[:, :1] >= self.config.drop_face)
         if isinstance(self._model, DistributedDataParallel):
             self._model.require_backward_grad_sync = last
-        each: torch.Tensor = self._model(latents, states, part.faces.to(self.device), present, draws)
+        sample_losses: torch.Tensor = self._model(latents, states, part.faces.to(self.device), present, draws)
         # Processes average their gradients: each has its share of the sum over the batch, times their number.
-        (each.sum() * weight * self._world / self.config.batch).backward()
-        return each
+        (sample_losses.sum() * weight * self._world / self.config.batch).backward()
+        return sample_losses
 
     def _blank(self) -> Batch:
         """A black image without a caption or a face."""
@@ -202,7 +217,15 @@ class ConditionedUNet(nn.Module):
     def forward(
         self, latents: torch.Tensor, states: torch.Tensor, faces: torch.Tensor, present: torch.Tensor, draws: Draws
     ) -> torch.Tensor:
-        """Losses [n]."""
+        """Losses of n samples: float32 [n].
+
+        Args:
+            latents: scaled, [n, C, h, w].
+            states: of the text encoder, [n, 77, D].
+            faces: [n, slots, dim].
+            present: which slots are taken, bool [n, slots].
+            draws: noise and times.
+        """
         with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
             context = override(states, self.face_projection(faces, present))
             return losses(self.unet, self._scheduler, latents, context, draws, self._config.min_snr)
@@ -227,7 +250,7 @@ def merged(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 def latent_shape(pipe: Face0Pipeline, resolution: int) -> tuple[int, int, int]:
-    """[C, h, w] of an image of this many pixels a side."""
+    """The shape (C, h, w) of the latents of an image of so many pixels a side."""
     side = resolution // pipe.shrink
     return pipe.unet.config.in_channels, side, side
 

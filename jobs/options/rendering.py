@@ -52,13 +52,13 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
 def render_options(args: argparse.Namespace) -> "pipelines.RenderOptions":
     """What the options say. Raises UsageError if a model that measures is not there, or they do not go together."""
     check_deny(args)
-    named = {field.name: getattr(args, field.name) for field in fields(pipelines.RenderOptions)}
+    options = {field.name: getattr(args, field.name) for field in fields(pipelines.RenderOptions)}
     models = {
         "embedder": embedder_of(args) if args.embedder else None,
         "judge": _judge(args.judge) if args.judge else None,
         "clip": generation.check_clip(args.clip) if args.clip else None,
     }
-    return pipelines.RenderOptions(**{**named, **models})
+    return pipelines.RenderOptions(**{**options, **models})
 
 
 def _judge(spec: str) -> EmbedderConfig:

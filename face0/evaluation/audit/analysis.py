@@ -123,14 +123,14 @@ def audit(
     rows: list[Measure] = []
     means: dict[tuple[str, str], dict[str, ByPrompt]] = {}  # by measure and encoder, then by the title of the arm
     for arm in arms.arms:
-        found, *others = detection.image_measures(arm, effort)
-        rows += detection.found_rows(arm, found, arms.prompts, effort)
+        face_found, *others = detection.image_measures(arm, effort)
+        rows += detection.found_rows(arm, face_found, arms.prompts, effort)
         for by_prompt in others:
             rows += prompt_rows(by_prompt, arm, arms.prompts)
-        for by_prompt in (found, *others):
+        for by_prompt in (face_found, *others):
             means.setdefault((by_prompt.measure, ""), {})[arm.title] = by_prompt
     for encoder in arms.encoders:
-        for arm in (each for each in arms.arms if encoder in each.faces):
+        for arm in (candidate for candidate in arms.arms if encoder in candidate.faces):
             for by_prompt in _by_encoder(_thinned(arm, encoder, notes), encoder, arms.prompts, effort, rows):
                 means.setdefault((by_prompt.measure, encoder), {})[arm.title] = by_prompt
         rows += _diversity(arms, encoder, effort, notes)
@@ -198,14 +198,14 @@ def _by_encoder(
 
 def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[str]) -> Iterator[Measure]:
     """Measures diversity by samples of one size in all arms."""
-    seen = [arm for arm in arms.arms if encoder in arm.faces]
-    counts = np.concatenate([np.bincount(arm.seen(encoder)[1].prompt) for arm in seen])
+    with_faces = [arm for arm in arms.arms if encoder in arm.faces]
+    counts = np.concatenate([np.bincount(arm.seen(encoder)[1].prompt) for arm in with_faces])
     enough = counts[counts >= FEWEST]
     if not len(enough):
         notes.append(f"{encoder}: no prompt has {FEWEST} faces, so there is no diversity to measure.")
         return
     size = int(enough.min() // 2)
-    for arm in seen:
+    for arm in with_faces:
         yield from dispersion.diversity_measures(arm, encoder, size, arms.prompts, effort)
 
 
@@ -222,27 +222,27 @@ def _against_vectors(
     notes: list[str],
 ) -> Iterator[Measure]:
     """Faces against the vectors that were asked for, and against the reference: by the conditioning encoder only."""
-    seen = [arm for arm in arms.arms if CONDITIONING in arm.faces]
+    with_faces = [arm for arm in arms.arms if CONDITIONING in arm.faces]
     if given is not None:
-        for arm in seen:
+        for arm in with_faces:
             for by_prompt in leakage.follows_input_means(arm, CONDITIONING, *given, effort):
                 yield from prompt_rows(by_prompt, arm, arms.prompts)
-    name, names, vectors = _reference(seen, given, reference)
+    name, names, vectors = _reference(with_faces, given, reference)
     clusters = min(CLUSTERS, len(names) // PER_CLUSTER)
     if clusters < 2:
         least = 2 * PER_CLUSTER
         notes.append(f"No clusters and no distance to a reference: they need {least} vectors, there are {len(names)}.")
         return
     centres = cluster_centres(vectors, clusters, effort.seed)
-    for arm in seen:
-        some = _thinned(arm, CONDITIONING, [])  # which _by_encoder has noted
-        by_prompt = dispersion.reference_distance(some, CONDITIONING, vectors, names, name, effort)
+    for arm in with_faces:
+        thinned = _thinned(arm, CONDITIONING, [])  # which _by_encoder has noted
+        by_prompt = dispersion.reference_distance(thinned, CONDITIONING, vectors, names, name, effort)
         yield from prompt_rows(by_prompt, arm, arms.prompts)
         yield from dispersion.cluster_measures(arm, CONDITIONING, centres, vectors, name, arms.prompts)
 
 
 def _reference(
-    seen: Sequence[Arm], given: tuple[np.ndarray, np.ndarray] | None, reference: Reference | None
+    with_faces: Sequence[Arm], given: tuple[np.ndarray, np.ndarray] | None, reference: Reference | None
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Name of the reference, names of its vectors [m] and the vectors [m, d]; those of the sweep keep their names."""
     if reference is not None:
@@ -250,7 +250,7 @@ def _reference(
         return reference.name, np.array([f"reference {i}" for i in range(len(vectors))]), vectors
     if given is None:
         return "", np.array([]), np.empty((0, 0))
-    used = {face for arm in seen if arm.name == RANDOM for face in arm.design.face}
+    used = {face for arm in with_faces if arm.name == RANDOM for face in arm.design.face}
     asked = np.flatnonzero(np.isin(given[0], list(used)))[:MOST]
     return f"the {len(asked):,} vectors given to the arm {RANDOM}", given[0][asked], given[1][asked]
 
@@ -295,7 +295,7 @@ def _contrasts(arms: Arms, means: dict[tuple[str, str], dict[str, ByPrompt]], ef
 def _opponents(arm: Arm, arms: Sequence[Arm]) -> Iterator[Arm]:
     names = {BASE: (), ZERO: (BASE,)}.get(arm.name, (BASE, ZERO))
     for name in names:
-        rivals = [each for each in arms if each.name == name]
-        same = [each for each in rivals if each.settings == arm.settings]
+        rivals = [rival for rival in arms if rival.name == name]
+        same = [rival for rival in rivals if rival.settings == arm.settings]
         if same or len(rivals) == 1:
             yield (same or rivals)[0]

@@ -26,6 +26,19 @@ class Cell:
     """Where the requests of one prompt in one arm went.
 
     ``requested = generated + failed`` and ``generated = no_face + one_face + several_faces``: nothing is filled in.
+
+    Attributes:
+        arm: name of the arm.
+        settings: those that vary between arms, in words.
+        prompt: empty in the totals of an arm.
+        requested: requests.
+        generated: images.
+        failed: requests without an image.
+        no_face: images in which no face was found.
+        one_face: images with one.
+        several_faces: images with more, of which the largest is measured.
+        flagged: images that the base's safety checker flagged; None: it has none.
+        dropped: images that were measured, but not kept.
     """
 
     arm: str
@@ -36,9 +49,9 @@ class Cell:
     failed: int
     no_face: int
     one_face: int
-    several_faces: int  # the largest one is measured
-    flagged: int | None  # by the base's safety checker; None: it has none
-    dropped: int  # measured, but their image was not kept
+    several_faces: int
+    flagged: int | None
+    dropped: int
 
     @property
     def arm_title(self) -> str:
@@ -48,14 +61,23 @@ class Cell:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Arm:
-    """The generated images of one label and one set of settings."""
+    """The generated images of one label and one set of settings.
+
+    Attributes:
+        name: its label in the manifest.
+        settings: those that vary, in words.
+        design: prompt, seed and face of each image.
+        found: whether a face was, bool [n].
+        text: alignment with the text [n], NaN where it was not measured.
+        faces: unit vectors by encoder [n, d], NaN in images without a face.
+    """
 
     name: str
-    settings: str  # those that vary, in words
+    settings: str
     design: Design
-    found: np.ndarray  # whether a face was, bool [n]
-    text: np.ndarray  # alignment, NaN where it was not measured [n]
-    faces: dict[str, np.ndarray]  # unit vectors by encoder [n, d], NaN in images without a face
+    found: np.ndarray
+    text: np.ndarray
+    faces: dict[str, np.ndarray]
 
     @property
     def title(self) -> str:
@@ -65,13 +87,19 @@ class Arm:
     def seen(self, encoder: str) -> tuple[np.ndarray, Design]:
         """The face vectors [m, d] of the images that have one, and their design."""
         vectors = self.faces[encoder]
-        known = np.isfinite(vectors[:, 0])
-        return vectors[known], self.design.take(known)
+        present = np.isfinite(vectors[:, 0])
+        return vectors[present], self.design.take(present)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Arms:
-    """All arms of a sweep, with the prompts that they share."""
+    """All arms of a sweep, with the prompts that they share.
+
+    Attributes:
+        prompts: of all arms; designs name them by their places.
+        arms: those with images.
+        cells: counts of each prompt in each arm.
+    """
 
     prompts: list[str]
     arms: list[Arm]
@@ -97,7 +125,7 @@ def read_arms(results: pa.Table, requests: pa.Table) -> Arms:
         raise UsageError("requests have an empty label: an audit's manifest names the arm of each in its label")
     place = {request: i for i, request in enumerate(requests["request_id"].to_pylist())}
     made = [place.get(request) for request in results["request_id"].to_pylist()]
-    if unknown := sum(each is None for each in made):
+    if unknown := sum(row is None for row in made):
         raise UsageError(f"{unknown:,} results are of no request of the manifest: give the manifest of these renders")
     prompts = pc.unique(requests["prompt"]).to_pylist()
     settings = np.array(variants(requests), object)
@@ -120,11 +148,13 @@ def read_arms(results: pa.Table, requests: pa.Table) -> Arms:
             )
             rows = row_of[done]
             faces = {key: value[rows] for key, value in columns["faces"].items() if np.isfinite(value[rows]).any()}
-            found = columns["count"][rows] > 0
+            has_face = columns["count"][rows] > 0
             arms.append(
-                Arm(name=name, settings=kind, design=design, found=found, text=columns["text"][rows], faces=faces)
+                Arm(name=name, settings=kind, design=design, found=has_face, text=columns["text"][rows], faces=faces)
             )
-            cells += _cells(name, kind, prompts, prompt[asked], prompt[done], {k: columns[k][rows] for k in _COUNTED})
+            cells += _cells(
+                name, kind, prompts, prompt[asked], prompt[done], {column: columns[column][rows] for column in _COUNTED}
+            )
     arms = [arm for arm in arms if len(arm.found)]
     if not arms:
         raise UsageError("no request was rendered: see the failures of the renders")
@@ -145,7 +175,7 @@ def _columns(results: pa.Table) -> dict[str, Any]:
     return {
         "count": results["faces_found"].to_numpy(),
         "text": results["text_alignment"].cast(pa.float64()).to_numpy(),
-        "flagged": np.array([np.nan if each is None else each for each in flagged.to_pylist()], float),
+        "flagged": np.array([np.nan if flag is None else flag for flag in flagged.to_pylist()], float),
         "dropped": results["image"].is_null().to_numpy(),
         "faces": {name: value for name, value in vectors.items() if value is not None},
     }
@@ -190,8 +220,8 @@ def totals(cells: Sequence[Cell]) -> list[Cell]:
 def _sum(one: Cell, other: Cell) -> Cell:
     counts: dict[str, Any] = {}
     for name in _COUNTS:
-        known = [value for cell in (one, other) if (value := getattr(cell, name)) is not None]
-        counts[name] = sum(known) if known else None
+        counted = [value for cell in (one, other) if (value := getattr(cell, name)) is not None]
+        counts[name] = sum(counted) if counted else None
     return replace(one, **counts)
 
 

@@ -26,20 +26,33 @@ SHARES = ("leakage", "follows_input", "follows_vector")  # 0..1
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ByPrompt:
-    """A measure of each prompt of an arm, in bootstrap resamples too, so that arms can be subtracted."""
+    """A measure of each prompt of an arm, in bootstrap resamples too, so that arms can be subtracted.
+
+    Attributes:
+        measure: its name.
+        encoder: that saw the faces; empty where none is needed.
+        values: [prompts], NaN where there is nothing to measure.
+        draws: the same in bootstrap resamples [resamples, prompts].
+        clusters: independent groups of images.
+        images: that count, of each prompt [prompts].
+        null_value: of the null hypothesis; None: there is none.
+        reference: what is compared with, in words.
+        listed_only: whether the mean is about these prompts only, as it is where prompts are compared with one another.
+        floor: a standard error that the mean's is not below.
+        by_cluster: the mean of each cluster that arms may share, by name; empty where clusters have no value of their
+            own.
+    """
 
     measure: str
     encoder: str
-    values: np.ndarray  # [prompts], NaN where there is nothing to measure
-    draws: np.ndarray  # [resamples, prompts]
+    values: np.ndarray
+    draws: np.ndarray
     clusters: int
-    images: np.ndarray  # that count, of each prompt [prompts]
+    images: np.ndarray
     null_value: float | None = None
     reference: str = ""
-    # Whether the mean is about these prompts only, as it is where prompts are compared with one another
     listed_only: bool = False
-    floor: float = 0.0  # a standard error that the mean's is not below
-    # The mean of each cluster that arms may share, by name; empty where clusters have no value of their own
+    floor: float = 0.0
     by_cluster: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -48,13 +61,13 @@ class ByPrompt:
         return np.flatnonzero(self.images > 0).tolist()
 
     def mean(self) -> Estimate:
-        """Over the prompts."""
+        """The mean over the prompts that have a value, with its interval; NaN if none has."""
         if not self.listed_only:
             return over_prompts(self.values, self.draws, self.clusters)
-        known = np.isfinite(self.values)
-        if not known.any():
+        finite = np.isfinite(self.values)
+        if not finite.any():
             return Estimate(float("nan"))
-        estimate = from_draws(self.values[known].mean(), self.draws[:, known].mean(axis=1), self.clusters)
+        estimate = from_draws(self.values[finite].mean(), self.draws[:, finite].mean(axis=1), self.clusters)
         return from_error(estimate.value, max(estimate.error, self.floor), self.clusters - 1)
 
     def less(self, other: "ByPrompt") -> "ByPrompt":
@@ -75,17 +88,26 @@ class ByPrompt:
 def row_means(
     measure: str, encoder: str, values: np.ndarray, design: Design, effort: Resampling, null_value: float | None = None
 ) -> ByPrompt:
-    """Means over the images of each prompt of something that each image has, or NaN [n]."""
-    known = np.isfinite(values)
-    member = np.eye(design.prompts)[design.prompt] * known[:, None]
-    filled = np.where(known, values, 0)[:, None] * member
+    """Means over the images of each prompt.
+
+    Args:
+        measure: its name.
+        encoder: that saw the faces; empty where none is needed.
+        values: of each image [n], NaN where it has none.
+        design: of the images.
+        effort: of the bootstrap.
+        null_value: see ``ByPrompt``.
+    """
+    finite = np.isfinite(values)
+    member = np.eye(design.prompts)[design.prompt] * finite[:, None]
+    filled = np.where(finite, values, 0)[:, None] * member
     drawn = design.weights(effort.resamples, effort.seed)
     return ByPrompt(
         measure=measure,
         encoder=encoder,
         values=ratio(filled.sum(axis=0), member.sum(axis=0)),
         draws=ratio(drawn @ filled, drawn @ member),
-        clusters=design.take(known).clusters,
+        clusters=design.take(finite).clusters,
         images=member.sum(axis=0),
         null_value=null_value,
         by_cluster=_cluster_means(values, design),
@@ -136,7 +158,7 @@ def exchange_p(one: ByPrompt, other: ByPrompt, effort: Resampling) -> float | No
     shared = sorted(one.by_cluster.keys() & other.by_cluster.keys())
     if len(shared) < 2:
         return None
-    first, second = (np.array([each.by_cluster[name] for name in shared]) for each in (one, other))
+    first, second = (np.array([by_prompt.by_cluster[name] for name in shared]) for by_prompt in (one, other))
     if np.array_equal(first, second):
         return 1.0
     test = stats.permutation_test(
@@ -159,7 +181,18 @@ def jackknifed(
     prompts: list[str],
     reference: str,
 ) -> Iterator[Measure]:
-    """Rows of a statistic [measures x (prompts, then their mean)] with jackknife intervals."""
+    """Rows of a statistic, with jackknife intervals.
+
+    Args:
+        statistic: takes a mask of the images, bool [n], to values [measures * (prompts + 1)]: of each measure those of
+            the prompts, then their mean.
+        measures: their names.
+        arm: of the images.
+        encoder: that saw the faces.
+        design: of the n images.
+        prompts: of the audit.
+        reference: what is compared with, in words.
+    """
     values = statistic(np.ones(len(design.prompt), bool))
     with np.errstate(invalid="ignore"):
         errors, freedom = jackknife(statistic, design.factors.values())
@@ -183,9 +216,9 @@ def jackknifed(
 
 
 def means_of_rows(table: np.ndarray) -> np.ndarray:
-    """Over the prompts that are known, of [measures, prompts]."""
-    known = np.isfinite(table)
-    return ratio(np.where(known, table, 0).sum(axis=1), known.sum(axis=1))
+    """The mean of each row of [measures, prompts] over the prompts that are finite: [measures]."""
+    finite = np.isfinite(table)
+    return ratio(np.where(finite, table, 0).sum(axis=1), finite.sum(axis=1))
 
 
 def _fields(by_prompt: ByPrompt, arm: Arm) -> dict[str, Any]:
@@ -206,9 +239,9 @@ def _over(by_prompt: ByPrompt) -> str:
 def _cluster_means(values: np.ndarray, design: Design) -> dict[str, float]:
     """The mean of each cluster: its seed or group, since other arms have no vectors to share."""
     factors = design.factors
-    levels = next(each for name, each in factors.items() if name != FACE) if set(factors) != {FACE} else design.seed
+    levels = next(factor for name, factor in factors.items() if name != FACE) if set(factors) != {FACE} else design.seed
     names, codes = np.unique(levels, return_inverse=True)
-    known = np.isfinite(values)
-    sums = np.bincount(codes[known], weights=values[known], minlength=len(names))
-    counts = np.bincount(codes[known], minlength=len(names))
+    finite = np.isfinite(values)
+    sums = np.bincount(codes[finite], weights=values[finite], minlength=len(names))
+    counts = np.bincount(codes[finite], minlength=len(names))
     return {str(name): sums[i] / counts[i] for i, name in enumerate(names) if counts[i]}

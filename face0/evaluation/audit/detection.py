@@ -24,13 +24,15 @@ def found_rows(arm: Arm, by_prompt: ByPrompt, prompts: list[str], effort: Resamp
 
     p: of a share as far from the mean of all; for all prompts together, of shares that differ as much.
     """
-    design, found = arm.design, arm.found.astype(float)
+    design, has_face = arm.design, arm.found.astype(float)
     member = np.eye(design.prompts)[design.prompt]
     counts = np.maximum(member.sum(axis=0), 1)
-    null = found[permutations_within(design.blocks, effort.permutations, effort.seed + 2)] @ member / counts
+    null = has_face[permutations_within(design.blocks, effort.permutations, effort.seed + 2)] @ member / counts
     centre = null.mean(axis=0)
     away, null_away = np.abs(by_prompt.values - centre), np.abs(null - centre)
-    p = np.array([p_value(a, b) for a, b in zip(away, null_away.T, strict=True)])
+    p = np.array(
+        [p_value(distance, null_distances) for distance, null_distances in zip(away, null_away.T, strict=True)]
+    )
     asked = by_prompt.images > 0
     q = false_discovery(np.where(asked, p, np.nan))
     fields = {"measure": "face_found", "arm": arm.name, "settings": arm.settings}
@@ -42,7 +44,10 @@ def found_rows(arm: Arm, by_prompt: ByPrompt, prompts: list[str], effort: Resamp
     low, high = proportion_interval(arm.found, design.cluster)
     spread, null_spread = (away[asked] ** 2).sum(), (null_away[:, asked] ** 2).sum(axis=1)
     yield measured(
-        Estimate(found.mean(), float("nan"), low, high), p=p_value(spread, null_spread), images=len(found), **fields
+        Estimate(has_face.mean(), float("nan"), low, high),
+        p=p_value(spread, null_spread),
+        images=len(has_face),
+        **fields,
     )
 
 

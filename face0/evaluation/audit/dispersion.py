@@ -31,27 +31,30 @@ def distance_measures(
 ) -> tuple[list[ByPrompt], list[Measure]]:
     """How alike the faces of a prompt are, and how far from those of the others, tested by prompt."""
     vectors, design = arm.seen(encoder)
-    found = prompt_distances(vectors, design, effort.resamples, effort.permutations, effort.seed)
+    distances = prompt_distances(vectors, design, effort.resamples, effort.permutations, effort.seed)
     common: dict[str, Any] = {
         "encoder": encoder,
         "clusters": design.clusters,
         "images": np.bincount(design.prompt, minlength=design.prompts),
     }
-    similarity = ByPrompt(measure="similarity", values=found.similarity, draws=found.similarity_draws, **common)
+    similarity = ByPrompt(measure="similarity", values=distances.similarity, draws=distances.similarity_draws, **common)
     energy = ByPrompt(
         measure="energy_distance",
-        values=found.energy,
-        draws=found.energy_draws,
+        values=distances.energy,
+        draws=distances.energy_draws,
         null_value=0.0,
         reference=OTHERS,
         listed_only=True,
         **common,
     )
-    q = false_discovery([p_value(value, null) for value, null in zip(found.energy, found.energy_null.T, strict=True)])
-    known = np.isfinite(found.energy)
-    null_mean = ratio(found.energy_null[:, known].sum(axis=1), np.full(effort.permutations, known.sum()))
+    q = false_discovery(
+        [p_value(value, null) for value, null in zip(distances.energy, distances.energy_null.T, strict=True)]
+    )
+    finite = np.isfinite(distances.energy)
+    null_mean = ratio(distances.energy_null[:, finite].sum(axis=1), np.full(effort.permutations, finite.sum()))
     tested = [
-        _tested(prompt_row(energy, code, arm, prompts), found.energy_null[:, code], q[code]) for code in energy.codes
+        _tested(prompt_row(energy, code, arm, prompts), distances.energy_null[:, code], q[code])
+        for code in energy.codes
     ]
     tested.append(_tested(mean_row(energy, arm), null_mean))
     return [similarity, energy], [*prompt_rows(similarity, arm, prompts), *tested]
@@ -66,7 +69,16 @@ def _tested(row: Measure, null: np.ndarray, q: float | None = None) -> Measure:
 def reference_distance(
     arm: Arm, encoder: str, reference: np.ndarray, names: np.ndarray, name: str, effort: Resampling
 ) -> ByPrompt:
-    """Energy distance of each prompt's faces to the reference [m, d]."""
+    """Energy distance of each prompt's faces to the reference.
+
+    Args:
+        arm: of whose faces.
+        encoder: that saw them and made the reference.
+        reference: unit vectors [m, d].
+        names: of these vectors [m].
+        name: of the reference.
+        effort: of the bootstrap.
+    """
     vectors, design = arm.seen(encoder)
     values, draws = distance_to_reference(vectors, design, reference, names, effort.resamples, effort.seed)
     return ByPrompt(
@@ -102,8 +114,8 @@ def diversity_measures(arm: Arm, encoder: str, size: int, prompts: list[str], ef
     vectors, design = arm.seen(encoder)
 
     def statistic(rows: np.ndarray) -> np.ndarray:
-        found = diversity(vectors[rows], design.prompt[rows], design.prompts, size, effort.seed)
-        return np.concatenate([found, means_of_rows(found)[:, None]], axis=1).ravel()
+        figures = diversity(vectors[rows], design.prompt[rows], design.prompts, size, effort.seed)
+        return np.concatenate([figures, means_of_rows(figures)[:, None]], axis=1).ravel()
 
     yield from jackknifed(
         statistic, ("vendi_score", "effective_rank"), arm, encoder, design, prompts, reference=f"of {size:,} faces"
@@ -130,14 +142,14 @@ def cluster_measures(
 
     def statistic(rows: np.ndarray) -> np.ndarray:
         counts = member[rows].T @ one_hot[rows]
-        found = np.stack(
+        figures = np.stack(
             [
                 clusters.entropy(counts),
                 clusters.divergence(counts, counts.sum(axis=0) - counts),
                 clusters.divergence(counts, expected),
             ]
         )
-        return np.concatenate([found, means_of_rows(found)[:, None]], axis=1).ravel()
+        return np.concatenate([figures, means_of_rows(figures)[:, None]], axis=1).ravel()
 
     compared: dict[str, dict[str, Any]] = {
         "cluster_entropy": {"reference": f"uniform: {np.log2(len(centres)):.2f} bits"},

@@ -64,5 +64,5 @@ def _share(estimate: Estimate) -> Estimate:
     """Within 0..1; NaN where the whole interval is outside, since no share of the groups could look like that."""
     if estimate.low > 1 or estimate.high < 0:
         return Estimate(float("nan"))
-    value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (float(np.clip(figure, 0, 1)) for figure in (estimate.value, estimate.low, estimate.high))
     return Estimate(value, estimate.error, low, high)

@@ -32,7 +32,7 @@ class Labels:
     target_name: str = "uniform"
 
     def shares(self, names: Sequence[str]) -> np.ndarray:
-        """The target's shares of the groups."""
+        """The target's shares of n groups, 0..1: float64 [n]; NaN for a group that it does not name."""
         if self.target is None:
             return np.full(len(names), 1 / len(names))
         return np.array([self.target.get(name, np.nan) for name in names])

@@ -20,26 +20,26 @@ def leakage_measures(arm: Arm, encoder: str, prompts: list[str], effort: Resampl
     vectors, design = arm.seen(encoder)
     if not can_be_told(design):
         return
-    found = leakage(vectors, design, effort.permutations, seed=effort.seed)
-    for row in prompt_rows(told(found, design, encoder, effort), arm, prompts):
+    result = leakage(vectors, design, effort.permutations, seed=effort.seed)
+    for row in prompt_rows(told(result, design, encoder, effort), arm, prompts):
         if row.prompt is None:
-            smallest = smallest_effect(found.null, row.error)
-            row = replaced(row, p=p_value(found.accuracy, found.null), smallest_effect=smallest)
+            smallest = smallest_effect(result.null, row.error)
+            row = replaced(row, p=p_value(result.accuracy, result.null), smallest_effect=smallest)
         yield row
 
 
 def leakage_contrast(arm: Arm, against: Arm, encoder: str, effort: Resampling) -> Iterator[Measure]:
     """The difference of two arms' leakage, from one face of each prompt and seed: more faces would teach more."""
     sides = []
-    for each in (arm, against):
-        vectors, design = each.seen(encoder)
-        one = one_per_seed(design)
-        vectors, design = vectors[one], design.take(one)
+    for side in (arm, against):
+        vectors, design = side.seen(encoder)
+        rows = one_per_seed(design)
+        vectors, design = vectors[rows], design.take(rows)
         if not can_be_told(design):
             return
         sides.append(told(leakage(vectors, design, effort.permutations, seed=effort.seed), design, encoder, effort))
-    one_told, other_told = sides
-    yield contrast(one_told, other_told, arm, against, exchange_p(one_told, other_told, effort))
+    by_prompt, by_prompt_against = sides
+    yield contrast(by_prompt, by_prompt_against, arm, against, exchange_p(by_prompt, by_prompt_against, effort))
 
 
 def can_be_told(design: Design) -> bool:
@@ -47,9 +47,9 @@ def can_be_told(design: Design) -> bool:
     return len(np.unique(design.prompt)) > 1 and design.clusters > 2
 
 
-def told(found: Leakage, design: Design, encoder: str, effort: Resampling) -> ByPrompt:
+def told(result: Leakage, design: Design, encoder: str, effort: Resampling) -> ByPrompt:
     """The share of each prompt's faces that were told right; chance is one over the prompts that have faces."""
-    by_prompt = row_means("leakage", encoder, found.correct.astype(float), design, effort)
+    by_prompt = row_means("leakage", encoder, result.correct.astype(float), design, effort)
     chance = 1 / len(np.unique(design.prompt))
     return replace(
         by_prompt,
@@ -58,12 +58,12 @@ def told(found: Leakage, design: Design, encoder: str, effort: Resampling) -> By
         listed_only=True,
         # Folds share training faces, which the bootstrap of what was told does not see and the permutations do; a
         # share's spread goes with its own size
-        floor=float(found.null.std() * np.sqrt(found.accuracy * (1 - found.accuracy) / (chance * (1 - chance)))),
+        floor=float(result.null.std() * np.sqrt(result.accuracy * (1 - result.accuracy) / (chance * (1 - chance)))),
     )
 
 
 def one_per_seed(design: Design) -> np.ndarray:
-    """Positions of one row for each prompt and seed, such that a seed goes with one vector in all prompts."""
+    """Positions [m] of one row for each prompt and seed, such that a seed goes with one vector in all prompts."""
     seeds = np.unique(design.seed, return_inverse=True)[1]
     faces, face = np.unique(design.face, return_inverse=True)
     # In the order of vectors, beginning with another one for each seed
@@ -100,5 +100,5 @@ def follows_vector_means(arm: Arm, encoder: str, effort: Resampling) -> Iterator
     if design.faces_vary:
         won, apart = follows_vector(vectors, design)
         if np.isfinite(won).any():
-            found = row_means("follows_vector", encoder, won, design, effort, 0.5)
-            yield replace(found, reference="" if apart else "seeds are shared with the vector")
+            by_prompt = row_means("follows_vector", encoder, won, design, effort, 0.5)
+            yield replace(by_prompt, reference="" if apart else "seeds are shared with the vector")

@@ -35,9 +35,9 @@ def pairs_of_people(
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
     reading = ordered_map(read, uris, workers=threads, ahead=2 * threads)
-    seen = list(ProgressBar(reading, total=len(uris), unit="photographs"))
-    usable = [i for i, each in enumerate(seen) if each.identity_vector is not None]
-    vectors = [each.identity_vector for each in seen if each.identity_vector is not None]
+    faces = list(ProgressBar(reading, total=len(uris), unit="photographs"))
+    usable = [i for i, face in enumerate(faces) if face.identity_vector is not None]
+    vectors = [face.identity_vector for face in faces if face.identity_vector is not None]
     if not vectors:
         raise UsageError(f"no face was found in any photograph of {name}")
     unit, owners = np.stack(vectors), owners[usable]

@@ -82,7 +82,17 @@ class RealPairs:
 
 @dataclass(frozen=True, kw_only=True)
 class RealComparison:
-    """What a comparison of photographs comes to."""
+    """What a comparison of photographs comes to.
+
+    Attributes:
+        name: of the photographs.
+        encoder: ``judge`` or ``conditioning``.
+        auc: the probability that two photographs of one person are more alike than those of two people, 0..1.
+        equal_error: the error rate at which both kinds of error are equally frequent, 0..1.
+        threshold: the cosine at which they are.
+        same: cosines of two photographs of one person.
+        different: cosines of photographs of two people.
+    """
 
     name: str
     encoder: str
@@ -100,13 +110,22 @@ class Verdict:
     ``within``: mean similarity of its images to the same character's, see ``image_pairs``; ``between``: to those of
     others; ``auc``: the probability that the first is larger; each by encoder, ``picture`` or ``pose``. Besides, the
     means of PER_IMAGE.
+
+    Attributes:
+        name: face of the bank, or prompt.
+        requested: requests.
+        generated: images.
+        found: images with a face.
+        found_low: low end of the 95 % interval of the share of the generated images that have one.
+        found_high: high end.
+        measures: see above, by what they are of.
     """
 
     name: str
     requested: int
     generated: int
-    found: int  # images with a face
-    found_low: float  # 95 % interval of the share of the generated images that have one
+    found: int
+    found_low: float
     found_high: float
     measures: dict[Figure, float]
 
@@ -122,7 +141,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Characters:
-    """All figures.
+    """The verdicts on a set of characters, with all figures.
 
     Attributes:
         encoders: that saw the faces, the one to go by first.
@@ -186,23 +205,24 @@ def characters(
     asked = requests.take(place)
     who = _codes(asked["face_id"], names)
     where = _codes(asked["prompt"], scenes)
-    found = pc.greater(results["faces_found"], 0).to_numpy()
+    has_face = pc.greater(results["faces_found"], 0).to_numpy()
     vectors = {
         JUDGE: result_vectors(results["judge_vector"]),
         CONDITIONING: result_vectors(results["identity_vector"]),
     }
-    seen = {name: each for name, each in vectors.items() if each is not None}
-    sides = {**seen, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
+    by_encoder = {name: array for name, array in vectors.items() if array is not None}
+    features = {**by_encoder, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
     drawn = np.random.default_rng(seed)
-    pairs = {name: comparable_pairs(each, who, where, asked["seed"].to_numpy(), drawn) for name, each in sides.items()}
-    pairs = {name: each for name, each in pairs.items() if len(each.within) and len(each.between)}
+    seeds = asked["seed"].to_numpy()
+    pairs = {name: comparable_pairs(array, who, where, seeds, drawn) for name, array in features.items()}
+    pairs = {name: compared for name, compared in pairs.items() if len(compared.within) and len(compared.between)}
     per_image = {name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE}
     per_image = {name: values for name, values in per_image.items() if np.isfinite(values).any()}
 
     def verdicts(codes: np.ndarray, requested: pa.ChunkedArray, titles: list[str]) -> list[Verdict]:
         counts = np.bincount(_codes(requested, titles), minlength=len(titles))
         return [
-            _verdict(title, int(counts[code]), codes == code, found, pairs, per_image)
+            _verdict(title, int(counts[code]), codes == code, has_face, pairs, per_image)
             for code, title in enumerate(titles)
         ]
 
@@ -210,16 +230,21 @@ def characters(
     of_characters = verdicts(who, requests["face_id"], names)
     of_scenes = verdicts(where, requests["prompt"], scenes)
     return Characters(
-        encoders=list(seen),
+        encoders=list(by_encoder),
         verifications={
-            name: verify(each.within_similarity, each.between_similarity, who[each.within[:, 0]], who[each.between])
-            for name, each in pairs.items()
+            name: verify(
+                compared.within_similarity,
+                compared.between_similarity,
+                who[compared.within[:, 0]],
+                who[compared.between],
+            )
+            for name, compared in pairs.items()
         },
-        real=[_real(each) for each in real],
-        characters=sorted(of_characters, key=lambda each: _badness(each, first)),
-        scenes=sorted(of_scenes, key=lambda each: _badness(each, first)),
+        real=[_real(photographs) for photographs in real],
+        characters=sorted(of_characters, key=lambda verdict: _badness(verdict, first)),
+        scenes=sorted(of_scenes, key=lambda verdict: _badness(verdict, first)),
         measures=[*_overall(of_characters, seed), *_single(of_characters, "group"), *_single(of_scenes, "prompt")],
-        notes=_notes(seen, pairs, per_image, found),
+        notes=_notes(by_encoder, pairs, per_image, has_face),
     )
 
 
@@ -231,25 +256,25 @@ def _verdict(
     name: str,
     requested: int,
     mine: np.ndarray,
-    found: np.ndarray,
+    has_face: np.ndarray,
     pairs: dict[str, Pairs],
     per_image: dict[str, np.ndarray],
 ) -> Verdict:
     """The figures of the images under a mask, bool [n]."""
     figures: dict[Figure, float] = {}
-    for encoder, each in pairs.items():
-        within = each.within_similarity[mine[each.within].any(axis=1)]
-        between = each.between_similarity[mine[each.between].any(axis=1)]
+    for encoder, compared in pairs.items():
+        within = compared.within_similarity[mine[compared.within].any(axis=1)]
+        between = compared.between_similarity[mine[compared.between].any(axis=1)]
         figures[Figure(encoder, "within")] = _mean(within)
         figures[Figure(encoder, "between")] = _mean(between)
         figures[Figure(encoder, "auc")] = auc_and_equal_error(within, between)[0]
     figures |= {Figure("", column): _mean(values[mine]) for column, values in per_image.items()}
-    low, high = proportion_interval(found[mine], np.arange(mine.sum())) if mine.any() else (np.nan, np.nan)
+    low, high = proportion_interval(has_face[mine], np.arange(mine.sum())) if mine.any() else (np.nan, np.nan)
     return Verdict(
         name=name,
         requested=requested,
         generated=int(mine.sum()),
-        found=int(found[mine].sum()),
+        found=int(has_face[mine].sum()),
         found_low=low,
         found_high=high,
         measures={figure: value for figure, value in figures.items() if np.isfinite(value)},
@@ -265,13 +290,13 @@ def _badness(verdict: Verdict, encoder: str) -> tuple[float, float, str]:
 def _overall(of_characters: Sequence[Verdict], seed: int) -> list[Measure]:
     """Means over characters, each weighing the same, with bootstrap intervals over characters."""
     rows = []
-    for figure in sorted({figure for each in of_characters for figure in each.measures} | {FACE_FOUND}, key=str):
-        values = np.array([_value(each, figure) for each in of_characters])
-        known = np.isfinite(values)
-        drawn = weights(np.flatnonzero(known), RESAMPLES, seed).astype(float)
-        draws = drawn @ values[known] / drawn.sum(axis=1)
-        estimate = from_draws(values[known].mean(), draws, int(known.sum())) if known.any() else Estimate(np.nan)
-        images = sum(each.generated for each in of_characters)
+    for figure in sorted({figure for verdict in of_characters for figure in verdict.measures} | {FACE_FOUND}, key=str):
+        values = np.array([_value(verdict, figure) for verdict in of_characters])
+        finite = np.isfinite(values)
+        drawn = weights(np.flatnonzero(finite), RESAMPLES, seed).astype(float)
+        draws = drawn @ values[finite] / drawn.sum(axis=1)
+        estimate = from_draws(values[finite].mean(), draws, int(finite.sum())) if finite.any() else Estimate(np.nan)
+        images = sum(verdict.generated for verdict in of_characters)
         rows.append(_row(figure, estimate, images, over=CHARACTERS))
     return rows
 
@@ -279,11 +304,11 @@ def _overall(of_characters: Sequence[Verdict], seed: int) -> list[Measure]:
 def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
     """Each verdict's figures; only the share of faces found has an interval."""
     rows = []
-    for each in verdicts:
-        found = Estimate(each.found_share, float("nan"), each.found_low, each.found_high)
-        rows.append(_row(FACE_FOUND, found, each.generated, **{field: each.name}))
-        for figure, value in each.measures.items():
-            rows.append(_row(figure, Estimate(value), each.generated, **{field: each.name}))
+    for verdict in verdicts:
+        share = Estimate(verdict.found_share, float("nan"), verdict.found_low, verdict.found_high)
+        rows.append(_row(FACE_FOUND, share, verdict.generated, **{field: verdict.name}))
+        for figure, value in verdict.measures.items():
+            rows.append(_row(figure, Estimate(value), verdict.generated, **{field: verdict.name}))
     return rows
 
 
@@ -310,28 +335,30 @@ def _real(pairs: RealPairs) -> RealComparison:
 
 
 def _notes(
-    seen: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], found: np.ndarray
+    by_encoder: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], has_face: np.ndarray
 ) -> list[str]:
-    notes = [] if seen else [NO_VECTORS]
-    if seen and JUDGE not in seen:
+    notes = [] if by_encoder else [NO_VECTORS]
+    if by_encoder and JUDGE not in by_encoder:
         notes.append(NO_JUDGE)
-    for name, each in pairs.items():
-        if not each.scenes_apart or not each.seeds_apart:
+    for name, compared in pairs.items():
+        if not compared.scenes_apart or not compared.seeds_apart:
             alike = " and ".join(
-                word for word, apart in (("scene", each.scenes_apart), ("seed", each.seeds_apart)) if not apart
+                word for word, apart in (("scene", compared.scenes_apart), ("seed", compared.seeds_apart)) if not apart
             )
             notes.append(f"{name}: images of one {alike} had to be compared, which makes them alike for that alone.")
-        if each.drawn:
-            notes.append(f"{name}: of the pairs between characters {len(each.between):,} were drawn at random.")
-    none = [name for name in (*seen, *COPIES) if name not in pairs]
+        if compared.drawn:
+            notes.append(f"{name}: of the pairs between characters {len(compared.between):,} were drawn at random.")
+    none = [name for name in (*by_encoder, *COPIES) if name not in pairs]
     notes += [f"{name}: no two images of one character, or of two, to compare." for name in none]
     if "text_alignment" not in per_image:
         notes.append("No text alignment: the images were not measured by CLIP.")
-    if missing := int((~found).sum()):
-        notes.append(f"{missing:,} of {len(found):,} images have no face that was found; similarities are of the rest.")
+    if missing := int((~has_face).sum()):
+        notes.append(
+            f"{missing:,} of {len(has_face):,} images have no face that was found; similarities are of the rest."
+        )
     return notes
 
 
 def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")

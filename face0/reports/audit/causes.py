@@ -26,13 +26,13 @@ def causes(audit: Audit, encoder: str) -> Markup:
 def groups(audit: Audit) -> Markup:
     """The section of shares of labelled groups."""
     rows = audit.find("group_share", prompt=None)
-    found = [row for row in means(audit, "face_found") if row.group]
+    by_group = [row for row in means(audit, "face_found") if row.group]
     return render(
         "groups.html",
         accuracy=audit.find("probe_accuracy")[0],
         rows=list(zip(rows, audit.find("group_share_whatever_is_missing", prompt=None), strict=True)),
         reference=rows[0].reference,
-        found=measure_plot(found, lambda row: f"{row.arm_title}: {row.group}", low=0.0, high=1.0),
+        found=measure_plot(by_group, lambda row: f"{row.arm_title}: {row.group}", low=0.0, high=1.0),
     )
 
 

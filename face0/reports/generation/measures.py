@@ -76,10 +76,10 @@ def _by_name(kind: str, names: Sequence[str], images: pa.Table, measure: str) ->
 def _intervals(groups: dict[str, list[int]], values: np.ndarray) -> Iterator[Interval]:
     """Mean and the middle 80 % of the values [n] of each group that has any."""
     for name, members in groups.items():
-        known = values[members][~np.isnan(values[members])]
-        if len(known):
-            low, high = np.quantile(known, (0.1, 0.9))
-            yield Interval(name=name, low=float(low), value=float(known.mean()), high=float(high))
+        present = values[members][~np.isnan(values[members])]
+        if len(present):
+            low, high = np.quantile(present, (0.1, 0.9))
+            yield Interval(name=name, low=float(low), value=float(present.mean()), high=float(high))
 
 
 def _of(rows: Sequence[Any]) -> str:

@@ -76,7 +76,7 @@ def _sections(results: Results, images: pa.Table) -> Iterator[Markup]:
 
 
 def _overview(results: Results, images: pa.Table) -> Markup:
-    rows, found = images.num_rows, images["faces_found"].to_numpy()
+    rows, faces_found = images.num_rows, images["faces_found"].to_numpy()
     tiles = [
         ("images", thousands(rows)),
         ("failed", thousands(results.ledger.failed)),
@@ -85,8 +85,8 @@ def _overview(results: Results, images: pa.Table) -> Markup:
         ("seeds", thousands(len(pc.unique(images["seed"])))),
     ]
     if rows:
-        tiles.append(("no face found", count_of(int((found == 0).sum()), rows)))
-        tiles.append(("several faces found", count_of(int((found > 1).sum()), rows)))
+        tiles.append(("no face found", count_of(int((faces_found == 0).sum()), rows)))
+        tiles.append(("several faces found", count_of(int((faces_found > 1).sum()), rows)))
     if images["flagged"].null_count < rows:
         tiles.append(("flagged", count_of(pc.sum(images["flagged"]).as_py(), rows)))
     cut = pc.sum(pc.greater(images["tokens_lost"], 0)).as_py()
