@@ -39,7 +39,10 @@ echo "with it: two rows"
 grep -q '"written": 2' shards/_SUCCESS
 
 echo "the demo, without its pictures' packages: one sentence; with them: the whole loop"
-"$face0" demo 2>&1 | grep -q "matplotlib and scikit-image"
+code=0
+"$face0" demo 2> error.txt || code=$?
+test "$code" = 2
+grep -q "matplotlib and scikit-image" error.txt
 "$work/env/bin/pip" install --quiet --constraint "$work/versions.txt" matplotlib scikit-image
 "$face0" demo > demo.log 2>&1 || { cat demo.log; exit 1; }
 test -s demo-output/audit/report.html
