@@ -102,7 +102,7 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
         shard = Shard(
             uri=uri,
             file=file,
-            group_sizes=[footer.row_group(i).num_rows for i in range(footer.num_row_groups)],
+            group_sizes=[footer.row_group(group).num_rows for group in range(footer.num_row_groups)],
             embedder=metadata.embedder,
             dim=metadata.dim,
         )
