@@ -22,15 +22,15 @@ class Merge(beam.CombineFn):
         return Corpus.empty(self._dim, self._sample)
 
     def add_input(self, accumulator: Corpus, element: Corpus) -> Corpus:
-        """Takes in a shard's."""
+        """Adds the corpus of a shard."""
         return accumulator + element
 
     def merge_accumulators(self, accumulators: Sequence[Corpus]) -> Corpus:
-        """Sums those of several workers."""
+        """Sums the corpora of several workers."""
         return sum(accumulators, self.create_accumulator())
 
     def extract_output(self, accumulator: Corpus) -> Corpus:
-        """Gives the corpus of all shards."""
+        """Returns the corpus of all shards."""
         return accumulator
 
 
@@ -50,7 +50,7 @@ class ReadCorpus(beam.PTransform):
         super().__init__()
 
     def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[Corpus]:
-        """Only the names of shards and what they come to are shuffled, never their rows."""
+        """Reads and merges the shards. Only their names and their corpora are shuffled, never their rows."""
         return (
             shards
             | "Spread" >> beam.Reshuffle()

@@ -34,7 +34,7 @@ class Sweep:
     threads: int
 
     def results(self) -> Results:
-        """What there is to measure."""
+        """Opens the results of the renders, to measure. Raises UsageError as ``open_results`` does."""
         return open_results(self.uri)
 
 

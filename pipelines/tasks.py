@@ -47,7 +47,7 @@ class RunTasks(beam.PTransform):
         super().__init__()
 
     def expand(self, runs: beam.PCollection[TaskRun]) -> beam.PCollection[str]:
-        """Only the descriptions of tasks are shuffled, so that they spread over the workers."""
+        """Spreads the tasks over the workers and runs them. Only their descriptions are shuffled."""
         return runs | "Spread" >> beam.Reshuffle() | "Run" >> beam.ParDo(_RunTask(self.load, self.output))
 
 

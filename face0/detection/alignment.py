@@ -17,6 +17,12 @@ class Margins:
     """How far the detected rectangle grows, in pixels of the training image (paper: 10, 33, 10, 15).
 
     Hair style matters, so most is added above.
+
+    Attributes:
+        left: pixels added at the left.
+        top: above.
+        right: at the right.
+        bottom: below.
     """
 
     left: float = 10.0
@@ -39,7 +45,13 @@ class Margins:
 
 
 def crop_boxes(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """The boxes [n, 4] of an image (uint8 [H, W, 3]), each resized to uint8 [n, size, size, 3], antialiased."""
+    """Cuts boxes out of an image, each resized with antialiasing: uint8 [n, size, size, 3].
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        boxes: float [n, 4], x0, y0, x1, y1 in pixels; what lies beyond the image is NEUTRAL.
+        size: pixels a side of a crop.
+    """
     image = Image.fromarray(pixels)
     height, width = pixels.shape[:2]
     crops = np.empty((len(boxes), size, size, 3), np.uint8)
@@ -50,9 +62,9 @@ def crop_boxes(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
         # Only a little canvas around the box, so that a face at the edge of a large image costs no copy of it.
         left, top = int(np.floor(x0)), int(np.floor(y0))
         canvas = Image.new("RGB", (int(np.ceil(x1)) - left, int(np.ceil(y1)) - top), NEUTRAL)
-        seen = (max(left, 0), max(top, 0), min(left + canvas.width, width), min(top + canvas.height, height))
-        if seen[0] < seen[2] and seen[1] < seen[3]:
-            canvas.paste(image.crop(seen), (seen[0] - left, seen[1] - top))
+        visible = (max(left, 0), max(top, 0), min(left + canvas.width, width), min(top + canvas.height, height))
+        if visible[0] < visible[2] and visible[1] < visible[3]:
+            canvas.paste(image.crop(visible), (visible[0] - left, visible[1] - top))
         box = (x0 - left, y0 - top, x1 - left, y1 - top)
         crop[:] = np.asarray(canvas.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return crops
@@ -78,9 +90,14 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def align(pixels: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Faces turned and scaled so that their five points [n, 5, 2] lie on ArcFace's: uint8 [n, size, size, 3].
+    """Faces turned and scaled so that their five points lie on ArcFace's: uint8 [n, size, size, 3].
 
     The points are rounded to sixteenths of a pixel, for the same reason as in ``Margins.square``.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        landmarks: the five points, float [n, 5, 2], as in ``Detections``.
+        size: pixels a side of a crop.
     """
     image = Image.fromarray(pixels)
     crops = np.empty((len(landmarks), size, size, 3), np.uint8)

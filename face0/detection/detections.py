@@ -7,17 +7,27 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Detections:
-    """The n faces of one image, largest first."""
+    """The n faces of one image, largest first.
 
-    boxes: np.ndarray  # float32 [n, 4]: x0, y0, x1, y1 in pixels; may reach a little beyond the image
-    scores: np.ndarray  # float32 [n], 0..1
-    landmarks: np.ndarray  # float32 [n, 5, 2]: x, y of left eye, right eye, nose, left and right mouth corner, as seen
+    Attributes:
+        boxes: float32 [n, 4]: x0, y0, x1, y1 in pixels; may reach a little beyond the image.
+        scores: float32 [n], 0..1.
+        landmarks: float32 [n, 5, 2]: x, y of left eye, right eye, nose, left and right mouth corner, as seen.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def take(self, index: np.ndarray) -> "Detections":
-        """The faces at the given positions or under the given mask, in that order."""
+        """Some of the faces, in the order given.
+
+        Args:
+            index: their positions, int [m], or a mask, bool [n].
+        """
         return Detections(boxes=self.boxes[index], scores=self.scores[index], landmarks=self.landmarks[index])
 
     def mapped(self, scale: np.ndarray, shift: np.ndarray) -> "Detections":
@@ -31,10 +41,16 @@ class Detections:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceFilter:
-    """Which detected faces count."""
+    """Which detected faces count.
 
-    min_face: float = 20.0  # pixels of the shorter side of the box (paper: 20)
-    min_score: float = 0.9  # 0..1
+    Attributes:
+        min_face: pixels of the shorter side of the box (paper: 20).
+        min_score: of the detector, 0..1.
+        max_faces: of an image, the largest.
+    """
+
+    min_face: float = 20.0
+    min_score: float = 0.9
     max_faces: int = 4
 
     def __call__(self, faces: Detections) -> Detections:

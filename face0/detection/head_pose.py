@@ -39,5 +39,5 @@ def head_directions(landmarks: np.ndarray) -> np.ndarray:
 
 
 def degrees(cosine: float) -> float:
-    """The angle of a cosine, 0..180."""
+    """The angle of a cosine in degrees, 0..180."""
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

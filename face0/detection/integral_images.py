@@ -22,7 +22,8 @@ class Stack:
 
     Attributes:
         members: int64 [n], their positions in the batch.
-        height, width: in pixels.
+        height: in pixels.
+        width: in pixels.
         sums: int64 [n, height + 1, width + 1].
     """
 
@@ -43,8 +44,8 @@ class IntegralImages:
         """Sums images: uint8 [H, W, 3] of up to PYRAMID_MAX_SIDE pixels a side, on one device."""
         device = pixels[0].device
         by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for i, image in enumerate(pixels):
-            by_size[image.shape[0], image.shape[1]].append(i)
+        for member, image in enumerate(pixels):
+            by_size[image.shape[0], image.shape[1]].append(member)
         self._sizes = torch.tensor([(image.shape[1], image.shape[0]) for image in pixels]).to(device)
         self._sums = torch.empty(
             sum(len(members) * (height + 1) * (width + 1) for (height, width), members in by_size.items()),
@@ -58,10 +59,10 @@ class IntegralImages:
             length = (height + 1) * (width + 1)
             shape = len(members), height + 1, width + 1
             tables = self._sums[start : start + len(members) * length].view(shape)
-            for i, table in zip(members, tables, strict=True):
-                starts[i] = start
+            for member, table in zip(members, tables, strict=True):
+                starts[member] = start
                 start += length
-                _sum(pixels[i], table)
+                _sum(pixels[member], table)
             self.stacks.append(Stack(torch.tensor(members).to(device), height, width, tables))
         self._starts = torch.tensor(starts).to(device)
 
@@ -99,14 +100,20 @@ class IntegralImages:
         return self._sums.index_select(0, position.flatten()).view(position.shape)
 
 
-def shrink(stack: Stack, some: slice, height: int, width: int) -> torch.Tensor:
-    """Images of a stack, whole, averaged to float32 [n, 3, height, width] in -1..1, as ``interpolate(mode="area")``.
+def shrink(stack: Stack, part: slice, height: int, width: int) -> torch.Tensor:
+    """Whole images of a stack averaged to float32 [n, 3, height, width] in -1..1, as ``interpolate(mode="area")`` does.
 
     From the tables each level of a pyramid costs as much as it has pixels; from the images, as much as they have:
     10 -> 2 ms for the pyramid of 512 x 512 pixels on one core.
+
+    Args:
+        stack: the images' tables.
+        part: which n of its images.
+        height: pixels to average to; the cells must hold less than MAX_CELL pixels.
+        width: see ``height``.
     """
     assert (stack.height / height + 2) * (stack.width / width + 2) < MAX_CELL
-    sums, device = stack.sums[some], stack.sums.device
+    sums, device = stack.sums[part], stack.sums.device
     nothing = torch.zeros(1, dtype=torch.long, device=device)
     top, bottom = _cells(nothing, nothing + stack.height, height)
     left, right = _cells(nothing, nothing + stack.width, width)

@@ -69,7 +69,7 @@ class Detector:
         """
         if any(max(image.shape[:2]) > PYRAMID_MAX_SIDE for image in images):
             raise ValueError(f"an image is larger than {PYRAMID_MAX_SIDE} pixels a side: shrink it first")
-        return [found for part in _by_pixels(images) for found in self._detect(part)]
+        return [detections for part in _by_pixels(images) for detections in self._detect(part)]
 
     def detect_padded(self, images: Sequence[np.ndarray], margin: float) -> list[Detections]:
         """Like ``detect``, with each image shrunk into a grey frame: finds faces that fill the image to its edges.
@@ -79,8 +79,8 @@ class Detector:
             margin: what is added at each side, as a share of the image's.
         """
         framed = [_framed(image, margin) for image in images]
-        found = self.detect([canvas for canvas, _, _ in framed])
-        return [faces.mapped(scale, shift) for faces, (_, scale, shift) in zip(found, framed, strict=True)]
+        detections = self.detect([canvas for canvas, _, _ in framed])
+        return [faces.mapped(scale, shift) for faces, (_, scale, shift) in zip(detections, framed, strict=True)]
 
     def _detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         sums = IntegralImages([torch.tensor(image, device=self._device) for image in images])
@@ -101,19 +101,19 @@ class Detector:
         """P-Net's windows over the threshold, their offsets [n, 4], and the pyramid's level that each was seen on."""
         nothing = torch.empty(0, dtype=torch.long, device=self._device)
         none = torch.empty(0, 4, device=self._device)
-        found = [(none, none[:, 0], nothing, none, nothing)]
+        windows = [(none, none[:, 0], nothing, none, nothing)]
         for stack in sums.stacks:
             for level, scale in enumerate(pyramid(min(stack.height, stack.width), self._min_face)):
                 height, width = int(stack.height * scale + 1), int(stack.width * scale + 1)
-                for some in _parts(len(stack.members), max(1, self._level_pixels // (height * width))):
-                    features, scores = self._pnet(shrink(stack, some, height, width))
+                for part in _parts(len(stack.members), max(1, self._level_pixels // (height * width))):
+                    features, scores = self._pnet(shrink(stack, part, height, width))
                     image, row, column = (scores >= THRESHOLDS[0]).nonzero(as_tuple=True)
                     cell = torch.stack([column, row], dim=1).float() * STRIDE
                     xyxy = torch.cat([((cell + 1) / scale).floor(), ((cell + P_NET_SIDE) / scale).floor()], dim=1)
                     offsets = self._pnet.offset(features[image, row, column])
-                    seen = scores[image, row, column], stack.members[some][image], offsets
-                    found.append((xyxy, *seen, torch.full_like(image, level)))
-        xyxy, score, image, offsets, levels = (torch.cat(parts) for parts in zip(*found, strict=True))
+                    score, member = scores[image, row, column], stack.members[part][image]
+                    windows.append((xyxy, score, member, offsets, torch.full_like(image, level)))
+        xyxy, score, image, offsets, levels = (torch.cat(parts) for parts in zip(*windows, strict=True))
         return Boxes(xyxy, score, image), offsets, levels
 
     def _refine(self, sums: IntegralImages, boxes: Boxes) -> Boxes:
@@ -148,7 +148,7 @@ class Detector:
         if not len(boxes):  # which the nets cannot take, but whose outputs have shapes
             nothing = net(torch.zeros(1, 3, size, size, device=self._device))
             return boxes, tuple(output[:0] for output in nothing)
-        outputs = [net(sums.resize(windows[some], boxes.image[some], size)) for some in _parts(len(boxes), self._boxes)]
+        outputs = [net(sums.resize(windows[part], boxes.image[part], size)) for part in _parts(len(boxes), self._boxes)]
         return boxes, tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
 
 
@@ -177,11 +177,11 @@ def pyramid(side: int, min_face: float) -> list[float]:
 def _by_pixels(images: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
     """Cuts the images into batches of bounded memory, whatever their sizes."""
     start = pixels = 0
-    for i, image in enumerate(images):
+    for position, image in enumerate(images):
         size = image.shape[0] * image.shape[1]
-        if start < i and pixels + size > BATCH_PIXELS:
-            yield images[start:i]
-            start, pixels = i, 0
+        if start < position and pixels + size > BATCH_PIXELS:
+            yield images[start:position]
+            start, pixels = position, 0
         pixels += size
     if start < len(images):
         yield images[start:]
@@ -227,19 +227,25 @@ def _nms_by_smaller(boxes: Boxes, threshold: float) -> torch.Tensor:
         hides = (shared > threshold).cpu().numpy()
         chosen: list[int] = []
         # O-Net gives several boxes of a face the score 1: of equals facenet-pytorch usually takes the last.
-        for i in boxes.score[members].argsort(stable=True).flip(0).tolist():
-            if not hides[i, chosen].any():
-                chosen.append(i)
+        for candidate in boxes.score[members].argsort(stable=True).flip(0).tolist():
+            if not hides[candidate, chosen].any():
+                chosen.append(candidate)
         kept += members[chosen].tolist()
     return torch.tensor(kept, dtype=torch.long, device=boxes.score.device)
 
 
 def by_image(boxes: Boxes, landmarks: torch.Tensor, images: int) -> list[Detections]:
-    """Candidates as the faces of each image, largest first."""
+    """Sorts boxes by the image they lie in: the detections of each image, largest first.
+
+    Args:
+        boxes: n of them, of a batch of images.
+        landmarks: of the boxes, float32 [n, 5, 2].
+        images: number of the images in the batch.
+    """
     area = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]).prod(dim=1)
     order = area.argsort(descending=True, stable=True)
     xyxy, score, image, points = (
         values[order].cpu().numpy() for values in (boxes.xyxy, boxes.score, boxes.image, landmarks)
     )
     faces = Detections(boxes=xyxy, scores=score, landmarks=points)
-    return [faces.take(np.flatnonzero(image == i)) for i in range(images)]
+    return [faces.take(np.flatnonzero(image == number)) for number in range(images)]

@@ -23,7 +23,7 @@ class MaxPool(nn.Module):
         self._kernel = kernel
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[N, C, H, W] to [N, C, ceil((H - kernel) / 2) + 1, ...]."""
+        """Pools [N, C, H, W] to [N, C, ceil((H - kernel) / 2) + 1, ceil((W - kernel) / 2) + 1]."""
         if x.is_cuda:
             return functional.max_pool2d(x, self._kernel, 2, ceil_mode=True)
         return self._along(2, self._along(1, x.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
@@ -69,7 +69,14 @@ class ProposalNet(nn.Module):
         self.offset.weight, self.offset.bias = nn.Parameter(offset), net.conv4_2.bias
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What is at every second pixel: [N, 3, H, W] to the features [N, h, w, 32] and the face's score [N, h, w]."""
+        """Looks at the window of 12 x 12 pixels at every second pixel.
+
+        Args:
+            x: float32 [N, 3, H, W] in -1..1.
+
+        Returns:
+            The features, float32 [N, h, w, 32], and the score of a face, 0..1, float32 [N, h, w].
+        """
         both = self.pool(self.conv1(x))
         x = functional.prelu(both[:, : len(self.slope)], self.slope)
         falling = x[:, : self.falling]

@@ -11,7 +11,7 @@ PORTRAIT_QUALITY = 90
 
 
 def portrait(pixels: np.ndarray, box: np.ndarray) -> bytes:
-    """A JPEG of at most 256 x 256 pixels, never enlarged.
+    """Cuts out a face with its surroundings: a JPEG of at most 256 x 256 pixels, never enlarged.
 
     Args:
         pixels: uint8 [H, W, 3].

@@ -53,7 +53,14 @@ class PooledNet(nn.Module):
         self.to(device, dtype).to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Computes the pooled values: float32 [N, 1792]."""
+        """Computes the pooled values.
+
+        Args:
+            x: crops, float [N, 3, 160, 160] in -1..1, on the net's device.
+
+        Returns:
+            float32 [N, 1792].
+        """
         return self.layers(x.to(self.dtype, memory_format=torch.channels_last)).flatten(1).float()
 
 
@@ -74,22 +81,31 @@ def _random_net(seed: int) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionConfig:
-    """Which weights, and how faces are cut for them."""
+    """Which weights, and how faces are cut for them.
 
-    trained_on: str  # "vggface2", "casia", or "random"
-    seed: int = 0  # of the random weights
-    weights: str | None = None  # URI; None: where facenet-pytorch's own download puts them
+    Attributes:
+        trained_on: "vggface2", "casia", or "random".
+        seed: of the random weights.
+        weights: URI; None: where facenet-pytorch's own download puts them.
+        sha256: digest that the weights must have; None: any.
+        margins: of the crop around a detected face.
+        precision: "fp32", or "auto": bfloat16 where the machine that embeds has it.
+    """
+
+    trained_on: str
+    seed: int = 0
+    weights: str | None = None
     sha256: str | None = None
     margins: Margins = field(default_factory=Margins)
-    precision: str = "auto"  # "fp32", or "auto": bfloat16 where the machine that embeds has it
+    precision: str = "auto"
 
     def resolve(self) -> "InceptionConfig":
         """Loads the weights once, so that a job that lacks them ends before a worker starts. Raises UsageError."""
         if self.trained_on == "random":
             return self
-        found = replace(self, weights=absolute(self._uri()), sha256=self._read()[1])
-        found.net()
-        return found
+        resolved = replace(self, weights=absolute(self._uri()), sha256=self._read()[1])
+        resolved.net()
+        return resolved
 
     def load(self, device: str) -> "InceptionEmbedder":
         """The net on a torch device, in evaluation mode."""
@@ -108,7 +124,7 @@ class InceptionConfig:
         try:
             state = torch.load(io.BytesIO(self._read()[0]), map_location="cpu", weights_only=True)
             # The classes of the training set are no part of the embedder.
-            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("logits.")})
+            net.load_state_dict({name: values for name, values in state.items() if not name.startswith("logits.")})
         except (RuntimeError, pickle.UnpicklingError, AttributeError, EOFError) as error:
             raise UsageError(f"{self._uri()} does not hold the weights of Inception-ResNet-V1: {error}") from error
         return net
@@ -163,18 +179,18 @@ class InceptionEmbedder:
         if not images:
             return []
         vectors = self.vectors(self.crops(images, faces))
-        return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
+        return np.split(vectors, np.cumsum([len(detections) for detections in faces])[:-1])
 
     def crops(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> np.ndarray:
-        """The faces of all images, cut with the margins: uint8 [n, 160, 160, 3]."""
+        """Cuts the faces out of all images with the margins: uint8 [n, 160, 160, 3]; arguments as for ``embed``."""
         pairs = zip(images, faces, strict=True)
         return np.concatenate(
-            [crop_boxes(image, self._margins.square(found.boxes), INPUT_SIZE) for image, found in pairs]
+            [crop_boxes(image, self._margins.square(detections.boxes), INPUT_SIZE) for image, detections in pairs]
         )
 
     @torch.inference_mode()
     def vectors(self, crops: np.ndarray) -> np.ndarray:
-        """Crops [n, 160, 160, 3] to float32 [n, 1792]."""
+        """Embeds crops, uint8 [n, 160, 160, 3]: float32 [n, 1792]."""
         return in_batches(self._forward, crops, DIM, self._always_full)
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:

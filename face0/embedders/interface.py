@@ -34,7 +34,11 @@ def in_batches(
 
 
 class Embedder(Protocol):
-    """Turns faces into conditioning vectors. Made by ``EmbedderConfig.load``, once per process."""
+    """Turns faces into conditioning vectors. Made by ``EmbedderConfig.load``, once per process.
+
+    Attributes:
+        dim: length of a vector.
+    """
 
     dim: int
 

@@ -34,7 +34,9 @@ class VectorMetadata:
             schema=text.get("face0.schema"),
             version=text.get("face0.version"),
             dim=int(text.get("face0.embedding_dim", 0)),
-            embedder={k.removeprefix(_EMBEDDER): value for k, value in text.items() if k.startswith(_EMBEDDER)},
+            embedder={
+                name.removeprefix(_EMBEDDER): value for name, value in text.items() if name.startswith(_EMBEDDER)
+            },
         )
 
     def refuse_other_schema(self, uri: str, schema: str, versions: Collection[str], remedy: str) -> None:
@@ -53,9 +55,19 @@ def refuse_other_embedder(
     expected: Mapping[str, Any],
     remedy: str = "make the bank with the same one",
 ) -> None:
-    """Raises UsageError if two things, by their names in words, have vectors of different embedders."""
-    a, b = ({name: str(value) for name, value in made.items() if value != ""} for made in (embedder, expected))
-    if differing := differences(a, b):
+    """Raises UsageError if the vectors of two things are of different embedders.
+
+    Args:
+        one: a thing, named in words.
+        embedder: what made its vectors, as in the metadata of a file. Empty values count as missing.
+        other: what it is compared with, named in words.
+        expected: what made the vectors of that.
+        remedy: what to do, for the message.
+    """
+    made_by, wanted = (
+        {name: str(value) for name, value in made.items() if value != ""} for made in (embedder, expected)
+    )
+    if differing := differences(made_by, wanted):
         raise UsageError(
             f"{one} and {other} are of different embedders ({'; '.join(differing)}), whose vectors cannot be "
             f"compared: {remedy}"

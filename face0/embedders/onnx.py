@@ -19,11 +19,19 @@ from face0.statistics.vectors import unit
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxConfig:
-    """Which model, and what its input wants: ``(rgb / 255 - mean) / std``."""
+    """Which model, and what its input wants: ``(rgb / 255 - mean) / std``.
 
-    weights: str  # URI of the .onnx file
+    Attributes:
+        weights: URI of the .onnx file.
+        sha256: digest that it must have; None: any.
+        size: pixels a side of the input; None: what the model says.
+        mean: of red, green and blue, 0..1.
+        std: of red, green and blue.
+    """
+
+    weights: str
     sha256: str | None = None
-    size: int | None = None  # pixels a side; None: what the model says
+    size: int | None = None
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -78,9 +86,11 @@ class OnnxEmbedder:
         """See ``Embedder.embed``."""
         if not images:
             return []
-        crops = [align(image, found.landmarks, self._size) for image, found in zip(images, faces, strict=True)]
+        crops = [
+            align(image, detections.landmarks, self._size) for image, detections in zip(images, faces, strict=True)
+        ]
         vectors = in_batches(self._forward, np.concatenate(crops), self.dim)
-        return np.split(vectors, np.cumsum([len(found) for found in faces])[:-1])
+        return np.split(vectors, np.cumsum([len(detections) for detections in faces])[:-1])
 
     def identity(self, vectors: np.ndarray) -> np.ndarray:
         """The vectors themselves, at unit length: these models are trained for identity."""
@@ -88,8 +98,8 @@ class OnnxEmbedder:
 
     def _forward(self, crops: np.ndarray) -> np.ndarray:
         mean, std = np.array(self._config.mean, np.float32), np.array(self._config.std, np.float32)
-        x = (crops.astype(np.float32) / 255 - mean) / std
-        output = self._session.run(None, {self._input: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
+        images = (crops.astype(np.float32) / 255 - mean) / std
+        output = self._session.run(None, {self._input: np.ascontiguousarray(images.transpose(0, 3, 1, 2))})[0]
         return np.asarray(output, np.float32)
 
 

@@ -23,11 +23,21 @@ FACES_PER_ROW_GROUP = 1024  # of a row group
 
 @dataclass(frozen=True, kw_only=True)
 class BankFace:
-    """One face of a bank: see ``schemas.face_bank``."""
+    """One face of a bank: see ``schemas.face_bank``.
+
+    Attributes:
+        face_id: names the face in its bank.
+        vector: conditioning vector, float32 [dim]; None: there is none, and ``note`` says why.
+        identity_vector: float32 [d] at unit length; None: it is not known.
+        kind: how the face was made.
+        provenance: what it was made of, as JSON values.
+        portrait: JPEG; None: there is none.
+        note: a sentence for a person; empty if all is well.
+    """
 
     face_id: str
-    vector: np.ndarray | None  # float32 [dim]
-    identity_vector: np.ndarray | None = None  # float32 [d], at unit length
+    vector: np.ndarray | None
+    identity_vector: np.ndarray | None = None
     kind: Kind
     provenance: Mapping[str, Any] = field(default_factory=dict)
     portrait: bytes | None = None
@@ -49,7 +59,7 @@ class FaceBank:
     embedder: Mapping[str, str]
 
     def vectors(self) -> tuple[list[str], np.ndarray]:
-        """Ids and vectors [n, dim] of the faces that have one."""
+        """Ids and vectors, float32 [n, dim], of the faces that have one."""
         usable = [face for face in self.faces.values() if face.vector is not None]
         vectors = np.array([face.vector for face in usable], np.float32).reshape(len(usable), self.dim)
         return [face.face_id for face in usable], vectors
@@ -147,7 +157,7 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
     """
     schema = face_bank(dim, embedder)
     folder, name = Folder.of_file(uri)
-    seen: set[str] = set()
+    ids: set[str] = set()
     with (
         folder.write(name) as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
@@ -155,12 +165,12 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
         left = iter(faces)
         while rows := list(itertools.islice(left, FACES_PER_ROW_GROUP)):
             for face in rows:
-                if face.face_id in seen:
+                if face.face_id in ids:
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
-                seen.add(face.face_id)
+                ids.add(face.face_id)
             writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
     folder.drop_partial()
-    return len(seen)
+    return len(ids)
 
 
 def _row(face: BankFace) -> dict[str, Any]:

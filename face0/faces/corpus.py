@@ -20,8 +20,8 @@ class Corpus:
 
     Attributes:
         moments: count, mean and covariance of the vectors.
-        low: the least value in each dimension, [dim]; infinite without a face.
-        high: the largest.
+        low: the least value in each dimension, float32 [dim]; infinite without a face.
+        high: the largest, float32 [dim].
         sample: uniform, of vectors as stored; a row is named by its key and its source's digest, wherever it stands.
         faceless: rows without a face.
         not_finite: rows whose vector holds what is no number, and has no part in the above.
@@ -36,12 +36,12 @@ class Corpus:
 
     @classmethod
     def empty(cls, dim: int, sample: int) -> "Corpus":
-        """That of no rows: vectors of length ``dim``, and a sample that is to have this size."""
+        """Makes the corpus of no rows: vectors of length ``dim``, and a sample that is to have this size."""
         return cls._of_vectors(np.empty(0, np.uint64), np.empty((0, dim), np.float16), sample)
 
     @classmethod
     def of(cls, rows: pa.Table, sample: int) -> "Corpus":
-        """That of rows of a face shard with at least CORPUS_COLUMNS, and a sample of this size."""
+        """Makes the corpus of rows of a face shard with at least CORPUS_COLUMNS, and a sample of this size."""
         vectors, present = (array[:, 0] for array in face_field(rows, "embedding", 1))
         finite = np.isfinite(vectors).all(axis=1)
         chosen = rows.filter(pa.array(present & finite))
@@ -68,7 +68,7 @@ class Corpus:
 
     @property
     def rows(self) -> int:
-        """All that were read."""
+        """How many rows were read."""
         return self.faces + self.faceless + self.not_finite
 
     def __add__(self, other: "Corpus") -> "Corpus":
@@ -93,7 +93,7 @@ def _blocks(shard: Shard) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     for table in iter_columns(shard, CORPUS_COLUMNS):
         waiting.append(table)
-        if sum(each.num_rows for each in waiting) >= MOMENT_ROWS:
+        if sum(table.num_rows for table in waiting) >= MOMENT_ROWS:
             yield pa.concat_tables(waiting)
             waiting = []
     if waiting:

@@ -40,10 +40,16 @@ class Matcher:
 
 @dataclass(frozen=True, kw_only=True)
 class DenyList:
-    """A bank of people to leave out, in values that travel to workers and into ``job.json``. Made by ``read_deny``."""
+    """A bank of people to leave out, in values that travel to workers and into ``job.json``. Made by ``read_deny``.
 
-    bank: str  # URI
-    sha256: str  # of the file, so that a job that goes on has the same people
+    Attributes:
+        bank: URI.
+        sha256: of the file, so that a job that goes on has the same people.
+        threshold: cosine of identity vectors from which two faces count as one person's.
+    """
+
+    bank: str
+    sha256: str
     threshold: float
 
     def load(self, weights: str | None = None) -> Matcher:

@@ -32,7 +32,13 @@ def noisy(vector: np.ndarray, sigma: float, seed: int) -> np.ndarray:
 
 
 def linear(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """The point so far on the way from one vector to the other: float32 [dim]; 0 is the start, 1 the end."""
+    """Interpolates between two vectors on a straight way: float32 [dim].
+
+    Args:
+        start: float [dim].
+        end: float [dim].
+        share: of the way that is gone, 0..1.
+    """
     return (np.asarray(start, np.float64) * (1 - share) + np.asarray(end, np.float64) * share).astype(np.float32)
 
 
@@ -41,21 +47,29 @@ def spherical(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
     A straight way leads through vectors that are shorter than both ends, and so less of a face.
 
+    Args:
+        start: float [dim].
+        end: float [dim].
+        share: of the way that is gone, 0..1.
+
+    Returns:
+        float32 [dim].
+
     Raises:
         UsageError: a vector is zero, or they point in opposite directions: then there is no one way between.
     """
-    a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    first, last = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    lengths = np.linalg.norm(first), np.linalg.norm(last)
     if not all(lengths):
         raise UsageError("a vector of zeros has no direction: mix without --spherical")
-    a, b = a / lengths[0], b / lengths[1]
-    angle = float(np.arccos(np.clip(a @ b, -1, 1)))
+    first, last = first / lengths[0], last / lengths[1]
+    angle = float(np.arccos(np.clip(first @ last, -1, 1)))
     if angle > np.pi - _SMALL:
         raise UsageError("the faces are opposites, with no one way between them: mix without --spherical")
     if angle < _SMALL:
-        direction = a * (1 - share) + b * share
+        direction = first * (1 - share) + last * share
     else:
-        direction = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+        direction = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
     return (direction * (lengths[0] * (1 - share) + lengths[1] * share)).astype(np.float32)
 
 
@@ -105,7 +119,7 @@ class Gallery:
 
 
 def interpolate(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) -> Iterator[BankFace]:
-    """So many faces on the way from one face to another, both ends among them."""
+    """Makes ``steps`` faces on the way from one face to another, both ends among them."""
     between = spherical if is_spherical else linear
     for share in np.linspace(0, 1, steps).tolist():
         yield BankFace(
@@ -121,7 +135,7 @@ def interpolate(gallery: Gallery, start: str, end: str, steps: int, is_spherical
 
 
 def translate(gallery: Gallery, start: str, end: str, face_id: str, strengths: Sequence[float]) -> Iterator[BankFace]:
-    """A face moved along the difference of two others, as of one person with a moustache and without (paper).
+    """Moves a face along the difference of two others, as of one person with a moustache and without (paper).
 
     A strength of 1 adds the whole difference, -1 takes it off.
     """
@@ -141,11 +155,14 @@ def translate(gallery: Gallery, start: str, end: str, face_id: str, strengths: S
 
 
 def perturb(gallery: Gallery, face_id: str, sigma: float, count: int, seed: int) -> Iterator[BankFace]:
-    """So many faces like a face, by ``noisy``, with the seeds from ``seed`` on: more of them begin alike."""
-    for each in range(seed, seed + count):
+    """Makes ``count`` faces like a face, by ``noisy``, with the seeds from ``seed`` on.
+
+    A larger count begins with the same faces.
+    """
+    for noise_seed in range(seed, seed + count):
         yield BankFace(
-            face_id=f"{face_id}-noise-{sigma:.4g}-{each}",
-            vector=noisy(gallery.vector(face_id), sigma, each),
+            face_id=f"{face_id}-noise-{sigma:.4g}-{noise_seed}",
+            vector=noisy(gallery.vector(face_id), sigma, noise_seed),
             kind=Kind.NOISE,
-            provenance={"sources": [gallery.source(face_id)], "sigma": sigma, "seed": each},
+            provenance={"sources": [gallery.source(face_id)], "sigma": sigma, "seed": noise_seed},
         )

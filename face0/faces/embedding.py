@@ -75,14 +75,14 @@ class FaceEmbedder:
             pad: images without a face are searched again in a grey frame of this share of their side; 0: they are not.
         """
         with one_thread():
-            found = self._detect(images)
+            detections = self._detect(images)
             if pad:
-                without = [i for i, faces in enumerate(found) if not len(faces)]
-                for i, faces in zip(without, self._detect([images[i] for i in without], pad), strict=True):
-                    found[i] = faces
+                without = [index for index, faces in enumerate(detections) if not len(faces)]
+                for index, faces in zip(without, self._detect([images[index] for index in without], pad), strict=True):
+                    detections[index] = faces
             return [
                 EmbeddedFaces(detections=faces, vectors=vectors)
-                for faces, vectors in zip(found, self._embed(images, found), strict=True)
+                for faces, vectors in zip(detections, self._embed(images, detections), strict=True)
             ]
 
     def photograph(self, pixels: np.ndarray, most: int) -> PhotographFaces:
@@ -100,38 +100,38 @@ class FaceEmbedder:
         square = centre_square(pixels, self._resolution)
         image, scale, shift, is_square = square.pixels, square.scale, square.shift, True
         with one_thread():
-            (found,) = self._detect([image])
-            if not _holds(image, found):
+            (faces,) = self._detect([image])
+            if not _holds(image, faces):
                 whole, whole_scale = _shrunk(pixels, self._resolution)
                 elsewhere = self._look_again(whole)
                 if len(elsewhere):
                     image, scale, shift, is_square = whole, whole_scale, np.zeros(2, np.float32), False
-                    found = elsewhere
-            (vectors,) = self._embed([image], [found.take(np.arange(min(most, len(found))))])
-        return PhotographFaces(detections=found, vectors=vectors, scale=scale, shift=shift, is_square=is_square)
+                    faces = elsewhere
+            (vectors,) = self._embed([image], [faces.take(np.arange(min(most, len(faces))))])
+        return PhotographFaces(detections=faces, vectors=vectors, scale=scale, shift=shift, is_square=is_square)
 
     def _look_again(self, whole: np.ndarray) -> Detections:
         """The faces of a whole photograph, perhaps found in a grey frame."""
-        (found,) = self._detect([whole])
-        if _holds(whole, found):
-            return found
+        (faces,) = self._detect([whole])
+        if _holds(whole, faces):
+            return faces
         (framed,) = self._detect([whole], PAD)
-        return framed if len(framed) else found
+        return framed if len(framed) else faces
 
     def _detect(self, images: Sequence[np.ndarray], pad: float = 0.0) -> list[Detections]:
-        found = self._detector.detect_padded(images, pad) if pad else self._detector.detect(images)
-        return [self._faces(faces) for faces in found]
+        detections = self._detector.detect_padded(images, pad) if pad else self._detector.detect(images)
+        return [self._faces(faces) for faces in detections]
 
     def _embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
         return [vectors.astype(np.float16).astype(np.float32) for vectors in self.embedder.embed(images, faces)]
 
 
-def _holds(image: np.ndarray, found: Detections) -> bool:
+def _holds(image: np.ndarray, faces: Detections) -> bool:
     """Whether there is a face, and the largest lies in the image to its edges."""
     height, width = image.shape[:2]
-    if not len(found):
+    if not len(faces):
         return False
-    box = found.boxes[0]
+    box = faces.boxes[0]
     return bool((box >= 0).all() and (box <= [width, height, width, height]).all())
 
 

@@ -77,11 +77,11 @@ class FaceReader:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             decoded = decode(data, smallest_side=self._resolution)
-            found = self._embed.photograph(decoded.pixels, most=1)
-            if not len(found.detections):
+            faces = self._embed.photograph(decoded.pixels, most=1)
+            if not len(faces.detections):
                 return PhotographFace(uri=uri, sha256=sha256, note="no face was found")
             width, height = decoded.size
-            box = _box(found, width / decoded.pixels.shape[1], height / decoded.pixels.shape[0])
+            box = _box(faces, width / decoded.pixels.shape[1], height / decoded.pixels.shape[0])
             whole = decoded.pixels if decoded.pixels.shape[:2] == (height, width) else decode(data).pixels
         except BadImage as bad:
             return PhotographFace(uri=uri, sha256=sha256, note=f"cannot be read: {bad.message}")
@@ -90,12 +90,12 @@ class FaceReader:
         return PhotographFace(
             uri=uri,
             sha256=sha256,
-            vector=found.vectors[0],
-            identity_vector=self.identity(found.vectors)[0],
+            vector=faces.vectors[0],
+            identity_vector=self.identity(faces.vectors)[0],
             box=[round(float(value), 2) for value in box],
-            weight=_weight(found),
+            weight=_weight(faces),
             portrait=portrait(whole, box),
-            note=_note(found),
+            note=_note(faces),
         )
 
     def identity(self, vectors: np.ndarray) -> np.ndarray:
@@ -104,21 +104,21 @@ class FaceReader:
             return self._embed.embedder.identity(vectors)
 
 
-def _box(found: PhotographFaces, across: float, down: float) -> np.ndarray:
+def _box(faces: PhotographFaces, across: float, down: float) -> np.ndarray:
     """The box of the largest face, float64 [4], in a photograph that is so many times as large as what was decoded."""
-    in_pixels = found.detections.boxes[0] * np.tile(found.scale, 2) + np.tile(found.shift, 2)
+    in_pixels = faces.detections.boxes[0] * np.tile(faces.scale, 2) + np.tile(faces.shift, 2)
     return np.asarray(in_pixels * np.tile([across, down], 2))
 
 
-def _weight(found: PhotographFaces) -> float:
-    width, height = found.detections.boxes[0, 2:] - found.detections.boxes[0, :2]
-    return float(found.detections.scores[0] * min(width, height, FULL_DETAIL))
+def _weight(faces: PhotographFaces) -> float:
+    width, height = faces.detections.boxes[0, 2:] - faces.detections.boxes[0, :2]
+    return float(faces.detections.scores[0] * min(width, height, FULL_DETAIL))
 
 
-def _note(found: PhotographFaces) -> str:
-    count = len(found.detections)
+def _note(faces: PhotographFaces) -> str:
+    count = len(faces.detections)
     notes = [f"has {count} faces: the largest was taken"] if count > 1 else []
-    return "; ".join(notes if found.is_square else [*notes, OUTSIDE])
+    return "; ".join(notes if faces.is_square else [*notes, OUTSIDE])
 
 
 def photographs_by_person(uri: str) -> dict[str, list[str]]:
@@ -156,35 +156,35 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
 
 def from_photographs(photographs: Mapping[str, Sequence[str]], read: FaceReader, threads: int) -> Iterator[BankFace]:
     """Looks at photographs; a row of a bank for each face, in order, whether or not a face was found."""
-    uris = [uri for several in photographs.values() for uri in several]
-    seen = ordered_map(read, uris, workers=threads, ahead=2 * threads)
-    for face_id, several in photographs.items():
-        face = joined(face_id, [next(seen) for _ in several])
+    all_uris = [uri for uris in photographs.values() for uri in uris]
+    readings = ordered_map(read, all_uris, workers=threads, ahead=2 * threads)
+    for face_id, uris in photographs.items():
+        face = joined(face_id, [next(readings) for _ in uris])
         if face.vector is not None:
             face = replace(face, identity_vector=read.identity(face.vector[None])[0])
         yield face
 
 
-def joined(face_id: str, seen: Sequence[PhotographFace]) -> BankFace:
-    """One face of its photographs: the weighted mean of their conditioning vectors (paper: joins several photos).
+def joined(face_id: str, readings: Sequence[PhotographFace]) -> BankFace:
+    """Joins the photographs of a face: the weighted mean of their conditioning vectors (paper: joins several photos).
 
     The vectors are added as they are, not at unit length, so that the mean has the size that the model was trained on.
     The portrait is that of the photograph with the largest weight. The identity vector of a mean is not the mean of
     theirs: it is left to whoever has the embedder.
     """
-    usable = [(each, each.vector) for each in seen if each.vector is not None]
-    notes = [f"{name_of(each.uri)} {each.note}" for each in seen if each.note] or (
-        [] if seen else ["the folder holds no photograph"]
+    usable = [(reading, reading.vector) for reading in readings if reading.vector is not None]
+    notes = [f"{name_of(reading.uri)} {reading.note}" for reading in readings if reading.note] or (
+        [] if readings else ["the folder holds no photograph"]
     )
     if not usable:
         return BankFace(
             face_id=face_id, vector=None, kind=Kind.PHOTOS, provenance={"sources": []}, note="; ".join(notes)
         )
-    weights = np.array([each.weight for each, _ in usable], np.float64)
+    weights = np.array([reading.weight for reading, _ in usable], np.float64)
     weights /= weights.sum()
     sources = [
-        {"uri": each.uri, "sha256": each.sha256, "box": list(each.box), "weight": round(float(weight), 6)}
-        for (each, _), weight in zip(usable, weights, strict=True)
+        {"uri": reading.uri, "sha256": reading.sha256, "box": list(reading.box), "weight": round(float(weight), 6)}
+        for (reading, _), weight in zip(usable, weights, strict=True)
     ]
     return BankFace(
         face_id=face_id,

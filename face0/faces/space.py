@@ -76,8 +76,8 @@ class FaceSpace:
 
         It may be anybody's: see ``draws``.
         """
-        u = uniforms(1, _COMPONENT, seed, index, attempt)[0] * self._bounds[-1]
-        component = min(int(np.searchsorted(self._bounds, u, side="right")), len(self._bounds) - 1)
+        height = uniforms(1, _COMPONENT, seed, index, attempt)[0] * self._bounds[-1]
+        component = min(int(np.searchsorted(self._bounds, height, side="right")), len(self._bounds) - 1)
         z = normals(self._axes.shape[1], _VALUES, seed, index, attempt)
         dims = self._means.shape[1]
         z[:dims] = self._means[component] + self._factors[component] @ z[:dims]
@@ -89,9 +89,10 @@ class FaceSpace:
         return np.clip(directions_from(vectors, self._mean) @ self._sample.T, -1, 1).max(axis=1)
 
     def draws(self, seed: int, count: int) -> Iterator[Draw]:
-        """The first ``count`` faces of a seed, none of them a copy of a face of the sample.
+        """Draws the first ``count`` faces of a seed, none of them a copy of a face of the sample.
 
-        A draw that is nearer to one of these than ``too_near`` is drawn again. More faces of a seed begin alike.
+        A draw that is nearer to one of these than ``too_near`` is drawn again. A larger count begins with the
+        same faces.
 
         Raises:
             UsageError: draws keep coming too near.
@@ -99,7 +100,7 @@ class FaceSpace:
         for start in range(0, count, TOGETHER):
             index = np.arange(start, min(start + TOGETHER, count))
             redrawn = np.zeros(len(index), int)
-            vectors = np.stack([self.draw(seed, i) for i in index.tolist()])
+            vectors = np.stack([self.draw(seed, number) for number in index.tolist()])
             nearest = self.nearest(vectors)
             while len(again := np.flatnonzero(nearest > self.record.too_near)):
                 redrawn[again] += 1
@@ -108,26 +109,26 @@ class FaceSpace:
                         f"{TRIES:,} draws in a row are too near to a face of the corpus: its {self.record.faces:,} "
                         "faces are too few or too alike to draw others from; fit the space to more"
                     )
-                vectors[again] = [self.draw(seed, int(index[i]), int(redrawn[i])) for i in again]
+                vectors[again] = [self.draw(seed, int(index[row]), int(redrawn[row])) for row in again]
                 nearest[again] = self.nearest(vectors[again])
             for row in zip(index.tolist(), vectors, redrawn.tolist(), nearest.tolist(), strict=True):
                 yield Draw(**dict(zip(("index", "vector", "redrawn", "nearest"), row, strict=True)))
 
     def faces(self, seed: int, count: int, uri: str) -> Iterator[BankFace]:
         """``draws`` as faces of a bank, with the URI of the space in their provenance."""
-        for each in self.draws(seed, count):
+        for draw in self.draws(seed, count):
             yield BankFace(
-                face_id=f"random-{seed}-{each.index:06d}",
-                vector=each.vector,
+                face_id=f"random-{seed}-{draw.index:06d}",
+                vector=draw.vector,
                 kind=Kind.RANDOM,
                 provenance={
                     "sources": [],
                     "space": storage.absolute(uri),
                     "space_sha256": self.record.sha256,
                     "seed": seed,
-                    "index": each.index,
-                    "redrawn": each.redrawn,
-                    "nearest": round(each.nearest, 4),
+                    "index": draw.index,
+                    "redrawn": draw.redrawn,
+                    "nearest": round(draw.nearest, 4),
                 },
             )
 

@@ -107,7 +107,7 @@ def _mixture(whitened: np.ndarray, most: int, seed: int) -> tuple[dict[str, np.n
         if gaussians > most or (gaussians > 1 and len(rest) < 2 * dims * gaussians):
             break
         held_out[gaussians] = float(_fitted(rest, gaussians, seed).score(held))
-    best = _fitted(whitened, max(held_out, key=lambda each: held_out[each]), seed)
+    best = _fitted(whitened, max(held_out, key=held_out.__getitem__), seed)
     return _standardised(best.weights_, best.means_, best.covariances_), held_out
 
 
@@ -150,34 +150,34 @@ def _too_near(axes: np.ndarray, sample: np.ndarray, seed: int) -> tuple[float, f
     others = strangers(len(sample))
     by_chance = np.concatenate([(strangers(TOGETHER) @ others.T).max(axis=1) for _ in range(STRANGERS // TOGETHER)])
     too_near = float(np.quantile(by_chance, 1 - BY_CHANCE))
-    some = sample[:STRANGERS]
+    compared = sample[:STRANGERS]
     alike = 0
-    for start in range(0, len(some), TOGETHER):
-        cosines = some[start : start + TOGETHER] @ sample.T
+    for start in range(0, len(compared), TOGETHER):
+        cosines = compared[start : start + TOGETHER] @ sample.T
         cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -1  # to itself
         alike += int((cosines.max(axis=1) > too_near).sum())
-    return too_near, alike / len(some)
+    return too_near, alike / len(compared)
 
 
 def _warnings(corpus: Corpus, alike: float) -> list[str]:
     dim = len(corpus.moments.mean)
-    found = [
+    warnings = [
         "draws have the looks, and the shares of looks, of the corpus: they free a picture's face from its words, not "
         "from the choice of the photographs",
         "the sample holds vectors of real faces: fit the space again when somebody has to be forgotten",
     ]
     if corpus.faces < FEW * dim:
-        found.append(f"{corpus.faces:,} faces are few for {dim:,} dimensions: give {FEW * dim:,} or more")
+        warnings.append(f"{corpus.faces:,} faces are few for {dim:,} dimensions: give {FEW * dim:,} or more")
     if corpus.faceless:
-        found.append(
+        warnings.append(
             f"{corpus.faceless:,} of {corpus.rows:,} rows have no face and no part in it; a detector does not miss "
             "faces at random"
         )
     if corpus.not_finite:
-        found.append(f"{corpus.not_finite:,} vectors hold what is no number, and have no part in it")
+        warnings.append(f"{corpus.not_finite:,} vectors hold what is no number, and have no part in it")
     if alike > 2 * BY_CHANCE:
-        found.append(
+        warnings.append(
             f"{100 * alike:.0f} % of the faces have another one nearer than strangers come: people with many "
             "photographs count as often, on both sides of the held-out split too"
         )
-    return found
+    return warnings

@@ -41,12 +41,19 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedImage:
-    """Pixels to look at: uint8 [height, width, 3], sRGB, upright."""
+    """An image as pixels to look at.
+
+    Attributes:
+        pixels: uint8 [height, width, 3], sRGB, upright.
+        faithful: whether the bytes, in any plain decoder, give exactly these pixels.
+        format: "JPEG", "PNG", "WEBP", "GIF" or "TIFF".
+        size: width and height of the whole image, upright: that of the pixels, or a multiple of it.
+    """
 
     pixels: np.ndarray
-    faithful: bool  # the bytes, in any plain decoder, give exactly these pixels
-    format: str  # "JPEG", "PNG", "WEBP", "GIF" or "TIFF"
-    size: tuple[int, int]  # width and height of the whole image, upright: that of the pixels, or a multiple of it
+    faithful: bool
+    format: str
+    size: tuple[int, int]
 
 
 def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = None) -> DecodedImage:

@@ -100,12 +100,19 @@ def _agree(signature: bytes, data: bytes) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a header says of its image."""
+    """What a header says of its image.
 
-    width: int  # of what a decoder will allocate: the canvas, or the tile where that is larger
+    Attributes:
+        width: pixels of what a decoder will allocate: the canvas, or the tile where that is larger.
+        height: see ``width``.
+        end: where the last byte that is needed ends: beyond the end of the data if this is cut short.
+        bits: of a sample.
+    """
+
+    width: int
     height: int
-    end: int  # where the last byte that is needed ends: beyond the end of the data if this is cut short
-    bits: int = 8  # of a sample
+    end: int
+    bits: int = 8
 
 
 def check_size(width: int, height: int, size: int, max_pixels: int) -> None:
@@ -248,8 +255,8 @@ def _tiff_header(data: bytes) -> Header:
             tags[tag] = np.frombuffer(data, order + _TIFF_INTEGERS[kind], count, where)
     for offsets, lengths in _DATA.items():
         if offsets in tags and lengths in tags:
-            n = min(len(tags[offsets]), len(tags[lengths]))
-            end = max(end, int((tags[offsets][:n].astype(float) + tags[lengths][:n]).max()))
+            parts = min(len(tags[offsets]), len(tags[lengths]))
+            end = max(end, int((tags[offsets][:parts].astype(float) + tags[lengths][:parts]).max()))
     if end <= len(data) and not (_WIDTH in tags and _HEIGHT in tags):
         raise BadImage(Reason.CORRUPT, "TIFF without a size")
     sides = {tag: int(tags[tag][0]) if tag in tags else 1 for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)}

@@ -13,7 +13,12 @@ RESOLUTION = 512  # pixels a side of a training image, at most, unless something
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingImage:
-    """A square image to store: contiguous pixels, uint8 [side, side, 3], and the bytes of the file that holds them."""
+    """A square image to store.
+
+    Attributes:
+        pixels: contiguous, uint8 [side, side, 3].
+        data: bytes of the file that holds them.
+    """
 
     pixels: np.ndarray
     data: bytes

@@ -124,7 +124,7 @@ class Folder:
         self._fs.makedirs(self._path(""))
 
     def put(self, local: Path, name: str) -> None:
-        """Copies all that a local folder holds into one that lies in it; not whole: file by file."""
+        """Copies all that a local folder holds into one that lies in it, file by file: a reader may see a part."""
         self._fs.put(f"{local}/", f"{self._path(name)}/", recursive=True)
 
     @contextmanager

@@ -60,15 +60,15 @@ def expand(pattern: str) -> list[tuple[str, int]]:
         UsageError: nothing matches.
     """
     fs, path = filesystem(pattern)
-    magic = any(c in path for c in "*?[")
+    magic = any(character in path for character in "*?[")
     # A file whose own name holds a glob character is named by its plain path.
     if not magic or fs.exists(path):
-        found = {path: fs.info(path)} if fs.exists(path) else {}
+        infos = {path: fs.info(path)} if fs.exists(path) else {}
     else:
-        found = fs.glob(path, detail=True)
-    if not found:
+        infos = fs.glob(path, detail=True)
+    if not infos:
         raise UsageError(f"no file matches {pattern!r}: check the path, and quote a pattern so that the shell keeps it")
-    return sorted((full_uri(fs, p), int(info.get("size") or 0)) for p, info in found.items())
+    return sorted((full_uri(fs, file), int(info.get("size") or 0)) for file, info in infos.items())
 
 
 def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:

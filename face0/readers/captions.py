@@ -17,8 +17,8 @@ def sidecar_caption(sidecars: Mapping[str, bytes], given: str | None) -> str | N
     """
     captions = {"txt": text_caption(sidecars.get("txt")), "json": json_caption(sidecars.get("json"), given)}
     order = ("json", "txt") if given is not None else ("txt", "json")
-    found = [captions[extension] for extension in order]
-    return next((caption for caption in found if caption), None)
+    candidates = [captions[extension] for extension in order]
+    return next((caption for caption in candidates if caption), None)
 
 
 def text_caption(data: bytes | None) -> str | None:
@@ -39,8 +39,8 @@ def json_caption(data: bytes | None, given: str | None) -> str | None:
     if given is not None:
         values = [record.get(given)]
     else:
-        known = {name.lower(): value for name, value in record.items()}
-        values = [known.get(name) for name in CAPTION_NAMES]
+        values_by_name = {name.lower(): value for name, value in record.items()}
+        values = [values_by_name.get(name) for name in CAPTION_NAMES]
     return next((well_formed(value).strip() for value in values if isinstance(value, str)), None)
 
 

@@ -84,7 +84,8 @@ def _known(schema: pa.Schema, fits: Callable[[pa.DataType], bool], names: Sequen
 
 def _required(name: str | None, schema: pa.Schema, fits: Callable[[pa.DataType], bool], kind: str, where: str) -> str:
     """The name, checked against the schema."""
-    remedy = f"name it with --{kind}-column; there are: {', '.join(f'{f.name} ({f.type})' for f in schema) or 'none'}"
+    columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
+    remedy = f"name it with --{kind}-column; there are: {columns or 'none'}"
     if name is None:
         raise UsageError(f"no {kind} column is known by its name in {where}: {remedy}")
     if schema.names.count(name) != 1:

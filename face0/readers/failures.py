@@ -5,14 +5,17 @@ from schemas.failures import Failure, Reason, Stage
 
 
 def failed_row(key: str, source: str, reason: Reason, message: str) -> Failure:
-    """A row that cannot be read."""
+    """The failure of a row that cannot be read."""
     return Failure(key=key, source=source, stage=Stage.READ, reason=reason, message=message)
 
 
 def unreadable_rest(uri: str, error: BaseException | str, part: str = "remainder") -> Failure:
-    """A file, or the named part of it, of which nobody can tell how many rows it held.
+    """The failure of a file, or of a part of it, of which nobody can tell how many rows it held.
 
-    ``part`` keeps apart the keys of several broken parts of one file.
+    Args:
+        uri: of the file.
+        error: what went wrong.
+        part: names the part; keeps apart the keys of several broken parts of one file.
     """
     detail = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return failed_row(

@@ -64,10 +64,10 @@ def _files(uri: str) -> dict[str, int]:
 
 def _metadata(names: Iterable[str]) -> dict[str, str]:
     """The list of each directory that has one."""
-    found = set(names)
+    ordered = sorted(set(names))
     lists: dict[str, str] = {}
     for base in METADATA_NAMES:
-        for name in sorted(found):
+        for name in ordered:
             folder, _, last = name.rpartition("/")
             if last == base:
                 lists.setdefault(folder, name)

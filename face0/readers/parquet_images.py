@@ -69,9 +69,9 @@ def _rows(file: pq.ParquetFile, split: Split, columns: Columns) -> Iterator[Samp
         contents, paths = _images(batch.column(image))
         captions = texts(batch.column(caption))
         keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
-        for i, (content, path) in enumerate(zip(contents, paths, strict=True)):
-            row_name = keys[i] or row_key(split.uri, first + i)
-            yield _row(split.uri, first + i, row_name, captions[i], content, path)
+        for offset, (content, path) in enumerate(zip(contents, paths, strict=True)):
+            row_name = keys[offset] or row_key(split.uri, first + offset)
+            yield _row(split.uri, first + offset, row_name, captions[offset], content, path)
 
 
 def _row(

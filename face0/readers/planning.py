@@ -25,7 +25,7 @@ def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Sp
     Raises:
         UsageError: nothing matches, an input is of no known kind, or a column is missing.
     """
-    files = dict(found for pattern in inputs for found in expand(pattern))
+    files = dict(file for pattern in inputs for file in expand(pattern))
     return [
         split
         for uri, size in files.items()

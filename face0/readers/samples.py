@@ -13,7 +13,14 @@ from schemas.failures import Failure, Reason, Stage
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Names of the columns to read. None: found by convention (see ``face0.readers.columns``)."""
+    """Names of the columns to read. None: found by convention (see ``face0.readers.columns``).
+
+    Attributes:
+        image: bytes of images.
+        caption: captions; for JSON beside an image, the key of the caption.
+        url: URIs of images.
+        key: keys of rows.
+    """
 
     image: str | None = None
     caption: str | None = None
@@ -23,21 +30,32 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One task's share of an input: a file, or a range of it in the reader's own unit."""
+    """One task's share of an input: a file, or a range of it in the reader's own unit.
 
-    reader: str  # a name of face0.readers.READERS
+    Attributes:
+        reader: a name of ``face0.readers.READERS``.
+        uri: of the input.
+        size: bytes of the file when it was planned.
+        start: where the split begins, in the unit of the reader.
+        stop: where it ends, exclusive; None: at the end of the file.
+        first_row: row number, in the file, of the first row in this split.
+        rows: how many there are, where that is known without reading.
+        names: the files of a folder that has no list of its own.
+    """
+
+    reader: str
     uri: str
-    size: int  # bytes of the file when it was planned
+    size: int
     start: int = 0
-    stop: int | None = None  # exclusive; None: to the end
-    first_row: int = 0  # row number, in the file, of the first row in this split
-    rows: int | None = None  # where it is known without reading
-    names: tuple[str, ...] = ()  # the files of a folder that has no list of its own
+    stop: int | None = None
+    first_row: int = 0
+    rows: int | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def task_id(self) -> str:
         """Names the outputs: readable, and unique by the content of the split (the file's size aside)."""
-        content = {k: v for k, v in asdict(self).items() if k not in ("size", "rows", "first_row")}
+        content = {name: value for name, value in asdict(self).items() if name not in ("size", "rows", "first_row")}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(self.uri.rstrip("/")).name.split(".")[0])[:40]
         return f"{stem or 'input'}-{self.first_row:08d}-{digest}"
@@ -45,10 +63,18 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One captioned image, its bytes at hand (``data``) or still to be fetched (``uri``)."""
+    """One captioned image, its bytes at hand (``data``) or still to be fetched (``uri``).
+
+    Attributes:
+        key: names the row.
+        source: "URI" of the image, or "URI#member" of its container.
+        caption: as it was read; None: there is none.
+        data: bytes of the image file; None: still to be fetched.
+        uri: where to fetch it; None: ``data`` is at hand.
+    """
 
     key: str
-    source: str  # "URI" of the image, or "URI#member" of its container
+    source: str
     caption: str | None
     data: bytes | None = None
     uri: str | None = None

@@ -263,12 +263,12 @@ def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
         for row, record in enumerate(_records(file, split.uri, head, split.start), start=split.first_row):
             if split.stop is not None and record.start >= split.stop:
                 return
-            found = fields(record)
-            if isinstance(found, str):
-                yield _malformed(split.uri, row, f"bytes {record.start} to {record.stop}: {found}")
+            values = fields(record)
+            if isinstance(values, str):
+                yield _malformed(split.uri, row, f"bytes {record.start} to {record.stop}: {values}")
                 continue
-            key = _text(found.get(names.key)) if names.key is not None else None
-            yield _row(split.uri, row, _text(found.get(names.url)), _text(found.get(names.caption)), key)
+            key = _text(values.get(names.key)) if names.key is not None else None
+            yield _row(split.uri, row, _text(values.get(names.url)), _text(values.get(names.caption)), key)
 
 
 def _csv_fields(names: list[str]) -> Callable[[_Record], dict[str, Any] | str]:
@@ -286,8 +286,8 @@ def _csv_fields(names: list[str]) -> Callable[[_Record], dict[str, Any] | str]:
 
 
 def _json_fields(record: _Record) -> dict[str, Any] | str:
-    found = json_object(_line(record))
-    return "it is not a JSON object" if found is None else found
+    values = json_object(_line(record))
+    return "it is not a JSON object" if values is None else values
 
 
 def _text(value: Any) -> str | None:

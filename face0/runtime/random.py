@@ -41,7 +41,10 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 
 
 def uniforms(size: int, *names: int) -> np.ndarray:
-    """Uniform numbers that the names (any integers) decide: float64 [size], 0 <= u < 1. More of them begin alike."""
+    """Uniform numbers that the names (any integers) decide: float64 [size], 0 <= u < 1.
+
+    A larger size begins with the same numbers.
+    """
     bits = np.random.Philox(key=number(*names)).random_raw(size)
     return (bits >> np.uint64(11)) * 2.0**-53
 

@@ -18,23 +18,38 @@ DRAFT_MARGIN = 1.9
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The n samples of a batch on one rank, without those whose image does not decode."""
+    """The n samples of a batch on one rank, without those whose image does not decode.
+
+    Attributes:
+        keys: of the samples, [n].
+        captions: of the samples, [n].
+        images: uint8 [n, 3, resolution, resolution], RGB, channels last in memory.
+        faces: float32 [n, slots, dim]: embeddings as stored, largest face first, zeros where there is none.
+        present: bool [n, slots]: where there is one.
+        rows: int64 [n]: which row each is of all that the folders hold, the same in every epoch.
+        positions: int64 [n]: epoch * samples + place in the epoch.
+        failed: (key, message) of the samples that are left out.
+    """
 
     keys: list[str]
     captions: list[str]
-    images: torch.Tensor  # uint8 [n, 3, resolution, resolution], RGB, channels last in memory
-    faces: torch.Tensor  # float32 [n, slots, dim]: embeddings as stored, largest face first, zeros where there is none
-    present: torch.Tensor  # bool [n, slots]: where there is one
-    rows: torch.Tensor  # int64 [n]: which row each is of all that the folders hold, the same in every epoch
-    positions: torch.Tensor  # int64 [n]: epoch * samples + place in the epoch
-    failed: list[tuple[str, str]]  # (key, message) of the samples that are left out
+    images: torch.Tensor
+    faces: torch.Tensor
+    present: torch.Tensor
+    rows: torch.Tensor
+    positions: torch.Tensor
+    failed: list[tuple[str, str]]
 
     def take(self, index: Sequence[int]) -> "Batch":
-        """The samples at these places."""
+        """Some of the samples, in the order given; ``failed`` stays.
+
+        Args:
+            index: their places in the batch, 0 to n - 1.
+        """
         places = torch.tensor(index, dtype=torch.long)
         return Batch(
-            keys=[self.keys[i] for i in index],
-            captions=[self.captions[i] for i in index],
+            keys=[self.keys[place] for place in index],
+            captions=[self.captions[place] for place in index],
             images=self.images[places],
             faces=self.faces[places],
             present=self.present[places],
@@ -46,15 +61,25 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRows:
-    """Rows in memory. Lists and arrays of as many rows."""
+    """Rows in memory. Lists and arrays of as many rows.
 
-    numbers: np.ndarray  # int64 [rows], of all rows of the folders
+    Attributes:
+        numbers: int64 [rows], of all rows of the folders.
+        keys: of the rows.
+        captions: of the rows.
+        images: encoded; each is taken out as it is used.
+        sides: width and height, as the row says.
+        faces: float16 [rows, slots, dim].
+        present: bool [rows, slots].
+    """
+
+    numbers: np.ndarray
     keys: list[str]
     captions: list[str]
-    images: list[bytes]  # encoded; each is taken out as it is used
-    sides: list[tuple[int, int]]  # width and height, as the row says
-    faces: np.ndarray  # float16 [rows, slots, dim]
-    present: np.ndarray  # bool [rows, slots]
+    images: list[bytes]
+    sides: list[tuple[int, int]]
+    faces: np.ndarray
+    present: np.ndarray
 
 
 class SampleBuffer:
@@ -71,42 +96,58 @@ class SampleBuffer:
         self._present = np.zeros((size, slots), bool)
         self._errors: dict[int, str] = {}
 
-    def put(self, i: int, rows: LoadedRows, row: int) -> None:
-        """Takes the sample ``i`` out of a row group; the memory of its image goes with it."""
-        self._keys[i], self._captions[i], self._sides[i] = rows.keys[row], rows.captions[row], rows.sides[row]
-        self._rows[i] = rows.numbers[row]
-        self._faces[i], self._present[i] = rows.faces[row], rows.present[row]
-        self._images[i], rows.images[row] = rows.images[row], b""
+    def put(self, place: int, rows: LoadedRows, row: int) -> None:
+        """Takes a sample out of a row group; the memory of its image goes with it.
+
+        Args:
+            place: of the sample in the batch.
+            rows: the row group.
+            row: of the sample, in ``rows``.
+        """
+        self._keys[place], self._captions[place] = rows.keys[row], rows.captions[row]
+        self._sides[place] = rows.sides[row]
+        self._rows[place] = rows.numbers[row]
+        self._faces[place], self._present[place] = rows.faces[row], rows.present[row]
+        self._images[place], rows.images[row] = rows.images[row], b""
 
     def decode(self, begin: int, end: int) -> None:
-        """Decodes the images of these samples."""
-        for i in range(begin, end):
+        """Decodes the images of the samples at the places from ``begin`` to ``end``, the end exclusive."""
+        for place in range(begin, end):
             try:
-                decode_into(self._pixels[i], self._images[i], self._sides[i])
+                decode_into(self._pixels[place], self._images[place], self._sides[place])
             except MemoryError:
                 raise
             except Exception as error:  # a broken image makes Pillow raise nearly any type
-                self._errors[i] = f"the image does not decode: {str(error) or type(error).__name__}"
-            self._images[i] = b""
+                self._errors[place] = f"the image does not decode: {str(error) or type(error).__name__}"
+            self._images[place] = b""
 
     def batch(self) -> Batch:
         """The batch, once all is decoded."""
-        good = [i for i in range(len(self._positions)) if i not in self._errors]
+        good = [place for place in range(len(self._positions)) if place not in self._errors]
         index = good if self._errors else slice(None)  # a slice copies nothing
         return Batch(
-            keys=[self._keys[i] for i in good],
-            captions=[self._captions[i] for i in good],
+            keys=[self._keys[place] for place in good],
+            captions=[self._captions[place] for place in good],
             images=torch.from_numpy(self._pixels[index]).permute(0, 3, 1, 2),
             faces=torch.from_numpy(self._faces[index]),
             present=torch.from_numpy(self._present[index]),
             rows=torch.from_numpy(self._rows[index]),
             positions=torch.from_numpy(self._positions[index]),
-            failed=[(self._keys[i], self._errors[i]) for i in sorted(self._errors)],
+            failed=[(self._keys[place], self._errors[place]) for place in sorted(self._errors)],
         )
 
 
 def decode_into(pixels: np.ndarray, data: bytes, sides: tuple[int, int]) -> None:
-    """Decodes an image and resizes it to the shape of ``pixels``: uint8 [side, side, 3], sRGB."""
+    """Decodes an image and resizes it into an array.
+
+    Args:
+        pixels: is filled: uint8 [side, side, 3], sRGB.
+        data: bytes of the image file.
+        sides: width and height that it must have.
+
+    Raises:
+        ValueError: it has others. Pillow raises nearly any type for a broken image.
+    """
     side = len(pixels)
     image: Image.Image = Image.open(io.BytesIO(data))
     if image.size != sides:  # seen before any pixel is: a broken header can ask for gigabytes

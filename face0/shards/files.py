@@ -24,7 +24,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """A file of face shards, by its footer."""
+    """A file of face shards, by its footer.
+
+    Attributes:
+        uri: of the file.
+        file: what the stats of its task say of it.
+        group_sizes: rows of each row group.
+        embedder: what made the embeddings: the entries ``face0.embedder.*`` of its metadata, by the names after the
+            dot.
+        dim: length of an embedding.
+    """
 
     uri: str
     file: DataFile
@@ -43,7 +52,7 @@ def open_shards(uris: Sequence[str]) -> list[Shard]:
     if not uris:
         raise UsageError("no folder of face shards: give one or more output folders of `face0 augment`")
     files = [(folder, file) for folder in map(OutputFolder, uris) for file in shard_files(folder, folder.committed())]
-    shards = list(ordered_map(lambda named: _read_footer(*named), files, 16, 64))
+    shards = list(ordered_map(lambda at: _read_footer(*at), files, 16, 64))
     first = shards[0]
     for shard in shards[1:]:
         refuse_other_embedder(
@@ -93,7 +102,7 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
         shard = Shard(
             uri=uri,
             file=file,
-            group_sizes=[footer.row_group(i).num_rows for i in range(footer.num_row_groups)],
+            group_sizes=[footer.row_group(group).num_rows for group in range(footer.num_row_groups)],
             embedder=metadata.embedder,
             dim=metadata.dim,
         )
@@ -138,8 +147,16 @@ def reading_row_group(uri: str, index: int) -> Iterator[None]:
 
 
 def face_field(table: pa.Table, name: str, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """A field of the first ``slots`` faces of each row, [rows, slots, width], zeros where there is none; and where
-    there is one, bool [rows, slots]."""
+    """A field of the first faces of each row.
+
+    Args:
+        table: rows of a shard, with the column ``faces.list.element.NAME``.
+        name: of the field.
+        slots: faces of a row, at most.
+
+    Returns:
+        The values [rows, slots, width], zeros where there is no face; and where there is one, bool [rows, slots].
+    """
     faces = table["faces"].combine_chunks()
     offsets = faces.offsets.to_numpy()
     index = offsets[:-1, None] + np.arange(slots)
@@ -148,6 +165,6 @@ def face_field(table: pa.Table, name: str, slots: int) -> tuple[np.ndarray, np.n
     listed = pa.types.is_fixed_size_list(field.type)
     values = (field.flatten() if listed else field).to_numpy()
     values = values.reshape(len(field), field.type.list_size if listed else 1)
-    found = np.zeros((*present.shape, values.shape[1]), values.dtype)
-    found[present] = values[index[present]]
-    return found, present
+    padded = np.zeros((*present.shape, values.shape[1]), values.dtype)
+    padded[present] = values[index[present]]
+    return padded, present

@@ -66,7 +66,7 @@ class FaceShards:
         self.fingerprint = _fingerprint(shards, rows, holdout)
         sizes = [(shard.uri, index, size) for shard in shards for index, size in enumerate(shard.group_sizes)]
         begins = itertools.accumulate((size for _, _, size in sizes), initial=0)
-        self._groups = [_Group(*named, begin) for named, begin in zip(sizes, begins, strict=False)]
+        self._groups = [_Group(*group, begin) for group, begin in zip(sizes, begins, strict=False)]
         selection = select_rows(shards, rows, holdout)
         self.total = sum(shard.file.rows for shard in shards)
         self._selected, self._sizes, self._held = selection.bits, selection.sizes, selection.held
@@ -171,18 +171,18 @@ class FaceShards:
         following = next(due)
         live: dict[tuple[int, int], tuple[LoadedRows, int]] = {}
         loaded = ordered_map(read, wanted, READERS, READ_AHEAD)
-        for each in positions:
-            while following.first <= each[-1]:
+        for batch_positions in positions:
+            while following.first <= batch_positions[-1]:
                 live[following.epoch, following.group] = next(loaded), following.last
                 following = next(due)
-            samples = SampleBuffer(each, resolution, slots, self.dim)
-            epochs, places = np.divmod(each, self.samples)
+            samples = SampleBuffer(batch_positions, resolution, slots, self.dim)
+            epochs, places = np.divmod(batch_positions, self.samples)
             for epoch in np.unique(epochs).tolist():
                 index = np.flatnonzero(epochs == epoch)
                 located = orders(epoch).locate(places[index])
-                for i, group, offset in zip(index.tolist(), *(x.tolist() for x in located), strict=True):
-                    samples.put(i, live[epoch, group][0], offset)
-            live = {name: (rows, last) for name, (rows, last) in live.items() if last > each[-1]}
+                for place, group, offset in zip(index.tolist(), *(part.tolist() for part in located), strict=True):
+                    samples.put(place, live[epoch, group][0], offset)
+            live = {name: (rows, last) for name, (rows, last) in live.items() if last > batch_positions[-1]}
             yield samples
 
     def _decoded(self, encoded: Iterator["SampleBuffer"], size: int, threads: int) -> Iterator[Batch]:

@@ -18,7 +18,13 @@ LANES = 32  # row groups open at a time on one rank: a mix wide enough to shuffl
 
 @dataclass(frozen=True, kw_only=True)
 class RowGroupUse:
-    """A row group that is needed from one place in the epoch to another (both included)."""
+    """A row group that is needed from one place in the epoch to another.
+
+    Attributes:
+        group: its number.
+        first: place from which it is needed.
+        last: place up to which, included.
+    """
 
     group: int
     first: int
@@ -26,7 +32,7 @@ class RowGroupUse:
 
 
 class EpochOrder:
-    """One epoch.
+    """The order of the samples in one epoch.
 
     Args:
         sizes: int64 [groups], rows of each row group; 0 is allowed.
@@ -52,6 +58,9 @@ class EpochOrder:
 
         Args:
             places: int64 [n], each 0 or more and less than ``samples``.
+
+        Returns:
+            int64 [n] and int64 [n].
         """
         slots = self._lane_starts[places % LANES] + places // LANES
         at = np.searchsorted(self._starts, slots, side="right") - 1

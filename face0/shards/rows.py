@@ -14,7 +14,19 @@ _NUMPY = {pa.float16(): np.float16, pa.float32(): np.float32}
 
 @dataclass(frozen=True, kw_only=True)
 class FaceRow:
-    """One row: a training image and its faces."""
+    """One row: a training image and its faces.
+
+    Attributes:
+        key: of the row.
+        caption: of the image.
+        image: bytes of the image file.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        source: URI of the image it was made from, "#member" appended for a part of a container.
+        sha256: of the source's image bytes.
+        faces: in pixels of the image, largest first.
+        embeddings: float [len(faces), dim].
+    """
 
     key: str
     caption: str
@@ -24,11 +36,11 @@ class FaceRow:
     source: str
     sha256: str
     faces: Detections
-    embeddings: np.ndarray  # float [len(faces), dim]
+    embeddings: np.ndarray
 
 
 def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
-    """The rows in the order given, by ``schemas.face_shard.face_shard``."""
+    """Makes a batch of rows, in the order given, by a schema of ``schemas.face_shard.face_shard``."""
     offsets = np.cumsum([0, *(len(row.faces) for row in rows)])
     face = schema.field("faces").type.value_type
     columns = {
@@ -37,7 +49,7 @@ def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
         "landmarks": np.concatenate([row.faces.landmarks.reshape(-1, 10) for row in rows]),
         "embedding": np.concatenate([row.embeddings for row in rows]),
     }
-    fields = [face.field(i) for i in range(face.num_fields)]
+    fields = [face.field(index) for index in range(face.num_fields)]
     faces = pa.StructArray.from_arrays([_array(columns[field.name], field.type) for field in fields], fields=fields)
     plain = [
         pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema if field.name != "faces"

@@ -23,30 +23,47 @@ SCANNERS = 16  # threads that read the light columns, mostly waiting for storage
 
 @dataclass(frozen=True, kw_only=True)
 class RowFilter:
-    """Which rows are trained on. 0 is no limit; a row without a face fails a limit on faces."""
+    """Which rows are trained on. 0 is no limit; a row without a face fails a limit on faces.
 
-    min_face: float = 0.0  # pixels of the stored image: shorter side of the largest face's box
-    min_score: float = 0.0  # of the largest face, 0..1
-    min_caption: int = 0  # characters
+    Attributes:
+        min_face: pixels of the stored image: shorter side of the largest face's box.
+        min_score: of the largest face, 0..1.
+        min_caption: characters.
+    """
+
+    min_face: float = 0.0
+    min_score: float = 0.0
+    min_caption: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holdout:
-    """Which of the rows that pass the filter are kept for evaluation, and with whom nothing is trained."""
+    """Which of the rows that pass the filter are kept for evaluation, and with whom nothing is trained.
 
-    count: int = 256  # those with the lowest hash of their key
-    # A row whose largest face has a cosine over this to a held-out row's shows the same person, probably, and is not
-    # trained on either. Cosine of the embeddings less the mean of all.
+    Attributes:
+        count: how many are held out: those with the lowest hash of their key.
+        similarity: a row whose largest face has a cosine over this to a held-out row's shows the same person, probably,
+            and is not trained on either. Cosine of the embeddings less the mean of all.
+    """
+
+    count: int = 256
     similarity: float = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What became of the rows of some shards."""
+    """What became of the rows of some shards.
 
-    bits: list[np.ndarray]  # for each row group, packed: which rows are trained on
-    sizes: np.ndarray  # int64 [groups], their number
-    held: np.ndarray  # int64 [n, 2]: row group and row of the held-out rows, lowest hash first
+    Attributes:
+        bits: for each row group, packed (``np.packbits``): which rows are trained on.
+        sizes: int64 [groups], their number.
+        held: int64 [n, 2]: row group and row of the held-out rows, lowest hash first.
+        summary: in words, how many rows there are and what became of them.
+    """
+
+    bits: list[np.ndarray]
+    sizes: np.ndarray
+    held: np.ndarray
     summary: str
 
 
@@ -69,9 +86,9 @@ class _Candidates:
         """Makes the candidates among n rows, of which at most ``size`` are to be held out."""
         rows = np.empty(len(places), [("place", np.int64, 2), ("vector", np.float32, vectors.shape[1])])
         rows["place"], rows["vector"] = places, vectors
-        seen = vectors[~np.isnan(vectors[:, 0])]
+        with_face = vectors[~np.isnan(vectors[:, 0])]
         sample = LowestHashSample.of(name_hashes(keys), rows, size)
-        return cls(sample=sample, total=seen.sum(axis=0, dtype=np.float64), count=len(seen))
+        return cls(sample=sample, total=with_face.sum(axis=0, dtype=np.float64), count=len(with_face))
 
     def __add__(self, other: "_Candidates") -> "_Candidates":
         return _Candidates(
@@ -80,7 +97,7 @@ class _Candidates:
 
 
 def select_rows(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> Selection:
-    """Chooses among the rows of the shards. Reads the columns that this takes."""
+    """Chooses among the rows of the shards. Reads the columns that this takes; raises UsageError if it cannot."""
     sizes = [size for shard in shards for size in shard.group_sizes]
     bits = [np.packbits(np.ones(size, bool)) for size in sizes]
     if rows != RowFilter():
@@ -88,11 +105,11 @@ def select_rows(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> S
     passing = sum(map(_count, bits))
     held = np.empty((0, 2), np.int64)
     if holdout.count and passing:
-        found = reduce(add, _scan(lambda at: _candidates(*at, bits, holdout.count), shards))
-        held = found.sample.rows["place"]
-        strangers = _scan(lambda at: _strangers(*at, bits, found, holdout.similarity), shards)
+        candidates = reduce(add, _scan(lambda at: _candidates(*at, bits, holdout.count), shards))
+        held = candidates.sample.rows["place"]
+        strangers = _scan(lambda at: _strangers(*at, bits, candidates, holdout.similarity), shards)
         bits = list(itertools.chain.from_iterable(strangers))
-    left = np.array([_count(each) for each in bits], np.int64)
+    left = np.array([_count(packed) for packed in bits], np.int64)
     return Selection(
         bits=bits,
         sizes=left,
@@ -133,20 +150,20 @@ def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
 
 def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray], count: int) -> _Candidates:
     """The rows of a shard that may be held out, if ``count`` are of all."""
-    found = _Candidates.of(np.empty((0, 2), np.int64), [], np.empty((0, shard.dim), np.float32), count)
+    candidates = _Candidates.of(np.empty((0, 2), np.int64), [], np.empty((0, shard.dim), np.float32), count)
     for group, table in enumerate(iter_columns(shard, ["key", f"{FACE}embedding"]), begin):
         rows = kept_rows(bits[group], table.num_rows)
         places = np.stack([np.full(len(rows), group), rows], axis=1)
-        found += _Candidates.of(places, table["key"].take(rows).to_pylist(), _vectors(table)[rows], count)
-    return found
+        candidates += _Candidates.of(places, table["key"].take(rows).to_pylist(), _vectors(table)[rows], count)
+    return candidates
 
 
 def _strangers(
-    begin: int, shard: Shard, bits: Sequence[np.ndarray], found: _Candidates, similarity: float
+    begin: int, shard: Shard, bits: Sequence[np.ndarray], candidates: _Candidates, similarity: float
 ) -> list[np.ndarray]:
     """The rows of each row group that are not held out and do not look like one that is."""
-    mean = (found.total / max(found.count, 1)).astype(np.float32)
-    held = found.sample.rows
+    mean = (candidates.total / max(candidates.count, 1)).astype(np.float32)
+    held = candidates.sample.rows
     wanted = unit(held["vector"] - mean).T
     strangers = []
     for group, table in enumerate(iter_columns(shard, [f"{FACE}embedding"]), begin):
@@ -159,14 +176,19 @@ def _strangers(
 
 def _vectors(table: pa.Table) -> np.ndarray:
     """The embeddings of the largest faces, float32 [rows, dim]; NaN where there is no face."""
-    found, present = face_field(table, "embedding", 1)
-    vectors = found[:, 0].astype(np.float32)
+    faces, present = face_field(table, "embedding", 1)
+    vectors = faces[:, 0].astype(np.float32)
     vectors[~present[:, 0]] = np.nan
     return vectors
 
 
 def kept_rows(bits: np.ndarray, size: int) -> np.ndarray:
-    """The rows of a row group of this size whose bit is set."""
+    """Unpacks the rows that are kept: int64 [kept], ascending.
+
+    Args:
+        bits: of a row group, packed, uint8 [ceil(size / 8)], as in ``Selection.bits``.
+        size: rows of the row group.
+    """
     return np.flatnonzero(np.unpackbits(bits, count=size))
 
 

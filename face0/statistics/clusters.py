@@ -7,7 +7,13 @@ from face0.statistics.vectors import unit
 
 
 def cluster_centres(reference: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Centres of k-means (scikit-learn) of unit vectors [m, d], at length 1: float32 [count, d]."""
+    """Centres of k-means (scikit-learn) of unit vectors [m, d], at length 1: float32 [count, d].
+
+    Args:
+        reference: the unit vectors, ``count`` or more.
+        count: clusters.
+        seed: of the k-means starts.
+    """
     return unit(KMeans(count, n_init=4, random_state=seed).fit(reference).cluster_centers_).astype(np.float32)
 
 

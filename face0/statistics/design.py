@@ -22,17 +22,26 @@ class Design:
     fixed face, no face) can neither be resampled nor tell one prompt from another, so it is none.
 
     Attributes:
-        group: of another arm with the same seeds, see ``share_groups``; None: the arm's own.
+        prompt: the prompt of each image, int [n], 0 to ``prompts`` - 1.
+        seed: its seed, int [n].
+        face: the name of its face vector, str [n]; "" without a face.
+        prompts: number of prompts.
+        group: the group of its seed that is resampled as one, int [n], by another arm with the same seeds: see
+            ``share_groups``; None: the arm's own.
     """
 
-    prompt: np.ndarray  # int [n], 0 .. prompts - 1
-    seed: np.ndarray  # int [n]
-    face: np.ndarray  # str [n]; "" without a face
+    prompt: np.ndarray
+    seed: np.ndarray
+    face: np.ndarray
     prompts: int
-    group: np.ndarray | None = None  # int [n]
+    group: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Design":
-        """The design of the rows at the positions or under the mask; prompts keep their numbers."""
+        """The design of some rows; prompts keep their numbers.
+
+        Args:
+            index: positions of the rows, int [m], or a mask, bool [n].
+        """
         group = None if self.group is None else self.group[index]
         return Design(self.prompt[index], self.seed[index], self.face[index], self.prompts, group)
 
@@ -53,17 +62,17 @@ class Design:
 
     @cached_property
     def clusters(self) -> int:
-        """Levels of the factor that has the fewest: what an interval rests on."""
+        """Number of levels of the factor that has the fewest, on which an interval rests; 0 without rows."""
         return min(len(np.unique(levels)) for levels in self.factors.values()) if len(self.seed) else 0
 
     @cached_property
     def cluster(self) -> np.ndarray:
-        """The level of each row of that factor [n]."""
+        """The level of each row [n], of the factor that has the fewest levels."""
         return min(self.factors.values(), key=lambda levels: len(np.unique(levels)))
 
     @cached_property
     def blocks(self) -> np.ndarray:
-        """Rows that differ in their prompt only: int [n].
+        """Blocks of rows that differ in their prompt only: the block of each row, int [n].
 
         Where every image has a vector of its own, the images of a seed: the vectors were drawn without regard to the
         prompt, so prompts may be exchanged among them too. Where every image has a seed of its own, all.
@@ -84,16 +93,23 @@ class Design:
 
     def weights(self, resamples: int, seed: int) -> np.ndarray:
         """The weight of each row in each bootstrap resample: float32 [resamples, n]."""
-        found = np.ones((resamples, len(self.seed)), np.float32)
+        products = np.ones((resamples, len(self.seed)), np.float32)
         for levels in self.factors.values():
-            found *= resampling.weights(levels, resamples, seed)
-        return found
+            products *= resampling.weights(levels, resamples, seed)
+        return products
 
     def folds(self, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Train and test positions such that no level of a factor is on both sides; each row is tested once.
+        """Train and test positions such that no level of a factor is on both sides; each row is tested once at most.
 
         With two factors a test part is a group of seeds by a group of vectors, and what shares either is left out of
-        the training.
+        the training. A part that would leave nothing to train on is left out, and its rows are not tested.
+
+        Args:
+            count: parts of each factor, at most; fewer where it has fewer levels.
+            seed: deals the levels to the parts.
+
+        Returns:
+            For each part the positions to train on, int [m], and to test on, int [k].
         """
         rng = np.random.default_rng(seed)
         parts = []
@@ -102,13 +118,13 @@ class Design:
             dealt = rng.permutation(len(names)) % min(count, len(names))
             parts.append(dealt[codes])
         label = np.stack(parts)
-        found = []
+        folds = []
         for test in np.unique(label, axis=1).T:
             same = label == test[:, None]
             train, tested = np.flatnonzero(~same.any(axis=0)), np.flatnonzero(same.all(axis=0))
             if len(train):
-                found.append((train, tested))
-        return found
+                folds.append((train, tested))
+        return folds
 
 
 def share_groups(designs: Sequence[Design]) -> list[Design]:
@@ -123,7 +139,7 @@ def share_groups(designs: Sequence[Design]) -> list[Design]:
         return list(designs)
     seeds = np.concatenate([design.seed for design in varying])
     groups = connected(seeds, np.concatenate([design.face for design in varying]))
-    known, first = np.unique(seeds, return_index=True)
-    if groups.max() + 1 < ENOUGH or not all(np.isin(design.seed, known).all() for design in designs):
+    names, first = np.unique(seeds, return_index=True)
+    if groups.max() + 1 < ENOUGH or not all(np.isin(design.seed, names).all() for design in designs):
         return list(designs)
-    return [replace(design, group=groups[first][np.searchsorted(known, design.seed)]) for design in designs]
+    return [replace(design, group=groups[first][np.searchsorted(names, design.seed)]) for design in designs]

@@ -13,12 +13,19 @@ HELD = 20_000_000  # numbers held at a time: permutations x prompts x faces
 
 @dataclass(frozen=True, eq=False)
 class Leakage:
-    """What the classifier got right, row by row and under permutation."""
+    """What the classifier got right, row by row and under permutation.
 
-    correct: np.ndarray  # bool [n]; a row that could not be tested is wrong
-    tested: np.ndarray  # bool [n]
-    accuracy: float  # balanced: mean over prompts of the share of their faces that were told, 0..1
-    null: np.ndarray  # balanced accuracy with prompts permuted within blocks [permutations]
+    Attributes:
+        correct: whether each row's prompt was recognised, bool [n]; a row that could not be tested counts as wrong.
+        tested: whether it could be tested, bool [n].
+        accuracy: balanced accuracy: the mean over prompts of the share of their faces that were recognised, 0..1.
+        null: balanced accuracy with prompts permuted within blocks, float64 [permutations].
+    """
+
+    correct: np.ndarray
+    tested: np.ndarray
+    accuracy: float
+    null: np.ndarray
 
 
 def leakage(vectors: np.ndarray, design: Design, permutations: int = 999, folds: int = 5, seed: int = 0) -> Leakage:
@@ -38,16 +45,16 @@ def leakage(vectors: np.ndarray, design: Design, permutations: int = 999, folds:
     """
     orders = permutations_within(design.blocks, permutations, seed + 1)
     labels = np.concatenate([design.prompt[None], design.prompt[orders]])
-    told = np.full(labels.shape, -1, np.int16)
+    predicted = np.full(labels.shape, -1, np.int16)
     for train, test in design.folds(folds, seed):
         white_train, white_test = whiten(vectors[train], vectors[test])
         together = max(1, HELD // (design.prompts * len(train)))
         for start in range(0, len(labels), together):
-            some = slice(start, start + together)
-            told[some, test] = nearest_mean(white_train, white_test, labels[some][:, train], design.prompts)
-    correct = told == labels
+            part = slice(start, start + together)
+            predicted[part, test] = nearest_mean(white_train, white_test, labels[part][:, train], design.prompts)
+    correct = predicted == labels
     accuracy = balanced(correct, labels, design.prompts)
-    return Leakage(correct=correct[0], tested=told[0] >= 0, accuracy=float(accuracy[0]), null=accuracy[1:])
+    return Leakage(correct=correct[0], tested=predicted[0] >= 0, accuracy=float(accuracy[0]), null=accuracy[1:])
 
 
 def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
@@ -62,12 +69,14 @@ def balanced(correct: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarra
     for prompt in range(prompts):
         mine = labels == prompt
         shares[:, prompt] = ratio((mine & correct).sum(axis=1), mine.sum(axis=1))
-    known = np.isfinite(shares)
-    return np.where(known, shares, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    occurs = np.isfinite(shares)
+    return np.where(occurs, shares, 0).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
 
 
 def whiten(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both [n, d], [m, d] where the shrunk covariance of the training rows is the identity: [n, r], [m, r].
+    """Moves rows to the space where the shrunk covariance of the training rows is the identity.
+
+    Rows [n, d] and [m, d] become float32 [n, r] and [m, r], r at most d.
 
     What lies outside the span of the training rows is the same distance from all their means, and is left out.
     """
@@ -107,7 +116,14 @@ def shrinkage(centred: np.ndarray, values: np.ndarray) -> float:
 
 
 def nearest_mean(train: np.ndarray, test: np.ndarray, labels: np.ndarray, prompts: int) -> np.ndarray:
-    """The prompt with the nearest mean for each of b labellings [b, n] of the training rows: int [b, m]."""
+    """The prompt whose mean is nearest, for each test row under each labelling of the training rows: int [b, m].
+
+    Args:
+        train: training rows, float32 [n, r], white as ``whiten`` makes them.
+        test: test rows, float32 [m, r].
+        labels: prompts of the training rows in b labellings, int [b, n].
+        prompts: their number.
+    """
     member = (labels[:, None] == np.arange(prompts)[:, None]).astype(np.float32)  # [b, prompts, n]
     counts = member.sum(axis=2, keepdims=True)
     means = (member / np.maximum(counts, 1)).reshape(-1, len(train)) @ train

@@ -11,13 +11,21 @@ from face0.statistics.resampling import permutations_within, weights
 
 @dataclass(frozen=True, eq=False)
 class PromptDistances:
-    """Per prompt, as measured, resampled and permuted. NaN where there are no two faces to compare."""
+    """Per prompt, as measured, resampled and permuted. NaN where there are no two faces to compare.
 
-    similarity: np.ndarray  # mean cosine of two faces of the prompt that share neither seed nor vector [prompts]
-    similarity_draws: np.ndarray  # [resamples, prompts]
-    energy: np.ndarray  # energy distance of its faces to those of the other prompts [prompts]
-    energy_draws: np.ndarray  # [resamples, prompts]
-    energy_null: np.ndarray  # [permutations, prompts]
+    Attributes:
+        similarity: mean cosine of two faces of the prompt that share neither seed nor vector [prompts].
+        similarity_draws: its bootstrap draws [resamples, prompts].
+        energy: energy distance of the faces of the prompt to those of the other prompts [prompts].
+        energy_draws: its bootstrap draws [resamples, prompts].
+        energy_null: the same with prompts permuted within blocks [permutations, prompts].
+    """
+
+    similarity: np.ndarray
+    similarity_draws: np.ndarray
+    energy: np.ndarray
+    energy_draws: np.ndarray
+    energy_null: np.ndarray
 
 
 def prompt_distances(
@@ -50,14 +58,14 @@ def prompt_distances(
     drawn = [measured(member * times[:, None]) for times in design.weights(resamples, seed)]
     pairs = member.T @ (apart @ member)  # the same under permutation: a block keeps its prompts
     null = [
-        _energy(each.T @ (distance @ each), pairs)
-        for each in (member[order] for order in permutations_within(design.blocks, permutations, seed + 1))
+        _energy(permuted.T @ (distance @ permuted), pairs)
+        for permuted in (member[order] for order in permutations_within(design.blocks, permutations, seed + 1))
     ]
     return PromptDistances(
         similarity=similarity,
-        similarity_draws=np.array([each[0] for each in drawn]),
+        similarity_draws=np.array([draw for draw, _ in drawn]),
         energy=energy,
-        energy_draws=np.array([each[1] for each in drawn]),
+        energy_draws=np.array([draw for _, draw in drawn]),
         energy_null=np.array(null),
     )
 
@@ -115,5 +123,5 @@ def _energy(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         own, rows = np.diag(table), table.sum(axis=1)
         return own, rows - own, table.sum() - 2 * rows + own
 
-    own, across, others = (ratio(a, b) for a, b in zip(parts(sums), parts(pairs), strict=True))
+    own, across, others = (ratio(total, count) for total, count in zip(parts(sums), parts(pairs), strict=True))
     return 2 * across - own - others

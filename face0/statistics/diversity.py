@@ -25,19 +25,19 @@ def diversity(vectors: np.ndarray, prompt: np.ndarray, prompts: int, size: int, 
 
     Args:
         vectors: unit vectors [n, d].
-        prompt: of each, int [n].
+        prompt: the prompt of each vector, int [n], 0 to ``prompts`` - 1.
         prompts: their number.
         size: of a sample. A prompt that has fewer faces is NaN.
         seed: of the samples.
     """
-    found = np.full((2, prompts), np.nan)
-    for each in range(prompts):
-        mine = vectors[prompt == each]
+    numbers = np.full((2, prompts), np.nan)
+    for number in range(prompts):
+        mine = vectors[prompt == number]
         if len(mine) >= size > 1:
-            rng = np.random.default_rng([seed, each])
+            rng = np.random.default_rng([seed, number])
             subsets = [mine[rng.permutation(len(mine))[:size]] for _ in range(SUBSETS)]
-            found[:, each] = np.mean([effective_numbers(subset) for subset in subsets], axis=0)
-    return found
+            numbers[:, number] = np.mean([effective_numbers(subset) for subset in subsets], axis=0)
+    return numbers
 
 
 def _singular(vectors: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ def follows_input(vectors: np.ndarray, face: np.ndarray, inputs: np.ndarray, nam
 
     Args:
         vectors: unit vectors of the faces [n, d].
-        face: the input of each, by name [n].
+        face: the input of each face, by name [n].
         inputs: unit vectors [m, d].
         names: of the inputs [m], each once.
     """
@@ -46,10 +46,10 @@ def follows_vector(vectors: np.ndarray, design: Design) -> tuple[np.ndarray, boo
     if not apart:
         same = other_prompt & same_face
     different = other_prompt & ~same_face & other_seed
-    found = np.full(len(vectors), np.nan)
-    for i in np.flatnonzero(same.any(axis=1) & different.any(axis=1)):
-        others = np.sort(cosine[i, different[i]])
-        mine = cosine[i, same[i]]
+    probability = np.full(len(vectors), np.nan)
+    for row in np.flatnonzero(same.any(axis=1) & different.any(axis=1)):
+        others = np.sort(cosine[row, different[row]])
+        mine = cosine[row, same[row]]
         below = np.searchsorted(others, mine, "left") + np.searchsorted(others, mine, "right")
-        found[i] = below.mean() / (2 * len(others))
-    return found, apart
+        probability[row] = below.mean() / (2 * len(others))
+    return probability, apart

@@ -42,6 +42,6 @@ class Moments:
         )
 
     def covariance(self) -> np.ndarray:
-        """float64 [dim, dim], with count - 1 in the denominator; there must be two vectors."""
+        """The covariance, float64 [dim, dim], with count - 1 in the denominator; there must be two vectors."""
         assert self.count > 1, f"{self.count} vectors have no covariance"
         return self.scatter / (self.count - 1)

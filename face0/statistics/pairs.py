@@ -10,15 +10,25 @@ ALL = 4_000_000  # up to so many pairs of images, all are listed and none is dra
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pairs:
-    """Pairs of rows, and how alike they are."""
+    """Pairs of rows, and how alike they are.
 
-    within: np.ndarray  # of one character, int [g, 2]
-    between: np.ndarray  # of two, int [m, 2]
-    within_similarity: np.ndarray  # [g]
-    between_similarity: np.ndarray  # [m]
-    scenes_apart: bool  # whether images of one scene are left out
+    Attributes:
+        within: pairs of one character, rows, int [g, 2].
+        between: pairs of two characters, rows, int [m, 2].
+        within_similarity: cosines of the pairs within [g].
+        between_similarity: cosines of the pairs between [m].
+        scenes_apart: whether pairs of one scene are left out.
+        seeds_apart: whether pairs of one seed are left out.
+        drawn: whether the pairs between characters are a sample.
+    """
+
+    within: np.ndarray
+    between: np.ndarray
+    within_similarity: np.ndarray
+    between_similarity: np.ndarray
+    scenes_apart: bool
     seeds_apart: bool
-    drawn: bool  # whether pairs between characters are a sample
+    drawn: bool
 
 
 def comparable_pairs(
@@ -29,19 +39,20 @@ def comparable_pairs(
     Scenes are kept apart if there are several, and so are seeds, but where that leaves no pair within a character.
 
     Args:
-        vectors: unit vectors, or NaN [n, d].
+        vectors: unit vectors [n, d]; a row of NaN has none, and is in no pair.
         who: the character of each row, int [n].
         where: its scene, int [n].
         seeds: int [n].
         rng: draws pairs where there are too many.
     """
-    known = np.flatnonzero(np.isfinite(vectors[:, 0]))
-    same = _within(who[known])
-    same = known[same]
+    usable = np.flatnonzero(np.isfinite(vectors[:, 0]))
+    same = _within(who[usable])
+    same = usable[same]
     apart = [where[same[:, 0]] != where[same[:, 1]], seeds[same[:, 0]] != seeds[same[:, 1]]]
-    rule = next((r for r in ((True, True), (True, False), (False, True)) if _kept(apart, r).any()), (False, False))
+    rules = (True, True), (True, False), (False, True)
+    rule = next((rule for rule in rules if _kept(apart, rule).any()), (False, False))
     within = same[_kept(apart, rule)]
-    between, drawn = _two_of(known, rng)
+    between, drawn = _two_of(usable, rng)
     apart = [where[between[:, 0]] != where[between[:, 1]], seeds[between[:, 0]] != seeds[between[:, 1]]]
     between = between[_kept(apart, rule) & (who[between[:, 0]] != who[between[:, 1]])]
     if len(between) > PAIRS:
@@ -61,8 +72,8 @@ def _within(who: np.ndarray) -> np.ndarray:
     """All pairs of positions of one character: int [g, 2]."""
     order = np.argsort(who, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(who[order])) + 1)
-    pairs = [np.stack(np.triu_indices(len(group), 1), axis=1) for group in groups]
-    return np.concatenate([group[each] for group, each in zip(groups, pairs, strict=True)]).reshape(-1, 2)
+    places = [np.stack(np.triu_indices(len(group), 1), axis=1) for group in groups]
+    return np.concatenate([group[pairs] for group, pairs in zip(groups, places, strict=True)]).reshape(-1, 2)
 
 
 def _two_of(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:

@@ -18,16 +18,24 @@ FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Logistic regression (scikit-learn) from identity vectors [m, d] to groups, with its confusions."""
+    """Logistic regression (scikit-learn) from identity vectors [m, d] to groups, with its confusions.
+
+    Attributes:
+        vectors: identity vectors of labelled faces [m, d].
+        groups: their groups, str [m]; two or more, of FOLDS faces each or more.
+
+    Raises:
+        UsageError: there are fewer groups or faces.
+    """
 
     vectors: np.ndarray
-    groups: np.ndarray  # str [m]
+    groups: np.ndarray
 
     def __post_init__(self) -> None:
         names, counts = np.unique(self.groups, return_counts=True)
         if len(names) < 2 or counts.min() < FOLDS:
-            found = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
-            raise UsageError(f"labels have {found}: give at least two groups of {FOLDS} faces each")
+            sizes = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+            raise UsageError(f"labels have {sizes}: give at least two groups of {FOLDS} faces each")
 
     @cached_property
     def names(self) -> np.ndarray:
@@ -59,7 +67,7 @@ class Probe:
         return np.searchsorted(self.names, fitted.predict(vectors))
 
     def shares(
-        self, told: np.ndarray, member: np.ndarray, drawn: np.ndarray, seed: int
+        self, predicted: np.ndarray, member: np.ndarray, drawn: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Shares of the groups corrected for the confusions: [sets, groups] and draws [resamples, sets, groups].
 
@@ -69,12 +77,12 @@ class Probe:
         labelled ones.
 
         Args:
-            told: of ``predict`` [n].
+            predicted: groups of the rows, as ``predict`` gives them, int [n].
             member: whether each row belongs to each set, 0 or 1 [n, sets].
             drawn: weights of the rows in the resamples [resamples, n].
             seed: of the resampling of labelled faces.
         """
-        one_hot = np.eye(len(self.names))[told]
+        one_hot = np.eye(len(self.names))[predicted]
         labelled = resampling.weights(np.arange(len(self.groups)), len(drawn), seed + 1)
         value = _adjusted(_observed(member, one_hot), self.confusion(np.ones(len(self.groups))))
         draws = [

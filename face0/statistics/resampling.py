@@ -15,7 +15,14 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its standard error and 95 % interval; NaN where there is not enough to tell."""
+    """A value with its standard error and 95 % interval; NaN where there is not enough to tell.
+
+    Attributes:
+        value: the value.
+        error: its standard error.
+        low: lower end of the interval.
+        high: upper end.
+    """
 
     value: float
     error: float = float("nan")
@@ -25,8 +32,8 @@ class Estimate:
 
 def from_draws(value: float, draws: np.ndarray, clusters: int) -> Estimate:
     """A value with the error and interval of its bootstrap draws [resamples]; see ``interval``."""
-    known = draws[np.isfinite(draws)]
-    error = known.std() * np.sqrt(_correction(clusters)) if len(known) > 1 and clusters > 1 else np.nan
+    finite = draws[np.isfinite(draws)]
+    error = finite.std() * np.sqrt(_correction(clusters)) if len(finite) > 1 and clusters > 1 else np.nan
     return Estimate(float(value), float(error), *interval(draws, clusters))
 
 
@@ -49,8 +56,8 @@ def over_prompts(values: np.ndarray, draws: np.ndarray, clusters: int) -> Estima
         draws: the same in bootstrap resamples of the clusters [resamples, prompts].
         clusters: that were resampled.
     """
-    known = np.isfinite(values)
-    values, draws = values[known], draws[:, known]
+    usable = np.isfinite(values)
+    values, draws = values[usable], draws[:, usable]
     count = len(values)
     if not count:
         return Estimate(float("nan"))
@@ -68,11 +75,12 @@ def over_prompts(values: np.ndarray, draws: np.ndarray, clusters: int) -> Estima
 
 def connected(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Rows [n] that share a level of either factor, directly or through others, get one number: int [n]."""
-    _, a = np.unique(first, return_inverse=True)
-    _, b = np.unique(second, return_inverse=True)
-    size = a.max() + b.max() + 2
-    graph = sparse.coo_array((np.ones(len(a)), (a, a.max() + 1 + b)), shape=(size, size))
-    return sparse.csgraph.connected_components(graph, directed=False)[1][a]
+    _, first_codes = np.unique(first, return_inverse=True)
+    _, second_codes = np.unique(second, return_inverse=True)
+    second_codes += first_codes.max() + 1
+    size = second_codes.max() + 1
+    graph = sparse.coo_array((np.ones(len(first_codes)), (first_codes, second_codes)), shape=(size, size))
+    return sparse.csgraph.connected_components(graph, directed=False)[1][first_codes]
 
 
 def weights(factor: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -130,9 +138,9 @@ def jackknife(
         _, codes = np.unique(levels, return_inverse=True)
         group = codes % groups
         count = int(group.max()) + 1
-        left = np.array([statistic(group != each) for each in range(count)])
-        few = np.full(left.shape[1], np.nan)
-        variances.append((count - 1) * ((left - left.mean(axis=0)) ** 2).mean(axis=0) if count > 2 else few)
+        values = np.array([statistic(group != number) for number in range(count)])
+        few = np.full(values.shape[1], np.nan)
+        variances.append((count - 1) * ((values - values.mean(axis=0)) ** 2).mean(axis=0) if count > 2 else few)
         sizes.append(count)
     return np.sqrt(np.sum(variances, axis=0)), min(sizes) - 1
 
@@ -167,9 +175,9 @@ def false_discovery(p: Sequence[float] | np.ndarray) -> np.ndarray:
     """
     p = np.asarray(p, float)
     q = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        q[known] = stats.false_discovery_control(p[known], method="bh")
+    finite = np.isfinite(p)
+    if finite.any():
+        q[finite] = stats.false_discovery_control(p[finite], method="bh")
     return q
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class LowestHashSample:
-    """A uniform sample of rows: those whose names have the lowest hashes, whatever was seen in which order.
+    """A uniform sample of rows: those whose names have the lowest hashes, in whatever order they come.
 
     Attributes:
         size: of the sample, if there are so many.
@@ -25,7 +25,7 @@ class LowestHashSample:
 
     @classmethod
     def of(cls, hashes: np.ndarray, rows: np.ndarray, size: int) -> "LowestHashSample":
-        """That of named rows.
+        """Makes the sample of named rows.
 
         Args:
             hashes: of their names, uint64 [n], see ``name_hashes``.
@@ -54,7 +54,7 @@ class LowestHashSample:
 
     @property
     def rows(self) -> np.ndarray:
-        """[n, ...], n at most ``size``, lowest hash first: any first so many of them are a uniform sample as well."""
+        """The rows, [n, ...], n at most ``size``, lowest hash first: the first k of them are a uniform sample too."""
         return self.sorted().parts[0][1]
 
 

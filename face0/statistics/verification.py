@@ -11,11 +11,17 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """A distribution of similarities."""
+    """A distribution of similarities.
+
+    Attributes:
+        count: of the similarities.
+        mean: of the similarities.
+        quantiles: by level: "0", "0.05", ...
+    """
 
     count: int
     mean: float
-    quantiles: dict[str, float]  # by level: "0", "0.05", ...
+    quantiles: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,18 @@ class Verification:
     The area under the curve is the probability that a pair within is more alike than a pair between; at the threshold
     of the equal-error rate as large a share of the pairs within falls below as of the pairs between lies above.
     Intervals are 95 % over characters.
+
+    Attributes:
+        auc: area under the curve, 0..1.
+        auc_low: lower end of its interval.
+        auc_high: upper end.
+        equal_error: equal-error rate, 0..1.
+        equal_error_low: lower end of its interval.
+        equal_error_high: upper end.
+        threshold: similarity at which the rate is taken.
+        characters: number of characters.
+        within: similarities of pairs within characters.
+        between: similarities of pairs between them.
     """
 
     auc: float
@@ -74,9 +92,11 @@ def verify(
     rates = curve.rates(np.ones(len(within)), np.ones(len(between)))
     drawn = np.full((0, 3), np.nan)
     if len(names) > 1 and len(within) and len(between):
-        a, b, c = (np.searchsorted(names, each) for each in (within_of, between_of[:, 0], between_of[:, 1]))
+        own, first, second = (
+            np.searchsorted(names, characters) for characters in (within_of, between_of[:, 0], between_of[:, 1])
+        )
         counts = weights(names, resamples, seed)
-        drawn = np.array([curve.rates(times[a], times[b] * times[c]) for times in counts])
+        drawn = np.array([curve.rates(times[own], times[first] * times[second]) for times in counts])
     auc = interval(drawn[:, 0], len(names))
     error = interval(drawn[:, 1], len(names))
     return Verification(

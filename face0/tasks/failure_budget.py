@@ -11,13 +11,18 @@ _ON_PURPOSE = (Reason.DENIED, Reason.FORGOTTEN)
 
 @dataclass(frozen=True)
 class FailureBudget:
-    """How many failed rows a job may have and still end well: a count, or a share (0..1) of the rows read."""
+    """How many failed rows a job may have and still end well: a count, or a share of the rows read.
+
+    Attributes:
+        value: the count, or the share, 0..1.
+        is_share: whether the value is a share.
+    """
 
     value: float
     is_share: bool
 
     def allows(self, failed: int, read: int) -> bool:
-        """Whether so many failures are within it."""
+        """Whether so many failures among so many rows read are within the budget."""
         return failed <= (self.value * read if self.is_share else self.value)
 
     def __str__(self) -> str:

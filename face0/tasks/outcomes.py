@@ -17,7 +17,11 @@ class NoFace:
 
 @dataclass(frozen=True)
 class EarlierRow:
-    """A row of an earlier commit that stays as it is: a batch of one."""
+    """A row of an earlier commit that stays as it is.
+
+    Attributes:
+        row: a batch of one row.
+    """
 
     row: pa.RecordBatch
 

@@ -29,7 +29,11 @@ JOB, SUCCESS = "job.json", "_SUCCESS"
 
 @dataclass(frozen=True)
 class OutputFolder(Folder):
-    """The output of a job at a URI."""
+    """The output of a job at a URI.
+
+    Attributes:
+        uri: of the folder.
+    """
 
     @property
     def job(self) -> JobRecord | None:

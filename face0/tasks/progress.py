@@ -17,7 +17,7 @@ class Progress:
         self._folder = folder
         self._waiting = {run.task.task_id for run in runs}
         # Tasks that run again are committed already: their stats count once they are written anew.
-        self._before = {i: folder.stats_stamp(i) for i in self._waiting & folder.stats_names()}
+        self._before = {task_id: folder.stats_stamp(task_id) for task_id in self._waiting & folder.stats_names()}
         self._ledger = Ledger()
         self._bar = ProgressBar(total=len(runs), unit="tasks", file=stream)
         self._stop = threading.Event()

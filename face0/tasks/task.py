@@ -24,7 +24,12 @@ class Task(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRun:
-    """One task to run: whole, or just the rows that failed for the reasons in ``retry``, merged with the others."""
+    """One task to run: whole, or just some of its failed rows, merged with the others.
+
+    Attributes:
+        task: a ``Task``.
+        retry: reasons for which rows failed that are to run again; empty: the whole task runs.
+    """
 
     task: Any
     retry: tuple[Reason, ...] = ()
