@@ -26,7 +26,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from face0.detection.detections import Detections
-from face0.shards.decoding import _decode_into
+from face0.shards.decoding import decode_into
 from face0.shards.loader import FaceShards
 from face0.shards.rows import FaceRow, to_batch
 from face0.shards.selection import Holdout
@@ -70,7 +70,7 @@ def photographs(tar: Path) -> Iterator[Photograph]:
 def pixels(image: bytes, side: int) -> torch.Tensor:
     """uint8 [side, side, 3]."""
     found = np.empty((side, side, 3), np.uint8)
-    _decode_into(found, image, (SIDE, SIDE))
+    decode_into(found, image, (SIDE, SIDE))
     return torch.from_numpy(found)
 
 

@@ -1,4 +1,4 @@
-"""The error of a caller: wrong usage or configuration, told in one line with its remedy."""
+"""Errors that jobs tell in one line: of a caller, and of a training."""
 
 
 class UsageError(ValueError):

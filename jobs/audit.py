@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from face0 import embedders, faces, generation, reports
 from face0.evaluation import audit
-from face0.evaluation.audit.resampling import Resampling
+from face0.evaluation.audit.effort import Resampling
 from face0.io.storage import absolute, join
 from jobs.options.parser import job_parser
 from jobs.options.settings import settings_of

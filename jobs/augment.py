@@ -57,15 +57,15 @@ def arguments() -> argparse.ArgumentParser:
     images.add_argument("--max-bytes", type=at_least(1), default=AugmentConfig.max_bytes, metavar="N",
         help="largest image file (%(default)s)")  # fmt: skip
 
-    detection = parser.add_argument_group("faces")
-    add_face_filter(detection)
-    detection.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
+    group = parser.add_argument_group("faces")
+    add_face_filter(group)
+    group.add_argument("--max-faces", type=at_least(1), default=FaceFilter.max_faces, metavar="N",
         help="faces kept of one image, the largest (%(default)s)")  # fmt: skip
-    detection.add_argument("--pad", type=between(0, 2, float), default=0.0, metavar="SHARE",
+    group.add_argument("--pad", type=between(0, 2, float), default=0.0, metavar="SHARE",
         help="search images in which no face was found again, in a grey frame of this share of their side: finds "
         "faces that fill the picture; costs a second search of each image without a face (%(default)s)")  # fmt: skip
-    detection.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
-    add_deny(detection, "people to leave out: an image with a face like one of this bank fails as `denied`")
+    group.add_argument("--keep-faceless", action="store_true", help="write images without a face too")
+    add_deny(group, "people to leave out: an image with a face like one of this bank fails as `denied`")
 
     add_embedder_details(parser)
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from face0 import reports
 from face0.demo import PHOTOGRAPHS, SCENES, write_people, write_tar
+from face0.errors import UsageError
 from jobs.options.parser import job_parser
 
 # What is typed in the demo's folder; the embedder's weights are random, as the model's are.
@@ -34,6 +35,8 @@ characters --faces bank.parquet --scenes scenes.txt --model model --embedder ran
 audit --space space --prompts scenes.txt --random 4 --model model --embedder random:0 --steps 8 --output audit
 """
 
+MADE_HERE = "photos.tar"  # a folder that holds it is a demo's
+
 
 def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
@@ -46,11 +49,8 @@ def main(argv: Sequence[str]) -> int:
     """Runs the demo; returns its exit code."""
     output = arguments().parse_args(argv).output
     started = time.monotonic()
-    # The demo always starts anew; its own folders only.
-    for name in ("shards", "people", "base", "model", "space", "renders", "characters", "audit"):
-        shutil.rmtree(output / name, ignore_errors=True)
-    output.mkdir(parents=True, exist_ok=True)
-    write_tar(output / "photos.tar")
+    _start_anew(output)
+    write_tar(output / MADE_HERE)
     write_people(output / "people")
     (output / "scenes.txt").write_text("\n".join(SCENES) + "\n")
     for command in COMMANDS.strip().splitlines():
@@ -64,6 +64,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _start_anew(output: Path) -> None:
+    """Empties the folder of an earlier demo. Raises UsageError if it holds anything else."""
+    if output.is_dir() and any(output.iterdir()) and not (output / MADE_HERE).is_file():
+        raise UsageError(f"--output {output} holds other things than a demo: give a new folder")
+    for name in ("shards", "people", "base", "model", "space", "renders", "characters", "audit"):
+        shutil.rmtree(output / name, ignore_errors=True)
+    output.mkdir(parents=True, exist_ok=True)
+
+
 def show(output: Path) -> None:
     """Draws the shard, and says where things are."""
     (shard,) = (output / "shards" / "shards").glob("*.parquet")
@@ -75,7 +84,3 @@ def show(output: Path) -> None:
     print(
         "A tiny model of random weights draws no faces: these pages show what there is to see, not what it looks like."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

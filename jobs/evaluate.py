@@ -12,15 +12,14 @@ table for each label of the manifest, the mean and the standard deviation over i
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from face0 import embedders, generation, model, runtime, shards, training
 from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
+from face0.io.json import write_json
 from jobs.options.parser import job_parser
 from jobs.options.values import at_least
 
@@ -58,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     figures, text = args.measured(args)
     print(text)
     if args.json:
-        Path(args.json).write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(args.json, figures)
     return 0
 
 

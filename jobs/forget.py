@@ -10,14 +10,13 @@ on after an interruption.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from face0 import embedders, faces, privacy, runtime
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
+from face0.io.json import write_json
 from jobs.options.embedder import add_embedder_details, embedder_of
 from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
@@ -55,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     findings = privacy.look_for(_of_photographs(args) if args.photos else _of_bank(args), locations)
     print(as_text(findings))
     if args.json:  # before anything goes: what was removed cannot be listed again
-        Path(args.json).write_text(json.dumps({**findings.to_dict(), "applied": args.apply}, indent=2) + "\n")
+        write_json(args.json, {**findings.to_dict(), "applied": args.apply})
     if args.apply:
         privacy.forget(findings)
         print("removed")

@@ -43,7 +43,7 @@ JOBS = {
 }
 BEAMS_PLACE = re.compile(r" \[while running '.*'\]$")  # what Beam adds to an error of a worker
 RESUMES = dict.fromkeys(
-    ("augment", "train", "generate", "characters", "audit"), "; the same command goes on where it stood"
+    ("augment", "train", "generate", "characters", "audit", "forget"), "; the same command goes on where it stood"
 )
 
 

@@ -8,11 +8,10 @@ an image. Places are outputs of face0 augment and face0 generate, and banks.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from face0 import privacy
+from face0.io.json import write_json
 from jobs.options.parser import job_parser
 
 
@@ -33,5 +32,5 @@ def main(argv: Sequence[str]) -> int:
     answer = privacy.trace(args.id, privacy.classify(args.places))
     print(answer.as_text())
     if args.json:
-        Path(args.json).write_text(json.dumps(answer.to_dict(), indent=2) + "\n")
+        write_json(args.json, answer.to_dict())
     return 0

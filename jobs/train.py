@@ -142,7 +142,8 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
         checkpoints.publish(trainer.step)
         print(f"going on at step {trainer.step:,}")
     if trainer.step >= config.steps:
-        print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
+        if process.is_first:
+            print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
         return 0
     log = _log(args, trainer.step + 1, {**asdict(config), **facts}) if process.is_first else None
     intervals = Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep)

@@ -2,6 +2,7 @@
 # Builds the wheel and tries it as a stranger would: plain pip, an empty environment, two pictures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+rm -rf build  # else modules that are gone would be in the wheel
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -1,22 +1,25 @@
 from .bank import BankFace, FaceBank, identified, read_bank, write_bank
 from .corpus import Corpus, read_corpus
-from .deny_list import read_deny
+from .deny_list import DenyList, read_deny
 from .edits import Gallery, interpolate, perturb, translate
-from .embedding import EmbeddedFaces, FaceEmbedder
+from .embedding import EmbeddedFaces, FaceEmbedder, PhotographFaces
 from .from_shards import of_shards
-from .photographs import FaceReader, from_photographs, photographs_by_person
+from .photographs import FaceReader, PhotographFace, from_photographs, photographs_by_person
 from .space import FaceSpace
 from .space_fit import fit
 
 __all__ = [
     "BankFace",
     "Corpus",
+    "DenyList",
     "EmbeddedFaces",
     "FaceBank",
     "FaceEmbedder",
     "FaceReader",
     "FaceSpace",
     "Gallery",
+    "PhotographFace",
+    "PhotographFaces",
     "fit",
     "from_photographs",
     "identified",

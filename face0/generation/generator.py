@@ -115,7 +115,9 @@ class Generator:
                 message = f"{request.width} x {request.height} pixels do not fit into memory even alone: {image}"
                 outcomes.append(_failure(request, source, Stage.RENDER, Reason.OUT_OF_MEMORY, message))
             elif image.pixels is None:
-                message = "the model's image is not made of numbers: look at its training, or give --precision fp32"
+                message = (
+                    "the model's image is not made of numbers: look at its training, or give --model-precision fp32"
+                )
                 outcomes.append(_failure(request, source, Stage.RENDER, Reason.NOT_FINITE, message))
             else:
                 seconds = batch.seconds / len(batch.requests)

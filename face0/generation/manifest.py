@@ -5,8 +5,6 @@ from itertools import product
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
 
 from face0.errors import UsageError
 from face0.io.tables import read_rows
@@ -44,7 +42,12 @@ def cross(
         faces: ids of a bank; "" is no face.
         seeds: of the noise.
         settings: the same for all; DEFAULTS where they are silent.
+
+    Raises:
+        UsageError: there are no faces.
     """
+    if not faces:
+        raise UsageError("no face has a vector: look at the notes of the bank, and make one with other photographs")
     cells = list(product(prompts, faces, seeds))
     names = ("prompt", "face_id", "seed")
     columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))

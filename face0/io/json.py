@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from face0.io import storage
+
 
 def to_json_values(record: Any) -> Any:
     """A dataclass as the JSON values that it becomes in a file."""
@@ -24,3 +26,9 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{
         for name in sorted(one.keys() | other.keys())
         if one.get(name) != other.get(name)
     ]
+
+
+def write_json(uri: str, record: Any) -> None:
+    """Writes JSON values as a file of any file system, indented."""
+    with storage.open_uri(uri, "wt", encoding="utf-8") as file:
+        file.write(json.dumps(record, indent=2) + "\n")

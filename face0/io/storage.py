@@ -72,7 +72,7 @@ def expand(pattern: str) -> list[tuple[str, int]]:
 
 
 def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
-    """Opens a file of any file system for reading."""
+    """Opens a file of any file system, for reading unless the mode says other."""
     fs, path = filesystem(uri)
     return fs.open(path, mode, **options)
 

@@ -1,9 +1,9 @@
 from .base_models import base_model, fit_vae, load_base
 from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model, local_model
-from .guidance import GUIDANCE_PRESETS, Guidance
+from .guidance import GUIDANCE_PRESETS, Branch, Guidance
 from .lineage import LINEAGE, Lineage
 from .pipeline import Face0Pipeline
-from .presets import BASE_PRESETS
+from .presets import BASE_PRESETS, BasePreset
 from .projection import FaceProjection
 from .samplers import SAMPLERS, make_scheduler
 
@@ -12,6 +12,8 @@ __all__ = [
     "GUIDANCE_PRESETS",
     "LINEAGE",
     "SAMPLERS",
+    "BasePreset",
+    "Branch",
     "Face0Pipeline",
     "FaceProjection",
     "Guidance",

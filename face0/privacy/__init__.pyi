@@ -1,12 +1,15 @@
-from .forgetting import Findings, LocationMatches, forget, look_for
-from .locations import classify
+from .forgetting import Findings, LocationMatches, Match, forget, look_for
+from .locations import Locations, classify
 from .people import Subjects, subjects_of
-from .tracing import trace
+from .tracing import Trace, trace
 
 __all__ = [
     "Findings",
     "LocationMatches",
+    "Locations",
+    "Match",
     "Subjects",
+    "Trace",
     "classify",
     "forget",
     "look_for",

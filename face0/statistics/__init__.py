@@ -1,4 +1,4 @@
-"""Bootstrap, permutation, design, distances, probes: NumPy only, knows nothing of faces."""
+"""Bootstrap, permutation, design, distances, probes: of arrays, knows nothing of faces."""
 
 import lazy_loader as lazy
 

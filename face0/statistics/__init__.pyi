@@ -4,7 +4,7 @@ from .discriminant import Leakage, leakage
 from .distances import PromptDistances, distance_to_reference, prompt_distances
 from .diversity import effective_numbers
 from .moments import Moments
-from .pairs import comparable_pairs
+from .pairs import Pairs, comparable_pairs
 from .probe import Probe
 from .resampling import Estimate, false_discovery, jackknife, proportion_interval
 from .sampling import LowestHashSample, name_hashes
@@ -18,6 +18,7 @@ __all__ = [
     "Leakage",
     "LowestHashSample",
     "Moments",
+    "Pairs",
     "Probe",
     "PromptDistances",
     "Verification",

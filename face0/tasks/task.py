@@ -1,4 +1,4 @@
-"""Tasks: what they are, which of them are left, and who does them."""
+"""Tasks: what they are, and which of them are left."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

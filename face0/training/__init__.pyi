@@ -1,6 +1,6 @@
 from .checkpoints import Checkpoints
 from .config import Intervals, RunOptions, TrainConfig
-from .held_out import compare_faces, difference
+from .held_out import Difference, compare_faces, difference
 from .latent_cache import InMemory, LatentCache, OnDisk
 from .log import TrainingLog, wandb_run
 from .loop import TrainingLoop
@@ -11,6 +11,7 @@ from .trainer import Trainer, latent_shape
 
 __all__ = [
     "Checkpoints",
+    "Difference",
     "InMemory",
     "Intervals",
     "LatentCache",

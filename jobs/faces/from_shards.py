@@ -4,7 +4,7 @@ import argparse
 
 from face0 import faces, shards
 from face0.errors import UsageError
-from face0.io.storage import open_uri
+from face0.io.tables import read_text
 from jobs.faces.writing import write
 
 
@@ -29,8 +29,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(uri: str) -> list[str]:
-    try:
-        with open_uri(uri, "rt", encoding="utf-8") as file:
-            return [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--keys {uri} cannot be read as text: {error}") from error
+    return [line.strip() for line in read_text(uri).splitlines() if line.strip()]

@@ -1,6 +1,7 @@
 """The options that say which embedder, and which faces it sees, alike in all jobs that load one."""
 
 import argparse
+from dataclasses import astuple
 
 from face0 import embedders
 from face0.detection.alignment import Margins
@@ -16,7 +17,7 @@ def add_embedder_details(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("embedder").add_argument
     add("--weights", metavar="URI", help="of vggface2 or casia, if not in torch's cache")
     add("--weights-sha256", metavar="HEX", help="digest that the weights, or the ONNX file, must have")
-    add("--margins", type=numbers(4), default=(10.0, 33.0, 10.0, 15.0), metavar="L,T,R,B",
+    add("--margins", type=numbers(4), default=astuple(Margins()), metavar="L,T,R,B",
         help="pixels around the detected box, for Inception-ResNet (the paper's 10,33,10,15)")  # fmt: skip
     add("--precision", choices=("auto", "fp32"), default="auto",
         help="of Inception-ResNet: auto is bfloat16 where CPU or GPU multiply in it, over twice as fast; its vectors "

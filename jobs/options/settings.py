@@ -5,7 +5,7 @@ import argparse
 from face0.generation.manifest import DEFAULTS
 from face0.model.guidance import GUIDANCE_PRESETS
 from face0.model.samplers import SAMPLERS
-from jobs.options.values import at_least, between, numbers
+from jobs.options.values import at_least, between, numbers, size
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--negative-prompt", default="", metavar="TEXT", help="in place of the empty prompt")
     add("--sampler", choices=SAMPLERS, default=DEFAULTS["sampler"], help="of diffusers (%(default)s)")
     add("--steps", type=at_least(1), default=DEFAULTS["steps"], metavar="N", help="of the sampler (%(default)s)")
-    add("--size", type=_size, default=(0, 0), metavar="PX|WxH", help="of the image (the model's own)")
+    add("--size", type=size, default=(0, 0), metavar="PX|WxH", help="of the image (the model's own)")
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, object]:
@@ -46,8 +46,3 @@ def settings_of(args: argparse.Namespace) -> dict[str, object]:
         "width": args.size[0],
         "height": args.size[1],
     }
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    return int(width), int(height or width)

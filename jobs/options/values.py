@@ -10,7 +10,7 @@ from schemas.failures import Reason
 def failure_budget(text: str) -> FailureBudget:
     """Parses ``100`` or ``1%``."""
     share = text.endswith("%")
-    value = float(text.removesuffix("%"))
+    value = _number(text.removesuffix("%"), float)
     if not value >= 0 or (share and value > 100):
         raise argparse.ArgumentTypeError(f"{text!r} is not a count, or a share from 0% to 100%")
     return FailureBudget(value / 100 if share else value, share)
@@ -25,7 +25,7 @@ def between(low: float, high: float, kind: Callable[[str], float] = int) -> Call
     """A parser of numbers that refuses those below ``low`` and above ``high``."""
 
     def parse(text: str) -> float:
-        value = kind(text)
+        value = _number(text, kind)
         if not value >= low:
             raise argparse.ArgumentTypeError(f"{text} is below {low:g}")
         if value > high:
@@ -33,6 +33,12 @@ def between(low: float, high: float, kind: Callable[[str], float] = int) -> Call
         return value
 
     return parse
+
+
+def size(text: str) -> tuple[int, int]:
+    """Parses ``512`` or ``640x480``: width and height."""
+    width, _, height = text.lower().partition("x")
+    return int(_number(width, int)), int(_number(height or width, int))
 
 
 def reason(text: str) -> Reason:
@@ -46,9 +52,16 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
     """A parser of so many numbers with commas between them."""
 
     def parse(text: str) -> tuple[float, ...]:
-        values = tuple(float(part) for part in text.split(","))
+        values = tuple(_number(part, float) for part in text.split(","))
         if len(values) != count:
             raise argparse.ArgumentTypeError(f"{text!r} is not {count} numbers with commas between them")
         return values
 
     return parse
+
+
+def _number(text: str, kind: Callable[[str], float]) -> float:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from error

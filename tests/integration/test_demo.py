@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from face0.errors import UsageError
 from face0.evaluation.audit.arms import Cell
 from face0.generation.results import open_results
+from jobs.demo import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +43,10 @@ def test_the_demo_walks_the_whole_loop_offline(tmp_path: Path) -> None:
     assert {Cell(**{**arm, "prompt": ""}).arm: arm["requested"] for arm in arms} == dict.fromkeys(
         ("base", "zero", "random", "fixed"), 12
     )
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    with pytest.raises(UsageError, match="holds other things than a demo"):
+        main(["--output", str(tmp_path)])
+    assert (tmp_path / "shards").is_dir()

@@ -10,8 +10,8 @@ from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.by_prompt import prompt_rows
 from face0.evaluation.audit.detection import image_measures
 from face0.evaluation.audit.dispersion import distance_measures, variance_measures
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.leakage import leakage_measures
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure
 from face0.statistics.design import Design
 from face0.statistics.discriminant import nearest_mean, whiten

@@ -1,7 +1,7 @@
 from .analysis import Audit, Reference, audit
+from .effort import Resampling
 from .labels import Labels, read_labels
 from .manifest import audit_manifest, filled, occupations
-from .resampling import Resampling
 
 __all__ = [
     "Audit",

@@ -15,8 +15,8 @@ import pyarrow as pa
 from face0.evaluation.audit import detection, dispersion, groups, leakage
 from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
 from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.faces.bank import FaceBank

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from face0.evaluation.audit.arms import Arm
-from face0.evaluation.audit.resampling import Resampling
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.measures import PROMPTS_AND_VECTORS, VECTORS, Measure, measured
 from face0.statistics.design import FACE, Design
 from face0.statistics.ratio import ratio

@@ -6,8 +6,8 @@ import numpy as np
 
 from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.by_prompt import ByPrompt, row_means
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured
 from face0.statistics.resampling import Estimate, false_discovery, p_value, permutations_within, proportion_interval
 

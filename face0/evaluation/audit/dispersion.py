@@ -14,7 +14,7 @@ from face0.evaluation.audit.by_prompt import (
     prompt_row,
     prompt_rows,
 )
-from face0.evaluation.audit.resampling import Resampling
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.measures import Measure, measured, replaced
 from face0.statistics import clusters
 from face0.statistics.distances import distance_to_reference, prompt_distances

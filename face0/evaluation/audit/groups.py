@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from face0.evaluation.audit.arms import Arm
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.measures import Measure, measured
 from face0.statistics.probe import Probe
 from face0.statistics.resampling import Estimate, from_draws

@@ -7,7 +7,7 @@ import numpy as np
 
 from face0.evaluation.audit.arms import Arm
 from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows, row_means
-from face0.evaluation.audit.resampling import Resampling
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.measures import Measure, replaced
 from face0.statistics.design import Design
 from face0.statistics.discriminant import Leakage, leakage

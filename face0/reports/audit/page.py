@@ -7,8 +7,8 @@ from markupsafe import Markup
 from face0.evaluation.audit import analysis
 from face0.evaluation.audit.analysis import Audit, Reference
 from face0.evaluation.audit.arms import REQUEST_COLUMNS, RESULT_COLUMNS
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.vectors import read_identified
 from face0.faces.bank import FaceBank
 from face0.generation.results import Results

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
-from face0.generation.manifest import read_manifest
+from face0.generation.manifest import cross, read_manifest
 from schemas.requests import MANIFEST
 
 
@@ -44,3 +44,8 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str, said: str
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(UsageError, match=said):
         read_manifest(str(tmp_path / "m.csv"))
+
+
+def test_a_manifest_of_no_faces_is_refused():
+    with pytest.raises(UsageError, match="no face has a vector"):
+        cross(["a prompt"], [], [0])

@@ -12,9 +12,9 @@ from PIL import Image
 
 from face0.errors import UsageError
 from face0.evaluation.audit.analysis import Audit, Reference, audit
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.audit.leakage import one_per_seed
-from face0.evaluation.audit.resampling import Resampling
 from face0.evaluation.encoders import NO_VECTORS
 from face0.evaluation.measures import Measure
 from face0.generation.results import open_results

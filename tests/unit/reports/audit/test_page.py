@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face0.evaluation.audit.resampling import Resampling
+from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.measures import Measure
 from face0.generation.results import open_results
 from face0.reports.audit.page import write_audit
