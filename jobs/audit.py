@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Sequence
 
 from face0 import embedders, faces, generation, reports
+from face0.errors import UsageError
 from face0.evaluation import audit
 from face0.evaluation.audit.effort import Resampling
 from face0.io.storage import absolute, join
@@ -59,11 +60,10 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     flags, rest = split_flags(argv)
-    parser = arguments()
-    args = parser.parse_args(rest)
-    check_sweep(parser, args)
+    args = arguments().parse_args(rest)
+    check_sweep(args)
     if (args.groups is None) != (args.group_faces is None):
-        parser.error("--groups and --group-faces go together")
+        raise UsageError("--groups and --group-faces go together: give both, or neither")
     labels = None
     if args.groups:
         labels = audit.read_labels(args.groups, faces.read_bank(args.group_faces).identified(args.weights))

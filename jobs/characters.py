@@ -19,6 +19,7 @@ import pipelines
 from face0 import faces, generation, reports
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
+from face0.errors import UsageError
 from face0.evaluation import characters
 from face0.evaluation.encoders import CONDITIONING, JUDGE
 from face0.io.storage import absolute, join
@@ -52,11 +53,10 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     flags, rest = split_flags(argv)
-    parser = arguments()
-    args = parser.parse_args(rest)
+    args = arguments().parse_args(rest)
     if (args.random is None) != (args.space is None):
-        parser.error("--random and --space go together")
-    check_sweep(parser, args)
+        raise UsageError("--random and --space go together: give both, or neither")
+    check_sweep(args)
     bank = drawn(args, faces.FaceSpace.load(args.space), args.random) if args.random else faces.read_bank(args.faces)
     names, _ = bank.vectors()
     scenes = generation.read_prompts(args.scenes)

@@ -19,7 +19,7 @@ from typing import Any
 from face0 import runtime, shards, training
 from face0.errors import TrainingError
 from face0.io import storage
-from face0.shards.selection import Holdout
+from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
 from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
@@ -124,15 +124,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     config = _config(args, process)
-    data = shards.FaceShards(
-        args.shards,
-        rows=shards.RowFilter(min_face=args.min_face, min_score=args.min_score, min_caption=args.min_caption),
-        holdout=Holdout(count=args.holdout, similarity=args.holdout_similarity),
-    )
+    rows = RowFilter(min_face=args.min_face, min_score=args.min_score, min_caption=args.min_caption)
+    holdout = Holdout(count=args.holdout, similarity=args.holdout_similarity)
+    data = shards.FaceShards(args.shards, rows=rows, holdout=holdout)
     options = RunOptions(
         accumulate=args.accumulate, gradient_checkpointing=args.gradient_checkpointing, compile=args.compile
     )
-    facts = _facts(args, data)
+    facts = {**_facts(args, data), "rows": asdict(rows), "holdout": asdict(holdout)}
     if process.is_first:
         print(data.summary)
     trainer, base_fingerprint = training.start_trainer(args.base, config, options, data, process, args.cache_latents)
@@ -163,14 +161,12 @@ def _config(args: argparse.Namespace, process: "runtime.Process") -> TrainConfig
 
 
 def _facts(args: argparse.Namespace, data: "shards.FaceShards") -> dict[str, Any]:
-    """What the lineage says beside step, loss and configuration."""
+    """What the lineage says of base and shards."""
     return {
         "base": storage.absolute(args.base),
         "shards": [storage.absolute(uri) for uri in args.shards],
         "fingerprint": data.fingerprint,
         "embedder": dict(data.embedder),
-        "holdout": asdict(Holdout(count=args.holdout, similarity=args.holdout_similarity)),
-        "rows": {"min_face": args.min_face, "min_score": args.min_score, "min_caption": args.min_caption},
         "versions": runtime.library_versions(),
     }
 

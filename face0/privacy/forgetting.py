@@ -81,14 +81,14 @@ class Findings:
 
     Attributes:
         people: who was looked for.
-        holdings: where they were looked for, with what is remembered of it.
+        locations: where they were looked for, with what is remembered of it.
         places: what is to go, from each place of these.
         generations: what was found, what was made of that, and so on.
         graph: what was made of what.
     """
 
     people: Subjects
-    holdings: Locations
+    locations: Locations
     places: Sequence[LocationMatches]
     generations: Sequence[Sequence[Node]]
     graph: Graph
@@ -102,37 +102,37 @@ class Findings:
         }
 
 
-def look_for(people: Subjects, holdings: Locations) -> Findings:
+def look_for(people: Subjects, locations: Locations) -> Findings:
     """Finds people; changes nothing.
 
     Reads each file once, a part at a time, and holds in memory the names of all faces and requests.
 
     Args:
         people: who is looked for.
-        holdings: where, as ``classify`` has just opened it.
+        locations: where, as ``classify`` has just opened it.
 
     Raises:
         UsageError: a place cannot be read, or holds vectors of another embedder.
     """
-    _refuse_other_embedders(people, holdings)
+    _refuse_other_embedders(people, locations)
     alike: dict[Node, tuple[str, float]] = {}  # whose vector it is in words, and the similarity
 
     def look(nodes: Sequence[Node], vectors: pa.Array, whose: str) -> None:
         alike.update((nodes[i], (whose, similarity)) for i, similarity in _alike_vectors(people, vectors))
 
-    graph = read_graph(holdings, look)
+    graph = read_graph(locations, look)
     matched = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
     photographs = {Node(NodeKind.PHOTOGRAPH, "", digest) for digest in people.photographs}
-    shards = [_look_through_shards(people, place, photographs) for place in holdings.shards]
-    banks = [LocationMatches(kind="bank", uri=bank.uri, size=bank.size) for bank in holdings.banks]
-    renders = [_look_through_renders(place, graph, matched) for place in holdings.renders]
-    gone = [Node(NodeKind.IMAGE, place.uri, name) for place in holdings.renders for name in place.forgotten]
+    shards = [_look_through_shards(people, place, photographs) for place in locations.shards]
+    banks = [LocationMatches(kind="bank", uri=bank.uri, size=bank.size) for bank in locations.banks]
+    renders = [_look_through_renders(place, graph, matched) for place in locations.renders]
+    gone = [Node(NodeKind.IMAGE, place.uri, name) for place in locations.renders for name in place.forgotten]
     generations = graph.generations([*photographs, *matched, *gone])
     _add_made(graph, generations, matched, set(gone))
     for matches in (*banks, *renders):
         matches.found = [match for node, match in sorted(matched.items()) if node.place == matches.uri]
     places = [*shards, *banks, *renders]
-    return Findings(people=people, holdings=holdings, places=places, generations=generations, graph=graph)
+    return Findings(people=people, locations=locations, places=places, generations=generations, graph=graph)
 
 
 def forget(findings: Findings) -> None:
@@ -144,22 +144,22 @@ def forget(findings: Findings) -> None:
     """
     matches = {place.uri: place for place in findings.places}
     own = matches.pop(findings.people.uri, None)
-    for place in findings.holdings.renders:
+    for place in findings.locations.renders:
         _forget_images(place, matches[place.uri])
     for uri, names in _removals(findings, {uri: place.names for uri, place in matches.items() if place.kind == "bank"}):
         if names:
             remove_faces(uri, names)
-    for place in findings.holdings.shards:
+    for place in findings.locations.shards:
         _forget_rows(place, matches[place.uri])
     if own is not None:
         remove_faces(own.uri, own.names)
 
 
-def _refuse_other_embedders(people: Subjects, holdings: Locations) -> None:
+def _refuse_other_embedders(people: Subjects, locations: Locations) -> None:
     """Raises UsageError if the vectors of a bank or of generated images cannot be compared with the people's."""
-    for bank in holdings.banks:
+    for bank in locations.banks:
         refuse_other_embedder(bank.uri, bank.metadata.embedder, people.uri, people.embedder)
-    for place in holdings.renders:
+    for place in locations.renders:
         if embedder := place.job.config.get("embedder"):
             refuse_other_embedder(place.uri, embedder, people.uri, people.embedder)
 
@@ -221,7 +221,7 @@ def _look_through_renders(place: OutputLocation, graph: Graph, matched: dict[Nod
     for name in place.forgotten:
         node = Node(NodeKind.IMAGE, place.uri, name)
         if graph.facts.get(node, {}).get("reason", Reason.FORGOTTEN) != Reason.FORGOTTEN:
-            matched[node] = _image(graph, node, "removed before, but for its request")
+            matched[node] = _match_of(graph, node, "removed before, but for its request")
     return LocationMatches(
         kind="renders",
         uri=place.uri,
@@ -240,16 +240,16 @@ def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], matched: dict
             if node in matched or node in gone or node.kind == NodeKind.PHOTOGRAPH:
                 continue
             source = next(source for source in graph.sources[node] if source in reached)
-            matched[node] = _image(graph, node, f"made from {source.kind} {source.name}")
+            matched[node] = _match_of(graph, node, f"made from {source.kind} {source.name}")
         reached.update(generation)
 
 
 def _match(graph: Graph, node: Node, whose: str, similarity: float) -> Match:
     why = f"{whose}: {_alike(similarity)}" if whose else _alike(similarity)
-    return _image(graph, node, why, _rounded(similarity))
+    return _match_of(graph, node, why, _rounded(similarity))
 
 
-def _image(graph: Graph, node: Node, why: str, similarity: float | None = None) -> Match:
+def _match_of(graph: Graph, node: Node, why: str, similarity: float | None = None) -> Match:
     return Match(name=node.name, why=why, similarity=similarity, file=graph.facts.get(node, {}).get("image"))
 
 

@@ -86,21 +86,21 @@ class Trace:
                 yield f"{indent}  row {row.key} in {row.folder}, {row.file} (from {row.source})"
 
 
-def trace(asked: str, holdings: Locations) -> Trace:
+def trace(asked: str, locations: Locations) -> Trace:
     """Finds what has a name, what it was made from, and what was made of it.
 
     Args:
         asked: of a photograph its SHA-256, file name or key in the shards; of a face its id; of an image its request's
             id or file name. Of a file also the whole URI, or the end of its path.
-        holdings: where to look, each file once.
+        locations: where to look, each file once.
 
     Raises:
         UsageError: nothing has this name, or a place cannot be read.
     """
-    graph = read_graph(holdings)
+    graph = read_graph(locations)
     matches = graph.named(asked)
     photographs = [node for node in (*matches, *graph.ancestors(matches)) if node.kind == NodeKind.PHOTOGRAPH]
-    matching_rows, rows = find_rows(holdings.shards, asked, {node.name for node in photographs})
+    matching_rows, rows = find_rows(locations.shards, asked, {node.name for node in photographs})
     for row in matching_rows:
         photograph = Node(NodeKind.PHOTOGRAPH, "", row.sha256)
         if photograph not in matches:
@@ -108,7 +108,7 @@ def trace(asked: str, holdings: Locations) -> Trace:
             matches.append(photograph)
     if not matches:
         raise UsageError(
-            f"nothing in {', '.join(holdings.uris)} is called {asked!r}: give a photograph's file name, key or "
+            f"nothing in {', '.join(locations.uris)} is called {asked!r}: give a photograph's file name, key or "
             "SHA-256, a face_id, or the request_id or file name of an image"
         )
     sources = graph.ancestors(matches)

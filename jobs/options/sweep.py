@@ -3,6 +3,7 @@
 import argparse
 
 from face0 import faces
+from face0.errors import UsageError
 from jobs.options.rendering import add_rendering
 from jobs.options.settings import add_settings
 
@@ -16,10 +17,10 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     add_rendering(parser)
 
 
-def check_sweep(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Ends with exit code 2 if nothing could measure the faces."""
+def check_sweep(args: argparse.Namespace) -> None:
+    """Raises UsageError if nothing could measure the faces."""
     if not args.embedder and not args.judge:
-        parser.error("give --embedder or --judge, or both: without one nothing can tell whose face it is")
+        raise UsageError("give --embedder or --judge, or both: without one nothing can tell whose face it is")
 
 
 def drawn(args: argparse.Namespace, space: "faces.FaceSpace", count: int) -> "faces.FaceBank":
