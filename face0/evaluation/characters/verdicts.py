@@ -195,6 +195,31 @@ def characters(
     """
     requests = requests.filter(pc.not_equal(requests["face_id"], ""))
     names, scenes = (pc.unique(requests[column]).to_pylist() for column in ("face_id", "prompt"))
+    asked = _asked(results, requests, names)
+    who, where = _codes(asked["face_id"], names), _codes(asked["prompt"], scenes)
+    has_face = pc.greater(results["faces_found"], 0).to_numpy()
+    by_encoder, features = _features(results)
+    drawn, seeds = np.random.default_rng(seed), asked["seed"].to_numpy()
+    pairs = {name: comparable_pairs(array, who, where, seeds, drawn) for name, array in features.items()}
+    pairs = {name: compared for name, compared in pairs.items() if len(compared.within) and len(compared.between)}
+    per_image = {name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE}
+    per_image = {name: values for name, values in per_image.items() if np.isfinite(values).any()}
+    of_characters = _verdicts(who, requests["face_id"], names, has_face, pairs, per_image)
+    of_scenes = _verdicts(where, requests["prompt"], scenes, has_face, pairs, per_image)
+    first = next((name for name in pairs if name not in COPIES), "")
+    return Characters(
+        encoders=list(by_encoder),
+        verifications={name: _verification(compared, who) for name, compared in pairs.items()},
+        real=[_real(photographs) for photographs in real],
+        characters=sorted(of_characters, key=lambda verdict: _badness(verdict, first)),
+        scenes=sorted(of_scenes, key=lambda verdict: _badness(verdict, first)),
+        measures=[*_overall(of_characters, seed), *_single(of_characters, "group"), *_single(of_scenes, "prompt")],
+        notes=_notes(by_encoder, pairs, per_image, has_face),
+    )
+
+
+def _asked(results: pa.Table, requests: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The request of each result. Raises UsageError if there is none, or there are too few characters."""
     if len(names) < 2:
         raise UsageError(f"{len(names)} characters: give at least two faces, or nothing can be told apart")
     place = pc.index_in(results["request_id"], value_set=requests["request_id"].combine_chunks())
@@ -202,50 +227,42 @@ def characters(
         raise UsageError(
             f"{place.null_count:,} results are of no request with a face: give the manifest of these renders"
         )
-    asked = requests.take(place)
-    who = _codes(asked["face_id"], names)
-    where = _codes(asked["prompt"], scenes)
-    has_face = pc.greater(results["faces_found"], 0).to_numpy()
+    return requests.take(place)
+
+
+def _features(results: pa.Table) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What images are compared by: vectors of the encoders that there are, and these with pictures and poses."""
     vectors = {
         JUDGE: result_vectors(results["judge_vector"]),
         CONDITIONING: result_vectors(results["identity_vector"]),
     }
     by_encoder = {name: array for name, array in vectors.items() if array is not None}
-    features = {**by_encoder, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
-    drawn = np.random.default_rng(seed)
-    seeds = asked["seed"].to_numpy()
-    pairs = {name: comparable_pairs(array, who, where, seeds, drawn) for name, array in features.items()}
-    pairs = {name: compared for name, compared in pairs.items() if len(compared.within) and len(compared.between)}
-    per_image = {name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE}
-    per_image = {name: values for name, values in per_image.items() if np.isfinite(values).any()}
+    return by_encoder, {**by_encoder, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
 
-    def verdicts(codes: np.ndarray, requested: pa.ChunkedArray, titles: list[str]) -> list[Verdict]:
-        counts = np.bincount(_codes(requested, titles), minlength=len(titles))
-        return [
-            _verdict(title, int(counts[code]), codes == code, has_face, pairs, per_image)
-            for code, title in enumerate(titles)
-        ]
 
-    first = next((name for name in pairs if name not in COPIES), "")
-    of_characters = verdicts(who, requests["face_id"], names)
-    of_scenes = verdicts(where, requests["prompt"], scenes)
-    return Characters(
-        encoders=list(by_encoder),
-        verifications={
-            name: verify(
-                compared.within_similarity,
-                compared.between_similarity,
-                who[compared.within[:, 0]],
-                who[compared.between],
-            )
-            for name, compared in pairs.items()
-        },
-        real=[_real(photographs) for photographs in real],
-        characters=sorted(of_characters, key=lambda verdict: _badness(verdict, first)),
-        scenes=sorted(of_scenes, key=lambda verdict: _badness(verdict, first)),
-        measures=[*_overall(of_characters, seed), *_single(of_characters, "group"), *_single(of_scenes, "prompt")],
-        notes=_notes(by_encoder, pairs, per_image, has_face),
+def _verification(compared: Pairs, who: np.ndarray) -> Verification:
+    return verify(
+        compared.within_similarity,
+        compared.between_similarity,
+        who[compared.within[:, 0]],
+        who[compared.between],
     )
+
+
+def _verdicts(
+    codes: np.ndarray,
+    requested: pa.ChunkedArray,
+    titles: list[str],
+    has_face: np.ndarray,
+    pairs: dict[str, Pairs],
+    per_image: dict[str, np.ndarray],
+) -> list[Verdict]:
+    """A verdict on each character or scene: ``codes`` says which of the ``titles`` each image is of."""
+    counts = np.bincount(_codes(requested, titles), minlength=len(titles))
+    return [
+        _verdict(title, int(counts[code]), codes == code, has_face, pairs, per_image)
+        for code, title in enumerate(titles)
+    ]
 
 
 def _codes(column: pa.ChunkedArray, names: list[str]) -> np.ndarray:
