@@ -1,4 +1,4 @@
-"""Tasks as Beam elements: the one transform of every job, and the run of a job with its progress."""
+"""Tasks as Beam elements: the one transform of every job, and how it is run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

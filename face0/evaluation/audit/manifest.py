@@ -1,4 +1,4 @@
-"""The manifests of the two kinds of sweeps: characters in scenes, and the paired arms of an audit."""
+"""The manifest of an audit: paired arms of the same prompts and seeds."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
