@@ -247,7 +247,7 @@ def escaped(text: str) -> str:
     """Plain text as Markdown, but for code between back-ticks."""
     return "".join(
         part if part.startswith("`") else re.sub(r"([*_\[\]{}\\])", r"\\\1", html.escape(part, quote=False))
-        for part in re.split(r"(`[^`]*`)", text)
+        for part in re.split(r"(`+[^`]+`+)", text)
     )
 
 

@@ -30,14 +30,14 @@ def face_bank(dim: int, embedder: Mapping[str, str] | None = None) -> pa.Schema:
     """
     return pa.schema(
         [
-            pa.field("face_id", pa.string(), nullable=False),
+            pa.field("face_id", pa.string(), nullable=False),  # names the face, once in the bank
             # The conditioning vector, ``face0.embedding_dim`` long; null if there is none, and then ``note`` says why.
             # Not of a fixed size: Parquet readers do not all know nulls of those
             pa.field("vector", pa.list_(pa.float32())),
             # What tells people apart, by the same embedder, at unit length; null: there is no vector, or the embedder's
             # weights were not there as the bank was written
             pa.field("identity_vector", pa.list_(pa.float32())),
-            pa.field("kind", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),  # how the vector was made: photos, shard, random, ...
             # JSON: {"sources": [{...}], ...}. A source is {"uri", "sha256", "box", "weight"} for a photograph,
             # {"key", "source", "sha256"} for a row of a shard, {"face_id"} for a face of a bank, {"request_id"} for an
             # image that was made; beside them the parameters of the kind

@@ -7,22 +7,22 @@ RESULTS_VERSION = "2"  # the first has no identity vectors
 
 # What determines an image, beside the face's vector and the checkpoint.
 SETTINGS = [
-    pa.field("prompt", pa.string(), nullable=False),
-    pa.field("negative_prompt", pa.string(), nullable=False),
+    pa.field("prompt", pa.string(), nullable=False),  # what the image is to show
+    pa.field("negative_prompt", pa.string(), nullable=False),  # what takes the place of the empty prompt
     pa.field("face_id", pa.string(), nullable=False),  # in the bank; empty: no face, zeros in its slots
     pa.field("bare", pa.bool_(), nullable=False),  # the text's own states, without slots for a face: as the base model
-    pa.field("seed", pa.int64(), nullable=False),
+    pa.field("seed", pa.int64(), nullable=False),  # of the first noise
     pa.field("w", pa.float32(), nullable=False),  # guidance, named as in the paper
-    pa.field("c", pa.float32(), nullable=False),
-    pa.field("a", pa.float32(), nullable=False),
+    pa.field("c", pa.float32(), nullable=False),  # of text and face together
+    pa.field("a", pa.float32(), nullable=False),  # of the face alone against the text alone
     pa.field("guide_from", pa.float32(), nullable=False),  # share of the steps at which guidance begins, 0..1
     pa.field("guide_to", pa.float32(), nullable=False),  # and ends
     pa.field("rescale", pa.float32(), nullable=False),  # of the guided prediction to the spread it has at w = 1, 0..1
     pa.field("sigma", pa.float32(), nullable=False),  # noise on the vector, in units of its root mean square
-    pa.field("sampler", pa.string(), nullable=False),
-    pa.field("steps", pa.int32(), nullable=False),
+    pa.field("sampler", pa.string(), nullable=False),  # ddim, dpm++, euler or unipc
+    pa.field("steps", pa.int32(), nullable=False),  # of the sampler
     pa.field("width", pa.int32(), nullable=False),  # pixels; in a manifest 0: the side that the model was made for
-    pa.field("height", pa.int32(), nullable=False),
+    pa.field("height", pa.int32(), nullable=False),  # likewise
 ]
 LABEL = pa.field("label", pa.string(), nullable=False)  # of the reader's own: passes through
 
@@ -39,7 +39,7 @@ REQUESTS = pa.schema(
         pa.field("vector", pa.list_(pa.float32())),  # null: no face
         pa.field("portrait", pa.binary()),  # of the bank, if a measure needs it
         pa.field("reason", pa.string()),  # why it cannot be rendered, and a sentence about it; null: it can
-        pa.field("message", pa.string()),
+        pa.field("message", pa.string()),  # that sentence; null likewise
     ],
     metadata={"face0.schema": "requests", "face0.version": VERSION},
 )
@@ -54,7 +54,7 @@ RESULTS = pa.schema(
         pa.field("thumbnail", pa.binary()),  # JPEG, at most 128 px a side
         pa.field("tokens_lost", pa.int32(), nullable=False),  # of the prompt: they had no place before the face's slots
         pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none
-        pa.field("faces_found", pa.int32(), nullable=False),
+        pa.field("faces_found", pa.int32(), nullable=False),  # in the image
         pa.field("box", pa.list_(pa.float32())),  # of the largest face, x0, y0, x1, y1 in pixels of the image
         # Of the largest face: x and y of left eye, right eye, nose, left and right corner of the mouth, as seen
         pa.field("landmarks", pa.list_(pa.float32())),
