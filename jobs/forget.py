@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from face0 import embedders, faces, privacy, runtime
 from face0.augmentation.config import AugmentConfig
 from face0.detection.detections import FaceFilter
+from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.errors import UsageError
 from face0.io.json import write_json
 from jobs.options.embedder import add_embedder_details, embedder_of
@@ -41,6 +42,8 @@ def arguments() -> argparse.ArgumentParser:
     add(
         "--embedder", metavar="SPEC", help="for --photos, the one of the places: vggface2, casia, onnx:URI, random:SEED"
     )
+    add("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",
+        help="for --photos: side of the square that is looked at, as of the shards (%(default)s)")  # fmt: skip
     add("--device", default="auto", help="for --photos: auto, cpu or cuda (%(default)s)")
     add("--threads", type=at_least(1), metavar="N", help="for --photos: CPU threads")
     add_embedder_details(parser)
@@ -92,7 +95,7 @@ def _of_photographs(args: argparse.Namespace) -> "privacy.Subjects":
     device = runtime.pick_device(args.device)
     config = embedder_of(args)
     embedder = config.load(device)
-    reader = faces.FaceReader(embedder, FaceFilter(), AugmentConfig.resolution, device)
+    reader = faces.FaceReader(embedder, FaceFilter(), args.resolution, device)
     photographs = faces.photographs_by_person(args.photos)
     bank = faces.FaceBank(
         faces={

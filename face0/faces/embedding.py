@@ -64,7 +64,8 @@ class FaceEmbedder:
 
     def __init__(self, embedder: Embedder, faces: FaceFilter, device: str, resolution: int = RESOLUTION) -> None:
         self.embedder = embedder
-        self._faces, self._resolution = faces, resolution
+        self.resolution = resolution
+        self._faces = faces
         self._detector = Detector(faces.min_face, device)
 
     def training_images(self, images: Sequence[np.ndarray], pad: float = 0.0) -> list[EmbeddedFaces]:
@@ -97,12 +98,12 @@ class FaceEmbedder:
             pixels: uint8 [H, W, 3].
             most: faces that are embedded, the largest.
         """
-        square = centre_square(pixels, self._resolution)
+        square = centre_square(pixels, self.resolution)
         image, scale, shift, is_square = square.pixels, square.scale, square.shift, True
         with one_thread():
             (faces,) = self._detect([image])
             if not _holds(image, faces):
-                whole, whole_scale = _shrunk(pixels, self._resolution)
+                whole, whole_scale = _shrunk(pixels, self.resolution)
                 elsewhere = self._look_again(whole)
                 if len(elsewhere):
                     image, scale, shift, is_square = whole, whole_scale, np.zeros(2, np.float32), False

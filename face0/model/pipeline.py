@@ -40,9 +40,12 @@ class Face0Pipeline(DiffusionPipeline):
 
     Attributes:
         embedder: needed for faces that are photographs; vectors do without.
+        resolution: side of the training images of the shards that the model learnt from, pixels, at which photographs
+            are looked at: ``--resolution`` of face0 augment.
     """
 
     embedder: Embedder | None = None
+    resolution: int = RESOLUTION
     _embed: FaceEmbedder | None = None  # of that embedder, once it is needed
     _optional_components: ClassVar[list[str]] = ["safety_checker", "feature_extractor"]  # as diffusers reads it
 
@@ -264,13 +267,15 @@ class Face0Pipeline(DiffusionPipeline):
         """
         if self.embedder is None:
             raise UsageError("a photograph needs an embedder: set pipe.embedder = embedder_config(...).load('cpu')")
-        if self._embed is None or self._embed.embedder is not self.embedder:
-            self._embed = FaceEmbedder(self.embedder, FaceFilter(max_faces=self.face_projection.config.slots), "cpu")
+        made = self._embed
+        if made is None or made.embedder is not self.embedder or made.resolution != self.resolution:
+            faces = FaceFilter(max_faces=self.face_projection.config.slots)
+            made = self._embed = FaceEmbedder(self.embedder, faces, "cpu", self.resolution)
         try:
-            pixels = decode_opened(photograph, smallest_side=RESOLUTION).pixels
+            pixels = decode_opened(photograph, smallest_side=self.resolution).pixels
         except BadImage as bad:
             raise UsageError(f"the photograph cannot be read: {bad.message}") from bad
-        embedded = self._embed.photograph(pixels, most=self.face_projection.config.slots)
+        embedded = made.photograph(pixels, most=self.face_projection.config.slots)
         if not len(embedded.vectors):
             raise UsageError("no face was found in the photograph: give another, or a vector")
         return embedded.vectors

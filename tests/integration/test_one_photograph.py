@@ -75,23 +75,24 @@ def portrait_of(shared: Path) -> bytes:
         return encoded(Image.open(file).crop((100, 0, 924, 1024)), quality=92)
 
 
-def stored(photograph: bytes, spec: str, folder: Path) -> np.ndarray:
+def stored(photograph: bytes, spec: str, folder: Path, *options: str) -> np.ndarray:
     """What augment makes of it, among others, float32 [n, dim]."""
     image = Image.open(io.BytesIO(photograph))
     name = f"x.{'png' if image.format == 'PNG' else 'jpg'}"
     others = people(5)
     inputs = write_tar(folder / "in.tar", captioned([*others[:2], (name, photograph), *others[2:]]))
-    assert augment(inputs, folder / "shards", "--embedder", spec) == 0
+    assert augment(inputs, folder / "shards", "--embedder", spec, *options) == 0
     (row,) = [row for row in rows(folder / "shards") if row["key"] == "x"]
     return np.array([face["embedding"] for face in row["faces"]], np.float32)
 
 
-def banked(photograph: bytes, spec: str, folder: Path) -> BankFace:
+def banked(photograph: bytes, spec: str, folder: Path, *options: str) -> BankFace:
     """What from-photos makes of it."""
     (folder / "people").mkdir()
     (folder / "people" / "x.jpg").write_bytes(photograph)
     output = str(folder / "bank.parquet")
-    assert main(["faces", "from-photos", str(folder / "people"), "--embedder", spec, "--output", output]) == 0
+    command = ["faces", "from-photos", str(folder / "people"), "--embedder", spec, "--output", output, *options]
+    assert main(command) == 0
     return read_bank(output).faces["x"]
 
 
@@ -102,10 +103,11 @@ def pipeline(spec: str) -> Face0Pipeline:
     return pipe
 
 
-def assert_one_vector(photograph: bytes, spec: str, folder: Path) -> None:
+def assert_one_vector(photograph: bytes, spec: str, folder: Path, resolution: int = 512) -> None:
     pipe = pipeline(spec)
-    shard = stored(photograph, spec, folder)
-    bank = banked(photograph, spec, folder)
+    pipe.resolution = resolution
+    shard = stored(photograph, spec, folder, "--resolution", str(resolution))
+    bank = banked(photograph, spec, folder, "--resolution", str(resolution))
     slots = pipe.face_projection.config.slots
     in_pipeline = pipe.face_vectors(Image.open(io.BytesIO(photograph)))
     assert np.array_equal(bank.vector, shard[0])
@@ -117,6 +119,10 @@ def assert_one_vector(photograph: bytes, spec: str, folder: Path) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_three_ways_give_the_same_vector(tmp_path, request, name, spec):
     assert_one_vector(PHOTOGRAPHS[name](), spec_of(spec, request), tmp_path)
+
+
+def test_so_they_do_at_the_resolution_of_other_shards(tmp_path):
+    assert_one_vector(PHOTOGRAPHS["upright"](), "random:0", tmp_path, resolution=256)
 
 
 @pytest.mark.parametrize("spec", SPECS)
