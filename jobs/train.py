@@ -21,7 +21,7 @@ from face0.errors import TrainingError
 from face0.io import storage
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
-from jobs.options.parser import job_parser
+from jobs.options.parser import Options, job_parser
 from jobs.options.values import at_least, between
 
 
@@ -44,7 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_method(group: "argparse._ArgumentGroup") -> None:
+def _add_method(group: Options) -> None:
     add = group.add_argument
     add("--learning-rate", type=at_least(0, float), default=TrainConfig.learning_rate, metavar="R",
         help="of AdamW (%(default)s)")  # fmt: skip
@@ -72,7 +72,7 @@ def _add_method(group: "argparse._ArgumentGroup") -> None:
         help="train a LoRA of the U-Net instead of all of it (%(default)s: all)")  # fmt: skip
 
 
-def _add_rows(group: "argparse._ArgumentGroup") -> None:
+def _add_rows(group: Options) -> None:
     add = group.add_argument
     add("--min-face", type=at_least(0, float), default=0.0, metavar="PX",
         help="shorter side that the largest face must have (%(default)s)")  # fmt: skip
@@ -86,7 +86,7 @@ def _add_rows(group: "argparse._ArgumentGroup") -> None:
         help="rows more alike than this to a held-out one are not trained on (%(default)s)")  # fmt: skip
 
 
-def _add_running(group: "argparse._ArgumentGroup") -> None:
+def _add_running(group: Options) -> None:
     add = group.add_argument
     add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto",

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from face0 import faces
 from jobs.faces.writing import write
+from jobs.options.parser import Commands
 from jobs.options.values import at_least
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the commands."""
     mixed = ways.add_parser("mix", help="faces between two faces", allow_abbrev=False)
     moved = ways.add_parser("direction", help="a face moved along the difference of two", allow_abbrev=False)

@@ -8,10 +8,11 @@ from face0 import faces, shards
 from face0.errors import UsageError
 from face0.faces.space import FEW
 from face0.io.storage import absolute
+from jobs.options.parser import Commands
 from jobs.options.values import at_least
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the command."""
     parser = ways.add_parser("fit", help="fits the face space of face shards", allow_abbrev=False)
     parser.set_defaults(run=run)

@@ -8,12 +8,13 @@ from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
 from jobs.faces.writing import write
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
+from jobs.options.parser import Commands
 from jobs.options.values import at_least, between
 
 MOST_COUNTED = 100  # faces of a photograph that are counted to say how many there are
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the command."""
     parser = ways.add_parser("from-photos", help="faces of photographs", allow_abbrev=False)
     parser.set_defaults(run=run)

@@ -5,9 +5,10 @@ import argparse
 from face0 import generation
 from face0.errors import UsageError
 from jobs.faces.writing import write
+from jobs.options.parser import Commands
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the command."""
     parser = ways.add_parser("from-results", help="faces of generated images", allow_abbrev=False)
     parser.set_defaults(run=run)

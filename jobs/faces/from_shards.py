@@ -6,9 +6,10 @@ from face0 import faces, shards
 from face0.errors import UsageError
 from face0.io.tables import read_text
 from jobs.faces.writing import write
+from jobs.options.parser import Commands
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the command."""
     parser = ways.add_parser("from-shards", help="faces of rows of face shards", allow_abbrev=False)
     parser.set_defaults(run=run)

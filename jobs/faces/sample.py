@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from face0 import faces
 from jobs.faces.writing import write
+from jobs.options.parser import Commands
 from jobs.options.values import at_least
 
 
-def add_to(ways: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(ways: Commands) -> None:
     """Adds the command."""
     parser = ways.add_parser("sample", help="draws random faces from a face space", allow_abbrev=False)
     parser.set_defaults(run=run)

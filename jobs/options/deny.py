@@ -3,10 +3,11 @@
 import argparse
 
 from face0.errors import UsageError
+from jobs.options.parser import Options
 from jobs.options.values import between
 
 
-def add_deny(group: "argparse._ArgumentGroup", what: str) -> None:
+def add_deny(group: Options, what: str) -> None:
     """Adds the options; ``what`` says whom or what the bank keeps out."""
     group.add_argument("--deny", metavar="BANK", help=what)
     group.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",

@@ -9,6 +9,7 @@ from face0.detection.detections import FaceFilter
 from face0.detection.limits import P_NET_SIDE
 from face0.embedders.interface import EmbedderConfig
 from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from jobs.options.parser import Options
 from jobs.options.values import at_least, between, numbers
 
 
@@ -29,7 +30,7 @@ def add_embedder_details(parser: argparse.ArgumentParser) -> None:
         help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
 
 
-def add_face_filter(group: "argparse._ActionsContainer") -> None:
+def add_face_filter(group: Options) -> None:
     """Adds which detections count as faces."""
     group.add_argument("--min-face", type=at_least(P_NET_SIDE, float), default=FaceFilter.min_face, metavar="PX",
         help=f"shorter side of the smallest face that counts, {P_NET_SIDE} or more (%(default)s)")  # fmt: skip
