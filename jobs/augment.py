@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import pipelines
 from face0 import augmentation, detection, faces, readers, runtime, tasks
-from face0.augmentation.config import AugmentConfig
+from face0.augmentation.config import ROW_SECONDS, AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.io.json import to_json_values
@@ -25,6 +25,7 @@ from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
 from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between, failure_budget, reason
+from jobs.options.workers import add_workers
 from jobs.outcome import report
 from pipelines.flags import split_flags
 
@@ -78,6 +79,7 @@ def arguments() -> argparse.ArgumentParser:
         help="cut Parquet files, lists and folders into tasks of about so many rows (%(default)s)")  # fmt: skip
     running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (%(default)s)")
     running.add_argument("--threads", type=at_least(1), metavar="N", help="CPU threads of each worker process")
+    add_workers(running, f"{ROW_SECONDS:g} beside what the fetch of its image may take")
     running.add_argument("--fetch-timeout", type=at_least(0.1, float), default=30.0, metavar="S",
         help="seconds for one image of a list (%(default)s)")  # fmt: skip
     running.add_argument("--fetch-retries", type=at_least(0), default=2, metavar="N", 
@@ -95,29 +97,36 @@ def main(argv: Sequence[str]) -> int:
     pipelines.check_device(args.device, options)
     detection.load_facenet()  # before the job begins
     config = _config(args)
+    processes = pipelines.worker_processes(options, args.worker_processes)
+    fetcher = readers.Fetcher(
+        timeout=args.fetch_timeout,
+        retries=args.fetch_retries,
+        max_bytes=args.max_bytes,
+        concurrency=args.fetch_concurrency,
+    )
     load = pipelines.LoadAugmenter(
         config=config,
-        fetcher=readers.Fetcher(
-            timeout=args.fetch_timeout,
-            retries=args.fetch_retries,
-            max_bytes=args.max_bytes,
-            concurrency=args.fetch_concurrency,
-        ),
+        fetcher=fetcher,
         device=args.device,
-        threads=runtime.threads_per_process(args.threads, pipelines.processes_per_machine(options)),
+        threads=runtime.threads_per_process(args.threads, max(processes, 1)),
     )
+    folder = tasks.OutputFolder(absolute(args.output))
     planned = readers.plan(args.inputs, config.columns, args.rows_per_task)
     job = pipelines.Job(
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
         planned=planned,
-        folder=tasks.OutputFolder(absolute(args.output)),
+        folder=folder,
+        seen=folder.stats_names(),
     )
-    runs, stale = job.left(args.retry_failed)
+    runs, stale = job.left(folder.intact(), args.retry_failed)
     if args.dry_run:
         print(augmentation.survey(planned, runs, args.output, load()))
         return 0
-    return report(args.output, job.run(runs, stale, load, options), args.max_failures)
+    workers = pipelines.Workers(
+        load=load, processes=processes, row_seconds=args.row_timeout or ROW_SECONDS + fetcher.longest
+    )
+    return report(args.output, job.run(runs, stale, workers, options), args.max_failures)
 
 
 def _config(args: argparse.Namespace) -> AugmentConfig:

@@ -20,11 +20,13 @@ Every subcommand explains itself: face0 augment --help
 import importlib
 import logging
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
 from face0.errors import UsageError
+from face0.runtime.interruption import Interrupted, handled, raise_interrupted
 
 # A job is imported when it is called for. None imports torch, Beam or diffusers before its command line is read.
 JOBS = {
@@ -48,7 +50,11 @@ RESUMES = dict.fromkeys(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a subcommand. Returns 0: done; 1: it ran, and too much failed; 2: wrong usage or configuration."""
+    """Runs a subcommand.
+
+    Returns 0: done; 1: it ran, and too much failed; 2: wrong usage or configuration; 130 and 143: stopped by SIGINT and
+    SIGTERM.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
@@ -59,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     log_to_stderr()
     try:
-        return importlib.import_module(JOBS[name]).main(rest)
+        with handled(raise_interrupted, [signal.SIGTERM]):
+            return importlib.import_module(JOBS[name]).main(rest)
     except UsageError as error:
         print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}", file=sys.stderr)
         return 2
@@ -67,9 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"face0 {name}: broke off, see above{RESUMES.get(name, '')}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"face0 {name}: interrupted{RESUMES.get(name, '')}", file=sys.stderr)
-        return 130
+    except (Interrupted, KeyboardInterrupt) as stop:
+        signum = stop.signum if isinstance(stop, Interrupted) else signal.SIGINT
+        print(f"face0 {name}: stopped by {signal.Signals(signum).name}{RESUMES.get(name, '')}", file=sys.stderr)
+        return 128 + signum
 
 
 class PlainLine(logging.Formatter):

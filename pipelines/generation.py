@@ -14,6 +14,7 @@ from face0.runtime.devices import claim_device
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from pipelines.job import Job
+from pipelines.tasks import Workers
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats
 
@@ -77,9 +78,11 @@ class Generation:
             UsageError: the folder holds the output of another configuration.
         """
         folder = OutputFolder(output)
-        planned = plan_requests(folder, requests, folder.committed(), size)
-        job = Job(name="generate", config=config, planned=planned.tasks, folder=folder)
-        runs, stale = job.left(retry)
+        seen = folder.stats_names()
+        committed = folder.intact()
+        planned = plan_requests(folder, requests, committed, size)
+        job = Job(name="generate", config=config, planned=planned.tasks, folder=folder, seen=seen)
+        runs, stale = job.left(committed, retry)
         return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])
 
     @property
@@ -91,7 +94,6 @@ class Generation:
             f"asked for before, in {self.job.folder.uri}"
         )
 
-    def run(self, load: LoadGenerator, options: PipelineOptions) -> Success | None:
+    def run(self, workers: Workers, options: PipelineOptions) -> Success | None:
         """Runs what is left and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        self.requests.prepare(self.job.folder)
-        return self.job.run(self.runs, self.stale, load, options)
+        return self.job.run(self.runs, self.stale, workers, options, self.requests.prepare)

@@ -1,16 +1,19 @@
 """A job from its plan to its success mark: what augment and generate do alike."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from face0.errors import UsageError
+from face0.runtime.interruption import interruption
+from face0.tasks.lease import Lease
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.progress import Progress
 from face0.tasks.task import Task, TaskRun, select
-from face0.tasks.worker import Worker
 from pipelines import tasks
+from pipelines.tasks import Workers
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats
 
@@ -24,26 +27,55 @@ class Job:
         config: what determines the output, as JSON values; a resumed job must have the same.
         planned: the tasks.
         folder: where the output goes.
+        seen: ids of the tasks that were committed there before the job was planned.
     """
 
     name: str
     config: Mapping[str, Any]
     planned: Sequence[Task]
     folder: OutputFolder
+    seen: Collection[str]
 
-    def left(self, retry: Collection[Reason] = ()) -> tuple[list[TaskRun], list[TaskStats]]:
+    def left(
+        self, committed: Mapping[str, TaskStats], retry: Collection[Reason] = ()
+    ) -> tuple[list[TaskRun], list[TaskStats]]:
         """The tasks to run, and the commits to take back before; writes nothing. Raises UsageError as its parts do."""
         self.folder.check(self.name, self.config)
-        return select(self.planned, self.folder.committed(), retry)
+        return select(self.planned, committed, retry)
 
     def run(
-        self, runs: Sequence[TaskRun], stale: Sequence[TaskStats], load: Callable[[], Worker], options: PipelineOptions
+        self,
+        runs: Sequence[TaskRun],
+        stale: Sequence[TaskStats],
+        workers: Workers,
+        options: PipelineOptions,
+        prepare: Callable[[OutputFolder], None] = lambda _: None,
     ) -> Success | None:
-        """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        if runs or stale:
-            self.folder.prepare(self.name, self.config)
-            for stats in stale:
-                self.folder.take_back(stats)
-            with Progress(self.folder, runs):
-                tasks.run(runs, load, self.folder.uri, options)
-        return self.folder.succeed(task.task_id for task in self.planned)
+        """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing.
+
+        Args:
+            runs: what ``left`` has found.
+            stale: likewise.
+            workers: who does the tasks.
+            options: of the pipeline.
+            prepare: writes what the tasks need, once nobody else writes to the folder.
+
+        Raises:
+            UsageError: another launch is at work on the folder, or was since the job was planned.
+            Interrupted: by a signal.
+        """
+        with Lease(self.folder, self.name, lost=interruption.request) as lease:
+            folder = replace(self.folder, launch=lease.launch)
+            if folder.stats_names() != set(self.seen):
+                raise UsageError(f"another launch was at work on {folder.uri} until now: run the same command again")
+            try:
+                if runs or stale:
+                    folder.prepare(self.name, self.config)
+                    prepare(folder)
+                    for stats in stale:
+                        folder.take_back(stats)
+                    with Progress(folder, runs):
+                        tasks.run(runs, workers, folder, options)
+                return folder.succeed(task.task_id for task in self.planned)
+            finally:
+                folder.drop_partial()

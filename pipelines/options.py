@@ -46,12 +46,33 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
-def processes_per_machine(options: PipelineOptions) -> int:
-    """How many worker processes share this machine's cores, as far as the options tell."""
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the pipeline runs in this process."""
+    return _short_name(options) in ("fnapi", "bundlebaseddirect")
+
+
+def worker_processes(options: PipelineOptions, asked: int | None = None) -> int:
+    """How many processes of a machine, or of each worker of a cluster, do tasks; 0: they are done where Beam is.
+
+    Args:
+        options: of the pipeline. ``--direct_running_mode=multi_processing --direct_num_workers=N`` asks for N too.
+        asked: for how many; None: one, unless the options ask for more.
+    """
     direct = options.view_as(DirectOptions)
-    if direct.direct_running_mode != "multi_processing":
-        return 1
+    if asked is not None or direct.direct_running_mode != "multi_processing":
+        return 1 if asked is None else asked
     return direct.direct_num_workers or os.cpu_count() or 1  # to Beam 0 means one for each core
+
+
+def spread(options: PipelineOptions, processes: int) -> None:
+    """Lets Beam on this machine hand out as many tasks at a time as there are processes of ours to do them.
+
+    By threads, for which our processes work: a process of Beam's own that dies leaves it waiting for ever (Beam 2.77).
+    """
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode == "multi_processing" or processes > 1:
+        direct.direct_running_mode = "multi_threading"
+        direct.direct_num_workers = max(processes, 1)
 
 
 def check_device(name: str, options: PipelineOptions) -> None:
@@ -60,7 +81,7 @@ def check_device(name: str, options: PipelineOptions) -> None:
     Raises:
         UsageError: see ``face0.runtime.devices.pick_device``.
     """
-    if _short_name(options) in ("fnapi", "bundlebaseddirect"):
+    if is_local(options):
         pick_device(name)
 
 

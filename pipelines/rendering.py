@@ -13,14 +13,15 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny
-from face0.generation.config import GenerateConfig, Unsafe
+from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
 from pipelines.generation import Generation, LoadGenerator
-from pipelines.options import check_device, pipeline_options, processes_per_machine
+from pipelines.options import check_device, pipeline_options, worker_processes
+from pipelines.tasks import Workers
 from schemas.failures import Reason
 from schemas.job import Success
 
@@ -46,6 +47,8 @@ class RenderOptions:
         requests_per_task: images of a task.
         device: of torch, or ``auto``.
         threads: of each worker process; None: those that the machine has, shared out.
+        worker_processes: that render beside each other on a machine; None: see ``pipelines.options``; 0: this one.
+        row_timeout: seconds without a new image after which a worker process is ended; None: ROW_SECONDS.
     """
 
     model: str
@@ -62,6 +65,8 @@ class RenderOptions:
     requests_per_task: int = 64
     device: str = "auto"
     threads: int | None = None
+    worker_processes: int | None = None
+    row_timeout: float | None = None
 
     def config(self, model: ModelFolder) -> GenerateConfig:
         """What decides which files and rows are written. Raises UsageError if the embedder is not the model's."""
@@ -97,13 +102,17 @@ class Rendering:
 
     Attributes:
         generation: the tasks, and where they stand.
-        load: loads the worker.
+        workers: who renders.
+        config: of the worker.
+        threads: of each.
         repeated: rows of the manifest that ask for an image again.
         options: of the pipeline.
     """
 
     generation: Generation
-    load: LoadGenerator
+    workers: Workers
+    config: GenerateConfig
+    threads: int
     repeated: int
     options: PipelineOptions
 
@@ -112,7 +121,7 @@ class Rendering:
         if self.repeated:
             logger.info("%s rows ask for an image twice; each is rendered once", f"{self.repeated:,}")
         output = self.generation.job.folder.uri
-        success = self.generation.run(self.load, self.options)
+        success = self.generation.run(self.workers, self.options)
         if success is not None and success.ledger.written:
             write_report(output)
         if success is not None and (cut := success.totals.get("prompts cut")):
@@ -158,11 +167,15 @@ def plan_rendering(
         "model": {"base": model.base, "step": model.step},  # by its fingerprint: the folder may have moved
         "embedder": dict(model.embedder) if config.embedder else None,
     }
-    load = LoadGenerator(
-        config=config,
-        device=render.device,
-        batch=render.batch,
-        threads=threads_per_process(render.threads, processes_per_machine(options)),
-    )
+    processes = worker_processes(options, render.worker_processes)
+    threads = threads_per_process(render.threads, max(processes, 1))
+    load = LoadGenerator(config=config, device=render.device, batch=render.batch, threads=threads)
     generation = Generation.plan(output, requests, recorded, render.requests_per_task, retry)
-    return Rendering(generation=generation, load=load, repeated=repeated, options=options)
+    return Rendering(
+        generation=generation,
+        workers=Workers(load=load, processes=processes, row_seconds=render.row_timeout or ROW_SECONDS),
+        config=config,
+        threads=threads,
+        repeated=repeated,
+        options=options,
+    )

@@ -71,7 +71,7 @@ def render_sweep(
     return Sweep(
         success=success,
         uri=renders,
-        config=rendering.load.config,
+        config=rendering.config,
         device=pick_device(render.device),
-        threads=rendering.load.threads,
+        threads=rendering.threads,
     )

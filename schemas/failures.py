@@ -66,6 +66,15 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     """It does not fit into the memory of the machine or GPU even alone; batches are halved first."""
 
+    # Faces, render: the process
+
+    LIBRARY_ERROR = "library_error"
+    """A library raised an error of a kind that nobody foresaw; the message has it."""
+    KILLED_WORKER = "killed_worker"
+    """The process that worked on the row was ended, twice, with nothing else under way: a crash, or memory."""
+    TIMED_OUT = "timed_out"
+    """The row stood still for longer than `--row-timeout`, with nothing else under way."""
+
     # Faces, plan: people who are not to be there
 
     DENIED = "denied"

@@ -1,11 +1,19 @@
-"""The JSON records of a job's output folder: what the job is, a task's stats with its ledger, the success mark."""
+"""The JSON records of a job's output folder: what the job is, a task's stats with its ledger, the success mark.
+
+Each is read by ``from_json``, which raises BrokenRecord for what is no such record. Fields that a later version has
+added are carried along, in ``later``, and written again.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
 
 VERSION = 1
+
+
+class BrokenRecord(ValueError):
+    """Bytes that are not the record they should be: torn, or somebody else's."""
 
 
 @dataclass(kw_only=True)
@@ -19,8 +27,15 @@ class Ledger:
 
     @classmethod
     def from_record(cls, record: Mapping[str, int]) -> "Ledger":
-        """The ledger of a JSON record. Folders of version 0.1 have a count ``rejected`` too, which was always 0."""
-        return cls(**{name: count for name, count in record.items() if name != "rejected"})
+        """The ledger of a JSON record. Folders of version 0.1 have a count ``rejected`` too, which was always 0.
+
+        Counts must be whole numbers: they are summed over a million tasks, and compared.
+        """
+        counts = {name.name: record.get(name.name, 0) for name in fields(cls)}
+        for name, count in counts.items():
+            if type(count) is not int:
+                raise BrokenRecord(f"{name} is {count!r}, no count")
+        return cls(**counts)
 
     @property
     def balanced(self) -> bool:
@@ -48,21 +63,22 @@ class JobRecord:
         job: the subcommand.
         config: what determines the output, as JSON values.
         versions: of the libraries that the first run had.
+        later: fields of a later version.
     """
 
     job: str
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    later: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The record as JSON, keys sorted."""
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1, sort_keys=True)
+        return _to_json(self, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "JobRecord":
-        """Parses ``to_json``'s output."""
-        record = json.loads(text)
-        return cls(job=record["job"], config=record["config"], versions=record["versions"])
+        """Parses ``to_json``'s output. Raises BrokenRecord."""
+        return _from_json(cls, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +110,7 @@ class TaskStats:
         totals: the worker's own counts.
         files: that count.
         seconds: that it took.
+        later: fields of a later version.
     """
 
     task_id: str
@@ -103,19 +120,16 @@ class TaskStats:
     totals: dict[str, int] = field(default_factory=dict)
     files: list[DataFile] = field(default_factory=list)
     seconds: float = 0.0
+    later: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The record as JSON, keys sorted."""
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1, sort_keys=True)
+        return _to_json(self, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "TaskStats":
-        """Parses ``to_json``'s output."""
-        record = json.loads(text)
-        record.pop("version")
-        record["ledger"] = Ledger.from_record(record["ledger"])
-        record["files"] = [DataFile(**file) for file in record["files"]]
-        return cls(**record)
+        """Parses ``to_json``'s output. Raises BrokenRecord."""
+        return _from_json(cls, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +142,7 @@ class Success:
         reasons: failures by reason.
         totals: the workers' counts, and the bytes of all data files.
         task_seconds: of all tasks, not wall-clock.
+        later: fields of a later version.
     """
 
     tasks: int
@@ -135,15 +150,53 @@ class Success:
     reasons: dict[str, int]
     totals: dict[str, int]
     task_seconds: float
+    later: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The record as JSON."""
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1)
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Success":
-        """Parses ``to_json``'s output."""
+        """Parses ``to_json``'s output. Raises BrokenRecord."""
+        return _from_json(cls, text)
+
+
+_Record = TypeVar("_Record", JobRecord, TaskStats, Success)
+
+
+def _to_json(record: JobRecord | TaskStats | Success, *, sort_keys: bool = False) -> str:
+    values = asdict(record)
+    return json.dumps({**values.pop("later"), "version": VERSION, **values}, indent=1, sort_keys=sort_keys)
+
+
+def _from_json(kind: type[_Record], text: str | bytes) -> _Record:
+    try:
         record = json.loads(text)
-        record.pop("version")
-        record["ledger"] = Ledger.from_record(record["ledger"])
-        return cls(**record)
+        known: set[str] = {name.name for name in fields(kind)} - {"later"}
+        values = {name: value for name, value in record.items() if name in known}
+        values["later"] = {name: value for name, value in record.items() if name not in {*known, "version"}}
+        if "ledger" in values:
+            values["ledger"] = Ledger.from_record(values["ledger"])
+        if "files" in values:
+            values["files"] = [_data_file(file) for file in values["files"]]
+        parsed = kind(**values)
+    except BrokenRecord:
+        raise
+    # What is torn is no JSON; what is foreign has other fields, or other types of them.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BrokenRecord(f"{type(error).__name__}: {error}") from error
+    for name, types in _TYPES.items():
+        if not isinstance(getattr(parsed, name, types()), types):
+            raise BrokenRecord(f"{name} is {type(getattr(parsed, name)).__name__}, not {types.__name__}")
+    return parsed
+
+
+_TYPES = {"job": str, "task_id": str, "config": dict, "task": dict, "reasons": dict, "totals": dict}
+
+
+def _data_file(record: Mapping[str, Any]) -> DataFile:
+    file = DataFile(**{name.name: record[name.name] for name in fields(DataFile)})
+    if not (isinstance(file.name, str) and type(file.bytes) is int and type(file.rows) is int):
+        raise BrokenRecord(f"{record} describes no file")
+    return file

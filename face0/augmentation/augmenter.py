@@ -15,15 +15,17 @@ from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
 from face0.readers import planning
+from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
-from face0.tasks.outcomes import EarlierRow, NoFace, write_outcomes
+from face0.tasks.attempt import SetAside
+from face0.tasks.outcomes import EarlierRow, NoFace, why_failed
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
-from face0.tasks.task_output import TaskOutput
+from face0.tasks.task_output import TableWriter, TaskOutput
 from face0.tasks.totals import shard_totals
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
@@ -63,15 +65,36 @@ class Augmenter:
         self._look = FittingBatches(self._find_and_embed, IMAGE_BATCH)
         self.schema = config.schema(self._embedder.dim)
 
-    def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
-        rows: Iterable[Any] = checked(planning.read(run.task, self.config.columns))
+    def rows(self, run: TaskRun, folder: OutputFolder) -> Iterable[Sample | Outcome]:
+        """The samples of a task; outcomes of those that need not run again. See ``face0.tasks.worker.Worker``."""
+        rows = checked(planning.read(run.task, self.config.columns))
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
-            rows = settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
-        with folder.commit(run.task) as output:
-            self.write(self.outcomes(rows), output)
-        return folder.stats(run.task.task_id)
+            return settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
+        return rows
+
+    def process(
+        self,
+        rows: Iterable[Sample | Outcome],
+        run: TaskRun,  # noqa: ARG002
+        folder: OutputFolder,  # noqa: ARG002
+    ) -> Iterator[Outcome]:
+        """What becomes of the rows of a task."""
+        return self.outcomes(rows)
+
+    def verify(self, run: TaskRun) -> None:
+        """Looks whether the input is what was planned."""
+
+    def fail(self, run: TaskRun, row: Sample | Outcome | None, aside: SetAside) -> Any:
+        """The failure of a sample that is set aside; outcomes stay what they are."""
+        if row is None:
+            return unreadable_rest(run.task.uri, f"{aside.reason}: {aside.message}", f"from row {aside.number}")
+        return row.failure(Stage.FACES, Reason(aside.reason), aside.message) if isinstance(row, Sample) else row
+
+    def table(self, output: TaskOutput) -> TableWriter:
+        """Starts the shard."""
+        to_rows = partial(to_batch, schema=self.schema)
+        return output.table("shards", self.schema, to_batch=to_rows, totals=shard_totals)
 
     def outcomes(self, rows: Iterable[Sample | Outcome]) -> Iterator[Outcome]:
         """Yields what becomes of each row, in order. Memory does not grow with the number of rows.
@@ -83,12 +106,6 @@ class Augmenter:
         batches = iter(lambda: list(islice(fetched, IMAGE_BATCH)), [])
         for outcomes in ordered_map(self._process, batches, workers=self._threads, ahead=self._threads + 1):
             yield from outcomes
-
-    def write(self, outcomes: Iterable[Outcome], output: TaskOutput) -> None:
-        """Writes and counts the outcomes of a task."""
-        to_rows = partial(to_batch, schema=self.schema)
-        shard = output.table("shards", self.schema, to_batch=to_rows, totals=shard_totals)
-        write_outcomes(outcomes, shard, output)
 
     def _prepare(self, row: Sample | Outcome) -> Prepared | Outcome:
         if not isinstance(row, Sample):
@@ -102,8 +119,8 @@ class Augmenter:
             image = to_training_image(decoded, row.data, config.resolution)
         except BadImage as bad:
             return row.failure(Stage.DECODE, bad.reason, bad.message)
-        except MemoryError:
-            return row.failure(Stage.DECODE, Reason.OUT_OF_MEMORY, "does not fit into memory as it is decoded")
+        except Exception as error:  # of a library, at this one image
+            return row.failure(Stage.DECODE, *why_failed(error))
         return Prepared(sample=row, image=image, sha256=hashlib.sha256(row.data).hexdigest())
 
     def _process(self, rows: list[Sample | Outcome]) -> list[Outcome]:
@@ -115,9 +132,9 @@ class Augmenter:
     def _find_and_embed(self, items: Sequence[Prepared]) -> list[EmbeddedFaces]:
         return self._embed.training_images([item.image.pixels for item in items], self.config.pad)
 
-    def _row(self, item: Prepared, embedded: EmbeddedFaces | MemoryError) -> FaceRow | NoFace | Failure:
-        if isinstance(embedded, MemoryError):
-            return item.sample.failure(Stage.FACES, Reason.OUT_OF_MEMORY, f"does not fit into memory: {embedded}")
+    def _row(self, item: Prepared, embedded: EmbeddedFaces | Exception) -> FaceRow | NoFace | Failure:
+        if isinstance(embedded, Exception):
+            return item.sample.failure(Stage.FACES, *why_failed(embedded))
         faces = embedded.detections
         if not len(faces) and not self.config.keep_faceless:
             return NoFace()

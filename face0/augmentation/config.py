@@ -11,6 +11,8 @@ from face0.images.training_image import RESOLUTION
 from face0.readers.samples import Columns
 from schemas.face_shard import face_shard
 
+ROW_SECONDS = 120.0  # without a further row: far more than one takes
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:

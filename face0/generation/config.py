@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from face0.embedders.interface import EmbedderConfig
 
+ROW_SECONDS = 3600.0  # without a new image: a batch of large ones on a CPU takes a good part of it
+
 
 class Unsafe(StrEnum):
     """What becomes of the file of an image that the safety checker flags. Its row says so in any case."""

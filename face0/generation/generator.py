@@ -22,11 +22,14 @@ from face0.model.folder import local_model
 from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.out_of_memory import FittingBatches
 from face0.runtime.precision import fast_dtype
 from face0.runtime.versions import library_versions
-from face0.tasks.outcomes import EarlierRow, write_outcomes
+from face0.tasks.attempt import SetAside
+from face0.tasks.outcomes import EarlierRow, why_failed
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
+from face0.tasks.task_output import TableWriter, TaskOutput
 from face0.tasks.totals import result_totals
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
@@ -53,12 +56,17 @@ class Generator:
             pipe = Face0Pipeline.from_pretrained(folder, dtype=fast, local_files_only=True, use_safetensors=True)
         self._render = Renderer(pipe.to(device))
         self._batches = Batches(self._render, batch)
-        self._metrics = ImageMetrics(
+        metrics = ImageMetrics(
             device,
             config.embedder.load(device) if config.embedder else None,
             config.judge.load(device) if config.judge else None,
             Clip(config.clip, device) if config.clip else None,
         )
+
+        def measure(images: Sequence[tuple[np.ndarray, Request]]) -> list[dict[str, Any]]:
+            return metrics([pixels for pixels, _ in images], [request for _, request in images])
+
+        self._measure = FittingBatches(measure, batch)
         self._origin = {
             "model": config.fingerprint,
             "step": lineage.step,
@@ -66,63 +74,83 @@ class Generator:
             "version": library_versions()["face0"],
         }
 
-    def run(self, run: TaskRun, folder: OutputFolder) -> TaskStats:
-        """Does one task and commits it. See ``face0.tasks.worker.Worker``."""
-        if self._on_cpu:
-            torch.set_num_threads(self._threads)  # of this thread, which Beam chose
-        requests: Sequence[Request] = read_requests(folder.join(run.task.uri), run.task.row_group)
+    def rows(self, run: TaskRun, folder: OutputFolder) -> Iterator[Request | Outcome]:
+        """The requests of a task; of those that need no image, their outcomes. See ``face0.tasks.worker.Worker``."""
         earlier: Mapping[str, Outcome] = {}
         if run.retry and run.task.task_id in folder.stats_names():
             earlier = _earlier(folder, folder.stats(run.task.task_id), set(run.retry))
-        with folder.commit(run.task) as output:
-            results = output.table("results", RESULTS, totals=result_totals)
-            write_outcomes(self._outcomes(requests, earlier, run.task.uri, folder), results, output)
-        return folder.stats(run.task.task_id)
-
-    def _outcomes(
-        self, requests: Sequence[Request], earlier: Mapping[str, Outcome], source: str, output: Folder
-    ) -> Iterator[Outcome]:
-        """What becomes of each request. Beside a GPU, images are measured and written while the next batch denoises."""
-        left = []
-        for request in requests:
+        for request in read_requests(folder.join(run.task.uri), run.task.row_group):
             if request.request_id in earlier:
                 yield earlier[request.request_id]
             elif request.reason:
-                yield _failure(request, source, Stage.PLAN, Reason(request.reason), request.message or "")
+                yield _failure(request, run, Stage.PLAN, Reason(request.reason), request.message or "")
             else:
-                left.append(request)
+                yield request
 
-        def finish(batch: Batch) -> list[Outcome]:
-            return self._finish(batch, source, output)
+    def process(self, rows: Iterator[Request | Outcome], run: TaskRun, folder: OutputFolder) -> Iterator[Outcome]:
+        """What becomes of requests. Beside a GPU, images are measured and written while the next batch denoises."""
+        if self._on_cpu:
+            torch.set_num_threads(self._threads)  # of this thread, which Beam chose
 
-        batches = self._batches(left)
+        def finish(batch: Batch | Outcome) -> list[Outcome]:
+            return self._finish(batch, run, folder) if isinstance(batch, Batch) else [batch]
+
+        batches = self._batches(rows)
         done: Iterator[list[Outcome]] = map(finish, batches)
         if not self._on_cpu:
             done = ordered_map(finish, batches, workers=self._threads, ahead=self._threads + 1)
         for outcomes in done:
             yield from outcomes
 
-    def _finish(self, batch: Batch, source: str, output: Folder) -> list[Outcome]:
+    def fail(self, run: TaskRun, row: Request | Outcome | None, aside: SetAside) -> Outcome:
+        """The failure of a request that is set aside; outcomes stay what they are."""
+        if row is None:
+            raise OSError(f"{run.task.uri} cannot be read: {aside.message}")  # it is ours: nothing of it is given up
+        if not isinstance(row, Request):
+            return row
+        return _failure(row, run, Stage.RENDER, Reason(aside.reason), aside.message)
+
+    def table(self, output: TaskOutput) -> TableWriter:
+        """Starts the table of results."""
+        return output.table("results", RESULTS, totals=result_totals)
+
+    def verify(self, run: TaskRun) -> None:
+        """Looks at nothing: requests lie in the output itself, and nobody else writes there."""
+
+    def _finish(self, batch: Batch, run: TaskRun, output: Folder) -> list[Outcome]:
         done = [
             (image.pixels, request)
             for image, request in zip(batch.images, batch.requests, strict=True)
             if isinstance(image, Rendered) and image.pixels is not None
         ]
-        measured = iter(self._metrics([pixels for pixels, _ in done], [request for _, request in done]))
+        measured = iter(self._measure(done))
         outcomes: list[Outcome] = []
         for request, image in zip(batch.requests, batch.images, strict=True):
-            if isinstance(image, MemoryError):
-                message = f"{request.width} x {request.height} pixels do not fit into memory even alone: {image}"
-                outcomes.append(_failure(request, source, Stage.RENDER, Reason.OUT_OF_MEMORY, message))
+            if isinstance(image, Exception):
+                reason, message = why_failed(image)
+                message = f"at {request.width} x {request.height} pixels: {message}"
+                outcomes.append(_failure(request, run, Stage.RENDER, reason, message))
             elif image.pixels is None:
                 message = (
                     "the model's image is not made of numbers: look at its training, or give --model-precision fp32"
                 )
-                outcomes.append(_failure(request, source, Stage.RENDER, Reason.NOT_FINITE, message))
+                outcomes.append(_failure(request, run, Stage.RENDER, Reason.NOT_FINITE, message))
             else:
-                seconds = batch.seconds / len(batch.requests)
-                outcomes.append(self._row(request, image, next(measured), seconds, output))
+                outcomes.append(self._measured(request, image, next(measured), batch, run, output))
         return outcomes
+
+    def _measured(
+        self,
+        request: Request,
+        image: Rendered,
+        measured: Mapping[str, Any] | Exception,
+        batch: Batch,
+        run: TaskRun,
+        output: Folder,
+    ) -> Outcome:
+        if isinstance(measured, Exception):
+            return _failure(request, run, Stage.RENDER, *why_failed(measured))
+        return self._row(request, image, measured, batch.seconds / len(batch.requests), output)
 
     def _row(
         self, request: Request, image: Rendered, measured: Mapping[str, Any], seconds: float, output: Folder
@@ -166,5 +194,5 @@ def _blurred(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(max(pixels.shape) / BLUR)))
 
 
-def _failure(request: Request, source: str, stage: Stage, reason: Reason, message: str) -> Failure:
-    return Failure(key=request.request_id, source=source, stage=stage, reason=reason, message=message)
+def _failure(request: Request, run: TaskRun, stage: Stage, reason: Reason, message: str) -> Failure:
+    return Failure(key=request.request_id, source=run.task.uri, stage=stage, reason=reason, message=message)

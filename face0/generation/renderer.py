@@ -1,10 +1,10 @@
 """From requests to pixels: what one call of the model makes of requests that are alike."""
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, groupby, islice
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ class Batch:
     """
 
     requests: Sequence[Request]
-    images: Sequence[Rendered | MemoryError]
+    images: Sequence[Rendered | Exception]
     seconds: float
 
 
@@ -135,17 +135,18 @@ class Batches:
         self._render, self._size = render, size
         self._fitting: dict[tuple[int, int, int], FittingBatches[Request, Rendered]] = {}
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Batch]:
-        """Renders requests, in order within their kind; kinds in the order in which they come first."""
-        kinds: dict[tuple[Any, ...], deque[Request]] = {}
-        for request in requests:
-            kinds.setdefault(request.kind, deque()).append(request)
-        for waiting in kinds.values():
-            first = waiting[0]
+    def __call__(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """Renders requests: a batch holds some that follow each other and are of one kind. All else passes through."""
+        for kind, group in groupby(rows, lambda row: row.kind if isinstance(row, Request) else None):
+            if kind is None:
+                yield from group
+                continue
+            requests = iter(group)
+            first = next(requests)
             key = first.width, first.height, len(first.guidance.branches())
             fitting = self._fitting.setdefault(key, FittingBatches(self._render, self._size))
-            while waiting:
-                batch = [waiting.popleft() for _ in range(min(fitting.size, len(waiting)))]
+            requests = chain([first], requests)
+            while batch := list(islice(requests, fitting.size)):
                 started = time.perf_counter()
                 images = fitting(batch)
                 yield Batch(requests=batch, images=images, seconds=time.perf_counter() - started)

@@ -14,13 +14,27 @@ from face0.errors import UsageError
 from face0.io import storage
 
 
+class OutsideFolder(UsageError):
+    """A name that leads out of the folder that it should be a name in."""
+
+
+def lies_within(name: str) -> bool:
+    """Whether a name, relative to a folder, stays in it; the empty name is the folder's own.
+
+    >>> lies_within("stats/a.json"), lies_within("stats/../../a.json"), lies_within("/etc/hosts")
+    (True, False, False)
+    """
+    return not name or all(part not in ("", ".", "..") and "\0" not in part for part in name.split("/"))
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder of any file system, which need not be there yet. Cheap to make, and travels to workers.
 
     Names are paths relative to the folder, with ``/`` between their parts; listings are read anew each time. A name is
-    never a pattern, and neither is the folder's own path. (fsspec's DirFileSystem has patterns only, fails at the root
-    of a disk, and starts a thread for local files.)
+    never a pattern, and neither is the folder's own path. One that leads out of the folder is refused by every method,
+    with OutsideFolder: names come from files that others may have written. (fsspec's DirFileSystem has patterns only,
+    fails at the root of a disk, and starts a thread for local files.)
 
     Attributes:
         uri: of the folder.
@@ -151,5 +165,7 @@ class Folder:
         return storage.filesystem(self.uri)[0]
 
     def _path(self, name: str) -> str:
+        if not lies_within(name):
+            raise OutsideFolder(f"{name!r} is no name of a file in {self.uri}")
         root = storage.filesystem(self.uri)[1].rstrip("/")
         return f"{root}/{name}" if name else root or "/"

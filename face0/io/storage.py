@@ -9,7 +9,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -111,12 +111,14 @@ class HashingWriter(io.RawIOBase):
 
 
 @contextmanager
-def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
+def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWriter]:
     """Writes the file ``root/name`` so that a reader sees all of it or none.
 
-    On a local disk the file is written under another name, below ``root``, and renamed. Elsewhere it is written to a
-    temporary file, and uploaded at the end of the block: object stores show an upload only once it is complete, and a
-    writer that is killed leaves no half of one, which shows in no listing and is paid for.
+    On a local disk the file is written under another name, below ``root``, and renamed. ``launch`` names a folder for
+    such files of one launch of a job, which takes away what it has left (``drop_partial``); others leave nothing.
+    Elsewhere it is written to a temporary file, and uploaded at the end of the block: object stores show an upload only
+    once it is complete, and a writer that is killed before leaves no half of one, which shows in no listing and is paid
+    for.
     """
     fs, path = filesystem(join(root, name))
     if not isinstance(fs, LocalFileSystem):
@@ -126,7 +128,7 @@ def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
             upload.flush()
             fs.put_file(upload.name, path)
         return
-    partial = Path(filesystem(root)[1], PARTIAL_DIR, f"{uuid.uuid4().hex}-{Path(path).name}")
+    partial = Path(filesystem(root)[1], PARTIAL_DIR, launch, f"{uuid.uuid4().hex}-{Path(path).name}")
     for folder in (partial.parent, Path(path).parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -138,6 +140,9 @@ def write_whole(root: str, name: str) -> Iterator[HashingWriter]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+        if not launch:
+            with suppress(OSError):  # others are writing too
+                partial.parent.rmdir()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ that moment the others are gone for every reader. ``tidy`` removes the old files
 was cut off has left.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import OutputLocation
+from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.task_output import TableWriter
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
@@ -35,7 +35,6 @@ _BLANK = {
     "reason": str(Reason.FORGOTTEN),
     "message": MESSAGE,
 }
-_REVISION = re.compile(r"(?P<task>.*?)(?:\.(?P<number>\d+))?\.parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,7 @@ def leftovers(place: OutputLocation) -> list[str]:
         name
         for table in (SHARDS.table, RESULTS.table, "failures")
         for name in place.folder.files(table)
-        if name not in listed and _parts(name)[0] in place.tasks
+        if name not in listed and task_and_revision(name)[0] in place.tasks
     ]
     if place.forgotten:
         left += [name for name in place.folder.files("images") if image_id(name) in place.forgotten]
@@ -167,20 +166,14 @@ def _revised(
 ) -> tuple[str, DataFile]:
     """Writes the next revision of a task's table: the old file's name, and the new file."""
     (old,) = [file.name for file in stats.files if file.name.startswith(f"{table}/")]
-    task, number = _parts(old)
-    name = f"{table}/{task}.{number + 1}.parquet"
+    task, revision = task_and_revision(old)
+    name = data_file(table, task, revision + 1)
     with folder.open(old) as file, folder.write(name) as output:
         opened = pq.ParquetFile(file)
         revised = TableWriter(name, output, opened.schema_arrow)
         for batch in change(opened.iter_batches(batch_size=REWRITE_ROWS)):
             revised.write(batch)
         return old, revised.close()
-
-
-def _parts(name: str) -> tuple[str, int]:
-    """The task and the revision of a data file."""
-    match = _REVISION.fullmatch(name.rpartition("/")[2])
-    return (match["task"], int(match["number"] or 0)) if match else (name, 0)
 
 
 def _chosen(rows: pa.RecordBatch | pa.Table, column: str, names: Collection[str]) -> pa.Array | pa.ChunkedArray:

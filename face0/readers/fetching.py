@@ -40,6 +40,11 @@ class Fetcher:
     max_bytes: int = 64 * 2**20
     concurrency: int = 16
 
+    @property
+    def longest(self) -> float:
+        """Seconds that the image of one row may take, with all its tries."""
+        return sum(self.timeout + _BACKOFF_SECONDS * 2**attempt for attempt in range(self.retries + 1))
+
     def fetch(self, rows: Iterable[T]) -> Iterator[T | Sample | Failure]:
         """Gives every Sample that has only a ``uri`` its ``data``, or makes it a Failure; all others pass through.
 

@@ -1,4 +1,4 @@
-"""Batches that shrink until they fit into memory."""
+"""Batches that shrink until they fit into memory, or until the item that a library cannot take is alone."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,22 @@ R = TypeVar("R")
 _MESSAGES = ("out of memory", "alloc_failed", "can't allocate memory", "failed to allocate memory")
 
 
+# After these nothing more can be computed in this process.
+_DEVICE_MESSAGES = ("cuda error", "device-side assert", "cublas_status", "cudnn_status")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was short, the machine's or a GPU's."""
+    return isinstance(error, MemoryError) or any(said in str(error).lower() for said in _MESSAGES)
+
+
+def is_device_failure(error: Exception) -> bool:
+    """Whether the GPU has failed: no further call of this process will succeed on it."""
+    return not is_out_of_memory(error) and any(said in str(error).lower() for said in _DEVICE_MESSAGES)
+
+
 class FittingBatches(Generic[T, R]):
-    """Applies a function to batches, and halves them when memory runs out. Threads may share it.
+    """Applies a function to batches, and halves them when memory runs out, or when it raises. Threads may share it.
 
     Attributes:
         size: items that are tried together: at first as given, later what did fit.
@@ -27,39 +41,43 @@ class FittingBatches(Generic[T, R]):
         self._running = 0
         self._change = threading.Condition()
 
-    def __call__(self, items: Sequence[T]) -> list[R | MemoryError]:
-        """The result for each item, or a MemoryError where one does not fit even with nothing beside it."""
-        results: list[R | MemoryError] = []
+    def __call__(self, items: Sequence[T]) -> list[R | Exception]:
+        """The result for each item, or the error that it raises by itself: a MemoryError where memory was short.
+
+        Raises:
+            Exception: the GPU has failed; see ``is_device_failure``.
+        """
+        results: list[R | Exception] = []
         size, all_fit = self.size, True
         while len(results) < len(items):
             batch = items[len(results) : len(results) + size]
             outcome = self._attempt(batch, self._beside)
             if isinstance(outcome, MemoryError) and len(batch) == 1:
                 outcome = self._attempt(batch, self._alone)
-                if isinstance(outcome, MemoryError):
-                    outcome, all_fit, size = [outcome], False, self.size
+            if isinstance(outcome, Exception) and len(batch) == 1:
+                outcome, all_fit, size = [outcome], False, self.size
             if isinstance(outcome, MemoryError):
                 size = len(batch) // 2
+            elif isinstance(outcome, Exception):
+                size, all_fit = len(batch) // 2, False
             else:
                 results += outcome
         if all_fit:  # one item that never fits says nothing about the others
             self.size = min(self.size, size)
         return results
 
-    def _attempt(
-        self, batch: Sequence[T], room: Callable[[], Iterator[None]]
-    ) -> Sequence[R | MemoryError] | MemoryError:
+    def _attempt(self, batch: Sequence[T], room: Callable[[], Iterator[None]]) -> Sequence[R | Exception] | Exception:
         try:
             with contextmanager(room)():
                 return self._function(batch)
         except Exception as error:
-            message = str(error)
-            if not isinstance(error, MemoryError) and not any(said in message.lower() for said in _MESSAGES):
+            if is_device_failure(error):
                 raise
+            failure = MemoryError(str(error)) if is_out_of_memory(error) else error.with_traceback(None)
         # Past the except clause, which kept the failed tensors alive.
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
-        return MemoryError(message)
+        return failure
 
     def _beside(self) -> Iterator[None]:
         """While other threads run theirs."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from face0.runtime.out_of_memory import is_out_of_memory
 from face0.tasks.task_output import TableWriter, TaskOutput
-from schemas.failures import Failure
+from schemas.failures import Failure, Reason
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class EarlierRow:
     """
 
     row: pa.RecordBatch
+
+
+def why_failed(error: Exception) -> tuple[Reason, str]:
+    """The reason and the message of a row at which a library raised an error."""
+    if is_out_of_memory(error):
+        return Reason.OUT_OF_MEMORY, f"does not fit into memory even alone: {error}"
+    return Reason.LIBRARY_ERROR, f"{type(error).__name__}: {error}"
 
 
 def write_outcomes(outcomes: Iterable[Any], table: TableWriter, output: TaskOutput) -> None:

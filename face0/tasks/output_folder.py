@@ -5,11 +5,12 @@ commit, written last) and ``_SUCCESS`` (written when every task is committed and
 trusts only files that a stats file names.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
-from face0.io.folder import Folder
+from face0.io import storage
+from face0.io.folder import Folder, lies_within
 from face0.io.json import differences, to_json_values
+from face0.io.storage import HashingWriter
 from face0.runtime.versions import library_versions
+from face0.tasks.data_files import task_and_revision
+from face0.tasks.lease import hold
 from face0.tasks.task import Task
 from face0.tasks.task_output import TaskOutput
-from schemas.job import JobRecord, Ledger, Success, TaskStats
+from schemas.job import BrokenRecord, JobRecord, Ledger, Success, TaskStats
+
+logger = logging.getLogger(__name__)
 
 JOB, SUCCESS = "job.json", "_SUCCESS"
+TOLD = 5  # broken tasks that are named in the log
 
 
 @dataclass(frozen=True)
@@ -33,29 +41,52 @@ class OutputFolder(Folder):
 
     Attributes:
         uri: of the folder.
+        launch: the one that writes here, as its lease names it; empty: a folder that is only read, or that nobody
+            else can know of.
     """
+
+    launch: str = ""
 
     @property
     def job(self) -> JobRecord | None:
-        """What ``job.json`` says; None if no job has begun here."""
-        return JobRecord.from_json(self.read(JOB)) if self.exists(JOB) else None
+        """What ``job.json`` says; None if no job has begun here. Raises UsageError if it is broken."""
+        if not self.exists(JOB):
+            return None
+        try:
+            return JobRecord.from_json(self.read(JOB))
+        except BrokenRecord as error:
+            raise UsageError(
+                f"{self.join(JOB)} is no record of a job ({error}): restore it; or, if this is the output of the very "
+                "same command, remove it, and the command writes it anew"
+            ) from error
 
     @property
     def finished(self) -> bool:
         """Whether there is a ``_SUCCESS``: every planned task is committed and the ledger balances."""
-        return self.exists(SUCCESS)
+        return self.success is not None
 
     @property
     def success(self) -> Success | None:
-        """What ``_SUCCESS`` says; None if the job is not finished."""
-        return Success.from_json(self.read(SUCCESS)) if self.finished else None
+        """What ``_SUCCESS`` says; None if the job is not finished, or if it is broken."""
+        try:
+            return Success.from_json(self.read(SUCCESS)) if self.exists(SUCCESS) else None
+        except BrokenRecord as error:
+            logger.warning("%s is broken (%s): it counts for nothing", self.join(SUCCESS), error)
+            return None
+
+    def write(self, name: str) -> AbstractContextManager[HashingWriter]:
+        """Writes a file whole or not at all, and what is not whole yet where it can be told whose it is."""
+        return storage.write_whole(self.uri, name, self.launch)
 
     def prepare(self, job: str, config: Mapping[str, Any]) -> None:
-        """Writes ``job.json``, if there is none; what is left behind by a killed job goes, and so does ``_SUCCESS``."""
-        if not self.exists(JOB):
-            self.write_text(JOB, JobRecord(job=job, config=config, versions=library_versions()).to_json())
+        """Writes ``job.json``, if there is none; what is left behind by a killed job goes, and so does ``_SUCCESS``.
+
+        Only for the launch that holds the lease.
+        """
         self.remove(SUCCESS)
         self.drop_partial()
+        if not self.exists(JOB):
+            self.write_text(JOB, JobRecord(job=job, config=config, versions=library_versions()).to_json())
 
     def check(self, job: str, config: Mapping[str, Any]) -> None:
         """Compares a job with the one that the folder holds, if any.
@@ -78,10 +109,37 @@ class OutputFolder(Folder):
             )
 
     def committed(self) -> dict[str, TaskStats]:
-        """The stats of every committed task, by task id."""
-        with ThreadPoolExecutor(16) as pool:
-            committed = list(pool.map(self.stats, sorted(self.stats_names())))
-        return {stats.task_id: stats for stats in committed}
+        """The stats of every committed task, by task id: for readers, who must not miss one.
+
+        Raises:
+            UsageError: a stats file is broken.
+        """
+        committed, broken = self._read_stats()
+        if broken:
+            raise UsageError(
+                f"{broken[0]}: run its job once more, which does that task again; {len(broken)} such files"
+            )
+        return committed
+
+    def intact(self) -> dict[str, TaskStats]:
+        """The stats of every task whose files are all there and as large as they were: for the job, which does the
+        others again. Each that does not count is told of in the log."""
+        committed, broken = self._read_stats()
+        sizes = self._table_sizes(committed.values())
+        intact = {}
+        for task_id, stats in committed.items():
+            damaged = [file for file in stats.files if sizes.get(file.name) != file.bytes]
+            if damaged:
+                size = sizes.get(damaged[0].name)
+                there = "is not there" if size is None else f"has {size:,} bytes, and not {damaged[0].bytes:,}"
+                broken.append(f"{self.join(damaged[0].name)} {there}")
+            else:
+                intact[task_id] = stats
+        for line in broken[:TOLD]:
+            logger.warning("%s: its task counts as not committed", line)
+        if len(broken) > TOLD:
+            logger.warning("and %s more such tasks", f"{len(broken) - TOLD:,}")
+        return intact
 
     def stats_names(self) -> set[str]:
         """The task ids that have a stats file; a listing, cheap enough to poll."""
@@ -92,8 +150,14 @@ class OutputFolder(Folder):
         return self.stamp(_stats(task_id))
 
     def stats(self, task_id: str) -> TaskStats:
-        """The stats of one committed task."""
-        return TaskStats.from_json(self.read(_stats(task_id)))
+        """The stats of one committed task. Raises BrokenRecord."""
+        stats = TaskStats.from_json(self.read(_stats(task_id)))
+        if stats.task_id != task_id:
+            raise BrokenRecord(f"it is of the task {stats.task_id!r}")
+        for file in stats.files:
+            if not lies_within(file.name):
+                raise BrokenRecord(f"it names {file.name!r}, which does not lie in the output")
+        return stats
 
     def write_stats(self, stats: TaskStats) -> None:
         """Commits a task: from this moment the files that its stats name count, and no others of it."""
@@ -103,18 +167,22 @@ class OutputFolder(Folder):
     def commit(self, task: Task) -> Iterator["TaskOutput"]:
         """Runs a task in the block and commits it at the end; nothing of it shows if the block raises.
 
-        An earlier commit of the same task is taken back before its files are replaced: a kill in between leaves the
-        task uncommitted, so that it runs again, never stats that name other files than there are.
+        Where the task was committed before, its new files get names of their own, beside the old ones. The one file
+        that says which of them count is replaced whole: before and after that moment all that is there is right.
+
+        Raises:
+            LeaseLostError: another launch has taken the folder over.
         """
         started = time.monotonic()
+        earlier = self._earlier(task.task_id)
+        revision = 1 + max(task_and_revision(file.name)[1] for file in earlier.files) if earlier else 0
         with ExitStack() as files:
-            output = TaskOutput(self, task.task_id, files)
+            output = TaskOutput(self, task.task_id, revision, files)
             yield output
             assert output.ledger.balanced, f"task {task.task_id} lost rows: {output.ledger}"
+            if self.launch:
+                hold(self, self.launch)
             data_files = output.close()
-            # Rows that were forgotten since moved the others into files of other names: see face0.privacy.removal.
-            earlier = self.stats(task.task_id).files if self.exists(_stats(task.task_id)) else []
-            self.remove(_stats(task.task_id))
         stats = TaskStats(
             task_id=task.task_id,
             task=to_json_values(task),
@@ -125,8 +193,8 @@ class OutputFolder(Folder):
             seconds=round(time.monotonic() - started, 3),
         )
         self.write_stats(stats)
-        for name in {file.name for file in earlier} - {file.name for file in data_files}:
-            self.remove(name)
+        for file in earlier.files if earlier else ():
+            self.remove(file.name)
 
     def read_table(self, stats: TaskStats, folder: str) -> Iterator[pa.RecordBatch]:
         """Streams the rows of a committed task's table."""
@@ -140,16 +208,21 @@ class OutputFolder(Folder):
             self.remove(name)
 
     def succeed(self, planned: Iterable[str], committed: Mapping[str, TaskStats] | None = None) -> Success | None:
-        """Writes ``_SUCCESS`` if every planned task is committed and the ledger balances; else returns None.
+        """Writes ``_SUCCESS`` if every planned task is committed, whole, and the ledger balances; else takes it away.
+
+        Files of committed tasks that no stats name, left by a launch that was killed in the midst of a commit, go.
 
         Args:
             planned: task ids.
             committed: the stats of all committed tasks, where they are known; None: they are read.
         """
-        committed = self.committed() if committed is None else committed
+        committed = self.intact() if committed is None else committed
         ledger = sum((stats.ledger for stats in committed.values()), Ledger())
         if set(planned) - committed.keys() or not ledger.balanced:
+            self.remove(SUCCESS)
             return None
+        for name in self.unnamed(committed):
+            self.remove(name)
         success = Success(
             tasks=len(committed),
             ledger=ledger,
@@ -162,6 +235,41 @@ class OutputFolder(Folder):
         self.write_text(SUCCESS, success.to_json())
         self.drop_partial()
         return success
+
+    def unnamed(self, committed: Mapping[str, TaskStats]) -> list[str]:
+        """The data files of committed tasks that their stats do not name."""
+        named = {file.name for stats in committed.values() for file in stats.files}
+        return [
+            name
+            for name in self._table_sizes(committed.values())
+            if name not in named and task_and_revision(name)[0] in committed
+        ]
+
+    def _read_stats(self) -> tuple[dict[str, TaskStats], list[str]]:
+        """The stats that can be read, by task id; and of the others what is wrong with which file."""
+
+        def read(task_id: str) -> TaskStats | str:
+            try:
+                return self.stats(task_id)
+            except BrokenRecord as error:
+                return f"{self.join(_stats(task_id))} is broken ({error})"
+
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(read, sorted(self.stats_names())))
+        committed = {stats.task_id: stats for stats in found if isinstance(stats, TaskStats)}
+        return committed, [line for line in found if isinstance(line, str)]
+
+    def _earlier(self, task_id: str) -> TaskStats | None:
+        """The commit of a task that is there already."""
+        try:
+            return self.stats(task_id)
+        except (FileNotFoundError, BrokenRecord):
+            return None
+
+    def _table_sizes(self, committed: Iterable[TaskStats]) -> dict[str, int]:
+        """The bytes of each file in the folders that stats name files in."""
+        tables = {file.name.partition("/")[0] for stats in committed for file in stats.files}
+        return {name: int(info["size"]) for table in sorted(tables) for name, info in self.file_infos(table).items()}
 
 
 def _stats(task_id: str) -> str:

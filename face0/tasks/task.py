@@ -52,7 +52,7 @@ def select(
         reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
         if stats is None or Reason.UNREADABLE_INPUT in reasons:
             runs.append(TaskRun(task=task))
-        elif stats.task != to_json_values(task):
+        elif not _is_same(stats.task, to_json_values(task)):
             raise input_changed(stats)
         elif reasons:
             runs.append(TaskRun(task=task, retry=reasons))
@@ -63,6 +63,11 @@ def select(
         if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
             raise input_changed(stats)
     return runs, stale
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two records are of one task: a version of Face0 may know fields of it that another does not."""
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def input_changed(stats: TaskStats) -> UsageError:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from face0.io.folder import Folder
 from face0.io.storage import HashingWriter
+from face0.tasks.data_files import data_file
 from schemas.failures import FAILURES, Failure
 from schemas.job import DataFile, Ledger
 
@@ -88,8 +89,8 @@ class TableWriter:
 class TaskOutput:
     """What one run of a task writes and counts. Made by ``OutputFolder.commit``."""
 
-    def __init__(self, folder: Folder, task_id: str, files: ExitStack) -> None:
-        self._folder, self._task_id, self._files = folder, task_id, files
+    def __init__(self, folder: Folder, task_id: str, revision: int, files: ExitStack) -> None:
+        self._folder, self._task_id, self._revision, self._files = folder, task_id, revision, files
         self._tables: list[TableWriter] = []
         self._failures = self.table("failures", FAILURES)
         self.ledger = Ledger()
@@ -104,7 +105,7 @@ class TaskOutput:
         to_batch: Callable[[Sequence[Any]], pa.RecordBatch] | None = None,
         totals: Callable[[pa.Table], Counter[str]] | None = None,
     ) -> TableWriter:
-        """Starts the file ``folder/<task>.parquet``.
+        """Starts the file ``folder/<task>.parquet``, or the revision that takes its place.
 
         Args:
             folder: in the output folder.
@@ -112,7 +113,7 @@ class TaskOutput:
             to_batch: see TableWriter.
             totals: what rows add to the totals of the task.
         """
-        name = f"{folder}/{self._task_id}.parquet"
+        name = data_file(folder, self._task_id, self._revision)
         file = self._files.enter_context(self._folder.write(name))
         written = (lambda rows: self.totals.update(totals(rows))) if totals else None
         self._tables.append(TableWriter(name, file, schema, to_batch=to_batch, written=written))

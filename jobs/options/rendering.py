@@ -7,11 +7,12 @@ import pipelines
 from face0 import generation
 from face0.embedders.interface import EmbedderConfig
 from face0.errors import UsageError
-from face0.generation.config import GenerateConfig, Unsafe
+from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, embedder_named, embedder_of
 from jobs.options.values import at_least, between, failure_budget
+from jobs.options.workers import add_workers
 
 
 def add_rendering(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of each worker process: the model's on a CPU, else those that measure and write beside it",
     )
+    add_workers(running, f"{ROW_SECONDS:g}")
     add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
 
 
