@@ -1,6 +1,7 @@
 """Tasks as Beam elements: the one transform of every job, and how it is run."""
 
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from face0.runtime.interruption import Interrupted, handled, interruption, raise_interrupted
+from face0.runtime.interruption import GRACE_SECONDS, Interrupted, handled, interruption, raise_interrupted
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.supervision import WorkerProcesses
 from face0.tasks.task import TaskRun
@@ -150,7 +151,8 @@ def _launched() -> Iterator[_Launch]:
 
 
 def _tell(signum: int) -> None:
-    logger.info("stopping; tasks under way have some seconds to end (%s again: at once)", signum)
+    name = signal.Signals(signum).name
+    logger.info("%s: tasks under way have %d seconds to end; once more: none", name, GRACE_SECONDS)
 
 
 def run(runs: Sequence[TaskRun], workers: Workers, folder: OutputFolder, options: PipelineOptions) -> None:

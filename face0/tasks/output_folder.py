@@ -23,7 +23,7 @@ from face0.io.folder import Folder, lies_within
 from face0.io.json import differences, to_json_values
 from face0.io.storage import HashingWriter
 from face0.runtime.versions import library_versions
-from face0.tasks.data_files import task_and_revision
+from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.lease import hold
 from face0.tasks.task import Task
 from face0.tasks.task_output import TaskOutput
@@ -193,8 +193,10 @@ class OutputFolder(Folder):
             seconds=round(time.monotonic() - started, 3),
         )
         self.write_stats(stats)
-        for file in earlier.files if earlier else ():
-            self.remove(file.name)
+        # A launch that was killed here has left some of these: of all revisions only the last is to be there.
+        for table in {file.name.partition("/")[0] for file in data_files}:
+            for number in range(revision):
+                self.remove(data_file(table, task.task_id, number))
 
     def read_table(self, stats: TaskStats, folder: str) -> Iterator[pa.RecordBatch]:
         """Streams the rows of a committed task's table."""

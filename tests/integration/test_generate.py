@@ -54,7 +54,7 @@ def manifest_of(path: Path, prompts: int, seeds: int, faces: tuple[str, ...] = (
 
 def generate(manifest: Path, bank: Path, model: Path, output: Path | str, *options: str) -> int:
     """Runs the job in this process."""
-    usual = ("--threads", "1", "--requests-per-task", "5", "--batch", "4")
+    usual = ("--worker-processes", "0", "--threads", "1", "--requests-per-task", "5", "--batch", "4")
     named = ("--faces", str(bank), "--model", str(model), "--output", str(output))
     return main(["generate", str(manifest), *named, *usual, *options])
 

@@ -79,11 +79,25 @@ def test_an_item_that_did_not_fit_beside_others_is_tried_again_alone() -> None:
         assert list(pool.map(batches, [[i] for i in range(12)])) == [[i] for i in range(12)]
 
 
-def test_other_errors_pass() -> None:
-    def broken(_items: Sequence[int]) -> list[int]:
-        raise RuntimeError("shapes do not match")
+def test_an_error_is_of_the_one_item_that_raises_it() -> None:
+    def broken(items: Sequence[int]) -> list[int]:
+        if 3 in items:
+            raise RuntimeError("shapes do not match")
+        return [2 * item for item in items]
 
-    with pytest.raises(RuntimeError, match="shapes"):
+    batches = FittingBatches(broken, 4)
+    *others, of_three = batches([1, 2, 4, 5, 3])
+    assert others == [2, 4, 8, 10]
+    assert isinstance(of_three, RuntimeError)
+    assert str(of_three) == "shapes do not match"
+    assert batches.size == 4
+
+
+def test_a_failed_gpu_ends_the_work() -> None:
+    def broken(_items: Sequence[int]) -> list[int]:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side"):
         FittingBatches(broken, 2)([1])
 
 

@@ -93,6 +93,7 @@ def test_a_task_that_runs_again_and_is_killed_never_has_stats_of_other_files(roo
             do(OutputFolder(folder), Count(stop=50))
         assert_trustworthy(folder)
         do(OutputFolder(folder), Count(stop=50))
+        do(OutputFolder(folder), Count(stop=50))
         assert_trustworthy(folder)
         assert len(rows(folder)) == 45
         step += 1
