@@ -25,11 +25,18 @@ class Position:
         drawn: rows that were drawn from the input.
         done: rows whose outcome was written; all of them come before those that are not.
         reading: whether the next row was just being drawn.
+        ended: whether all rows are done, and the task is being committed.
     """
 
     drawn: int = 0
     done: int = 0
     reading: bool = False
+    ended: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Whether a row is under way, and not the loading of the models or the commit, which take what they take."""
+        return bool(self.drawn or self.reading) and not self.ended
 
     @property
     def culprit(self) -> int | None:
@@ -44,13 +51,13 @@ class Position:
 
 
 class Journal:
-    """The position of a running attempt, in a file of 24 bytes that two processes map into their memory.
+    """The position of a running attempt, in a file of 32 bytes that two processes map into their memory.
 
     Args:
         path: of the file; None: nobody asks, and nothing is kept.
     """
 
-    _LAYOUT = struct.Struct("=qqq")
+    _LAYOUT = struct.Struct("=qqqq")
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -68,12 +75,12 @@ class Journal:
     @property
     def position(self) -> Position:
         """Where the attempt stands."""
-        drawn, done, reading = self._LAYOUT.unpack_from(self._memory)
-        return Position(drawn=drawn, done=done, reading=bool(reading))
+        drawn, done, reading, ended = self._LAYOUT.unpack_from(self._memory)
+        return Position(drawn=drawn, done=done, reading=bool(reading), ended=bool(ended))
 
-    def note(self, drawn: int, done: int, *, reading: bool) -> None:
+    def note(self, drawn: int, done: int, *, reading: bool = False, ended: bool = False) -> None:
         """Notes where the attempt stands."""
-        self._LAYOUT.pack_into(self._memory, 0, drawn, done, reading)
+        self._LAYOUT.pack_into(self._memory, 0, drawn, done, reading, ended)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,13 +159,14 @@ class _Drawn:
             self.count_done()
         first = None if probe is not None and self._drawn >= probe.stop else self._next()
         if first is None:
+            self._attempt.journal.note(self._drawn, self._done, ended=True)
             return None
         return iter(first) if self._is_alone(self._drawn - 1) else self._following(first)
 
     def count_done(self) -> None:
         """Notes that one more row has its outcome."""
         self._done += 1
-        self._note(reading=False)
+        self._note()
 
     def _following(self, row: tuple[Any] | None) -> Iterator[Any]:
         while row is not None:
@@ -179,17 +187,17 @@ class _Drawn:
                 row = next(self._rows)
             except StopIteration:
                 self._ended = True
-                self._note(reading=False)
+                self._note()
                 return None
             if aside is not None:
                 row = self._fail(row, aside)
         self._drawn += 1
-        self._note(reading=False)
+        self._note()
         return (row,)
 
     def _is_alone(self, number: int) -> bool:
         attempt = self._attempt
         return attempt.probe is not None or any(number in rows for rows in attempt.alone)
 
-    def _note(self, *, reading: bool) -> None:
+    def _note(self, *, reading: bool = False) -> None:
         self._attempt.journal.note(self._drawn, self._done, reading=reading)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from face0.runtime.out_of_memory import is_out_of_memory
+from face0.runtime.device_errors import is_out_of_memory
 from face0.tasks.task_output import TableWriter, TaskOutput
 from schemas.failures import Failure, Reason
 

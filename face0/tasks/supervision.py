@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from face0.runtime.child_process import ChildDiedError, ChildProcess
+from face0.runtime.device_errors import is_device_failure
 from face0.runtime.interruption import interruption
-from face0.runtime.out_of_memory import is_device_failure
 from face0.tasks.attempt import Attempt, Journal, Position, SetAside
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
@@ -172,7 +172,7 @@ class WorkerProcesses:
             self._idle.put(None)
 
     def _attempt(self, process: "_Process", run: TaskRun, folder: OutputFolder, inquiry: _Inquiry) -> TaskStats | None:
-        process.journal.note(0, 0, reading=False)
+        process.journal.note(0, 0)
         position, since = process.journal.position, time.monotonic()
 
         def check() -> None:
@@ -182,7 +182,7 @@ class WorkerProcesses:
             now = process.journal.position
             if now != position:
                 position, since = now, time.monotonic()
-            elif position.drawn + position.reading and time.monotonic() - since > self._row_seconds:
+            elif position.limited and time.monotonic() - since > self._row_seconds:
                 process.child.kill()
                 raise _TimedOut(f"was ended, for it stood still for {self._row_seconds:g} s")
 
