@@ -11,14 +11,18 @@ exit codes: 0 trained, or asked to end and saved; 1 the run broke off; 2 wrong u
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from typing import Any
 
-from face0 import runtime, shards, training
+from face0 import runtime, shards, tasks, training
 from face0.errors import TrainingError
 from face0.io import storage
+from face0.io.folder import Folder
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
 from jobs.options.parser import Options, job_parser
@@ -114,7 +118,8 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(argv)
     process = runtime.join_processes(args.device)
     try:
-        return _train(args, process)
+        with _lease(args.output) if process.is_first else nullcontext():
+            return _train(args, process)
     except TrainingError as error:
         print(f"face0 train: {error}; earlier checkpoints are whole, and the same command goes on", file=sys.stderr)
         return 1
@@ -151,6 +156,11 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     if process.is_first:
         print(f"{args.output}: step {trainer.step:,}" + ("" if ended else "; the same command goes on"))
     return 0
+
+
+def _lease(output: str) -> "tasks.Lease":
+    """Keeps a second training out. One that lost the output to another ends, as if it had been asked to."""
+    return tasks.Lease(Folder(storage.absolute(output)), "train", lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def _config(args: argparse.Namespace, process: "runtime.Process") -> TrainConfig:

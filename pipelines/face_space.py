@@ -9,6 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from face0.faces.corpus import Corpus, read_corpus
 from face0.faces.space_fit import fit
 from face0.shards.files import Shard
+from pipelines.options import spread, worker_processes
 
 
 class Merge(beam.CombineFn):
@@ -88,6 +89,7 @@ def fit_face_space(
     shards: Sequence[Shard], sample: int, fit_and_save: Callable[[Corpus], None], options: PipelineOptions
 ) -> None:
     """Reads shards, and fits a space on a worker to what they hold. Raises what broke the pipeline."""
+    spread(options, worker_processes(options))
     with beam.Pipeline(options=options) as pipeline:
         (
             pipeline

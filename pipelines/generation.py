@@ -82,7 +82,7 @@ class Generation:
         committed = folder.intact()
         planned = plan_requests(folder, requests, committed, size)
         job = Job(name="generate", config=config, planned=planned.tasks, folder=folder, seen=seen)
-        runs, stale = job.left(committed, retry)
+        runs, stale = job.left(planned.committed, retry)
         return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])
 
     @property

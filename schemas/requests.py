@@ -51,6 +51,7 @@ RESULTS = pa.schema(
         LABEL,
         pa.field("image", pa.string()),  # relative to the output folder; null: dropped by --unsafe drop
         pa.field("image_sha256", pa.string()),
+        pa.field("image_bytes", pa.int64()),  # size of the file; null likewise, and in files of version 0.2 and before
         pa.field("thumbnail", pa.binary()),  # JPEG, at most 128 px a side
         pa.field("tokens_lost", pa.int32(), nullable=False),  # of the prompt: they had no place before the face's slots
         pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none

@@ -171,6 +171,7 @@ class Generator:
             "label": request.label,
             "image": name,
             "image_sha256": hashlib.sha256(data).hexdigest() if data else None,
+            "image_bytes": len(data) if data else None,
             "thumbnail": thumbnail(pixels) if data else None,
             "tokens_lost": image.tokens_lost,
             "flagged": image.flagged,

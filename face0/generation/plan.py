@@ -6,6 +6,7 @@ have what they lack.
 """
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,9 +20,12 @@ from face0.faces.bank import FaceBank
 from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io.folder import Folder
 from face0.model.folder import ModelFacts
+from face0.tasks.totals import IMAGE_BYTES
 from schemas.failures import Reason
 from schemas.job import TaskStats
 from schemas.requests import REQUESTS
+
+logger = logging.getLogger(__name__)
 
 PROBLEMS = "problems-"
 
@@ -53,6 +57,7 @@ class RequestPlan:
         strays: ids of images that an earlier run may have left without a commit, and that nobody asks for now.
         unasked: committed requests that nobody asks for now, but for forgotten ones; they stay.
         forgotten: faces that are asked for, and whose requests ``face0 forget`` took away.
+        committed: the commits that count, by task id: those whose images are there.
     """
 
     tasks: Sequence[RequestTask]
@@ -62,6 +67,7 @@ class RequestPlan:
     strays: Collection[str]
     unasked: int
     forgotten: Collection[str]
+    committed: Mapping[str, TaskStats]
 
     def prepare(self, output: Folder) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
@@ -127,6 +133,7 @@ def plan_requests(
     problems = [request for request in requests if request.reason is not None]
     there = request_files(output)
     earlier = {name: list(_groups(output, name)) for name in there if PROBLEMS not in name}
+    committed = _with_images(output, [group for groups in earlier.values() for group in groups], committed)
     kept = [group for groups in earlier.values() for group in groups if group.task.task_id in committed]
     done = {name for group in kept for name in group.requests}
     gone = {name for group in kept for name in group.forgotten}
@@ -161,7 +168,31 @@ def plan_requests(
         strays=strays,
         unasked=len(done - gone - wanted.keys()),
         forgotten={wanted[name].face_id for name in gone & wanted.keys()},
+        committed=committed,
     )
+
+
+def _with_images(
+    output: Folder, groups: Sequence["_Group"], committed: Mapping[str, TaskStats]
+) -> dict[str, TaskStats]:
+    """The commits without those of which images are gone, or cut. (Version 0.2 and before kept no sizes.)"""
+    sizes = {image_id(name): int(info["size"]) for name, info in output.file_infos("images").items()}
+    whole = dict(committed)
+    for group in groups:
+        stats = committed.get(group.task.task_id)
+        expected = stats.totals.get(IMAGE_BYTES) if stats else None
+        if expected is None:
+            continue
+        there = sum(sizes.get(name, 0) for name in group.requests)
+        if there != expected:
+            logger.warning(
+                "the images of task %s have %s bytes, and not %s: it counts as not committed",
+                group.task.task_id,
+                f"{there:,}",
+                f"{expected:,}",
+            )
+            del whole[group.task.task_id]
+    return whole
 
 
 def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits: bool) -> Request:

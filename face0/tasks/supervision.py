@@ -79,24 +79,23 @@ class _Inquiry:
 
     def died(self, position: Position, reason: Reason, how: str) -> None:
         """Takes note of a death. Raises WorkerDiedError if no more can be tried."""
-        culprit = position.culprit
         self.idle_deaths += 1
-        if culprit is not None:
-            self.strikes[culprit] += 2 if reason is Reason.TIMED_OUT else 1
-        if culprit is not None and self.strikes[culprit] >= 2:
-            self.idle_deaths = 0
-            self.set_aside[culprit] = SetAside(
-                number=culprit,
-                reason=reason,
-                message=f"with nothing else under way, the worker process {how}",
-                rest=position.reading,
-            )
-            stop = self.probe.stop if self.probe and not position.reading else 0
-            self.probe = range(culprit + 1, stop) if culprit + 1 < stop else None
-        elif self.probe is None or culprit is None:
+        culprit = position.culprit
+        if position == Position():
+            pass  # no row was begun, the models were being loaded: the same is tried again
+        elif culprit is None:
             self.probe = position.suspects
         else:
-            self.probe = range(culprit, self.probe.stop)
+            self.strikes[culprit] += 2 if reason is Reason.TIMED_OUT else 1
+            stop = self.probe.stop if self.probe else culprit + 1
+            if self.strikes[culprit] < 2:
+                self.probe = range(culprit, stop)
+            else:
+                self.idle_deaths = 0
+                message = f"with nothing else under way, the worker process {how}"
+                rest = position.reading
+                self.set_aside[culprit] = SetAside(number=culprit, reason=reason, message=message, rest=rest)
+                self.probe = range(culprit + 1, stop) if culprit + 1 < stop and not rest else None
         if self.idle_deaths > IDLE_DEATHS or len(self.set_aside) > SET_ASIDE:
             raise WorkerDiedError(
                 f"the worker process {how}, and did so {sum(self.strikes.values())} times before at this task, "

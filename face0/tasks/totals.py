@@ -5,6 +5,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.compute as pc
 
+IMAGE_BYTES = "bytes of images"
+
 
 def shard_totals(rows: pa.RecordBatch | pa.Table) -> Counter[str]:
     """Counts the faces of rows of a face shard."""
@@ -15,6 +17,7 @@ def result_totals(rows: pa.RecordBatch | pa.Table) -> Counter[str]:
     """Counts rows of results: those with an image file, those without a face, those whose prompt was cut."""
     return Counter(
         {
+            IMAGE_BYTES: pc.sum(rows.column("image_bytes")).as_py() or 0,
             "images": rows.num_rows - rows.column("image").null_count,
             "without a face": pc.sum(pc.equal(rows.column("faces_found"), 0)).as_py() or 0,
             "prompts cut": pc.sum(pc.greater(rows.column("tokens_lost"), 0)).as_py() or 0,

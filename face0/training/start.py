@@ -17,6 +17,7 @@ from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
 from face0.runtime.distributed import Process
 from face0.shards.loader import FaceShards
+from face0.tasks.lease import LEASE
 from face0.training.checkpoints import Checkpoints
 from face0.training.config import IN_MEMORY, RunOptions, TrainConfig
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
@@ -98,7 +99,7 @@ def resume(trainer: Trainer, output: str, checkpoints: Checkpoints, facts: Mappi
 
 
 def _refuse_other_things(output: str) -> None:
-    if others := set(Folder(output).entries()) - {"checkpoints", "logs", "samples", PARTIAL_DIR}:
+    if others := set(Folder(output).entries()) - {"checkpoints", "logs", "samples", PARTIAL_DIR, LEASE}:
         raise UsageError(f"--output {output} holds other things ({', '.join(sorted(others)[:5])}): give a new folder")
 
 

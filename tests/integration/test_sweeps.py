@@ -23,7 +23,7 @@ def model(space: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job(name: str, model: Path, output: Path, *options: object) -> int:
     """Runs the job in this process."""
-    usual = ("--embedder", "random:0", "--steps", 1, "--threads", 1, "--batch", 16)
+    usual = ("--embedder", "random:0", "--steps", 1, "--threads", 1, "--batch", 16, "--worker-processes", 0)
     return main([name, *map(str, ("--model", model, "--output", output, *usual, *options))])
 
 
