@@ -31,7 +31,7 @@ from schemas.job import TaskStats
 
 logger = logging.getLogger(__name__)
 
-IDLE_DEATHS = 6  # of one task, without a row that can be set aside for them
+IDLE_DEATHS = 10  # of one task, without a row that can be set aside for them
 SET_ASIDE = 64  # rows of one task
 
 

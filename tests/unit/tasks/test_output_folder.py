@@ -80,3 +80,113 @@ def test_a_changed_configuration_is_refused_with_the_difference(root):
     with pytest.raises(UsageError, match="job: 'count' there, 'other' asked for"):
         folder.check("other", {"resolution": 512, "kept": [1, 2]})
     assert contents(root) == before
+
+
+# --- Damage, and what others have written
+
+
+def damaged(folder: OutputFolder, name: str, data: bytes) -> None:
+    """Overwrites a file of a finished output with two tasks."""
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    with folder.write(name) as file:
+        file.write(data)
+
+
+STATS = "stats/count-a.json"
+TORN = [b"", b"{", b'{"task_id": "count-a"', b"[]", b"null", b"\xff\xfe\x00", b'{"version": 1}', b'"' + b"x" * 100]
+
+
+@pytest.mark.parametrize("data", TORN)
+def test_a_torn_stats_file_counts_as_not_committed_and_is_named(root, caplog, data):
+    folder = OutputFolder(root)
+    damaged(folder, STATS, data)
+    assert set(folder.intact()) == {"count-b"}
+    assert f"{STATS} is broken" in caplog.text
+    with pytest.raises(UsageError, match=rf"{STATS} is broken .*: run its job once more"):
+        folder.committed()  # a reader does not leave it out unseen
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    assert set(folder.committed()) == {"count-a", "count-b"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task_id": "count-b"},
+        {"files": [{"name": "../outside", "rows": 1, "bytes": 1, "sha256": ""}]},
+        {"files": [{"name": "/etc/hosts", "rows": 1, "bytes": 1, "sha256": ""}]},
+        {"files": [{"name": "shards/../../outside", "rows": 1, "bytes": 1, "sha256": ""}]},
+        {"files": "shards/a.parquet"},
+        {"files": [{"name": "shards/a.parquet"}]},
+        {"ledger": {"read": "30"}},
+        {"ledger": {"read": 1e300}},
+        {"reasons": 3},
+        {"task": None},
+    ],
+)
+def test_stats_of_others_count_as_not_committed_and_what_they_name_is_left_alone(tmp_path, change):
+    outside = tmp_path / "outside"
+    outside.write_text("keep")
+    folder = OutputFolder(str(tmp_path / "out"))
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    damaged(folder, STATS, json.dumps({**json.loads(folder.read(STATS)), **change}).encode())
+    assert set(folder.intact()) == {"count-b"}
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    assert outside.read_text() == "keep"
+    assert_trustworthy(str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"x" * 100_000])
+def test_a_shard_of_another_size_is_made_again(root, caplog, data):
+    folder = OutputFolder(root)
+    damaged(folder, "shards/count-a.parquet", data)
+    assert set(folder.intact()) == {"count-b"}
+    assert f"shards/count-a.parquet has {len(data):,} bytes" in caplog.text
+    assert folder.succeed(["count-a", "count-b"]) is None
+    assert not folder.exists("_SUCCESS")  # it is gone the moment it is not true
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    assert_trustworthy(root)
+
+
+def test_a_shard_that_is_gone_is_made_again(root, caplog):
+    folder = OutputFolder(root)
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    folder.remove("failures/count-b.parquet")
+    assert set(folder.intact()) == {"count-a"}
+    assert "failures/count-b.parquet is not there" in caplog.text
+
+
+@pytest.mark.parametrize("data", TORN)
+def test_a_torn_job_record_is_named_with_the_remedy(root, data):
+    folder = OutputFolder(root)
+    damaged(folder, "job.json", data)
+    with pytest.raises(UsageError, match=r"job\.json is no record of a job .* remove it"):
+        folder.check("count", {})
+
+
+@pytest.mark.parametrize("data", TORN)
+def test_a_torn_success_mark_is_none(root, data):
+    folder = OutputFolder(root)
+    damaged(folder, "_SUCCESS", data)
+    assert not folder.finished
+    finish(folder, Count(uri="a"), Count(uri="b"))
+    assert folder.finished
+
+
+def test_fields_of_a_later_version_are_carried(root):
+    folder = OutputFolder(root)
+    finish(folder, Count(uri="a"))
+    for name in ("job.json", STATS, "_SUCCESS"):
+        folder.write_text(name, json.dumps({**json.loads(folder.read(name)), "version": 9, "colour": {"of": "it"}}))
+    folder.check("count", {})
+    assert folder.finished
+    (stats,) = folder.intact().values()
+    folder.write_stats(stats)
+    assert json.loads(folder.read(STATS))["colour"] == {"of": "it"}
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a//b", "./a", "a/\0"])
+def test_names_that_lead_out_of_a_folder_are_refused(root, name):
+    folder = OutputFolder(root)
+    for use in (folder.open, folder.read, folder.remove, folder.exists, folder.files, folder.remove_folder):
+        with pytest.raises(UsageError, match="is no name of a file in"):
+            use(name)

@@ -1,0 +1,47 @@
+"""Worker processes that are killed at random: the job goes on, and nothing is lost, twice, or left over."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+KILLS = 20
+WORKERS = 4
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes of a job."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = f"PPid:\t{pid}\n" in (path / "status").read_text()
+            if ours and b"child_process" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
+@pytest.mark.parametrize("job", ["augment", "generate"])
+def test_of_twenty_kills_among_four_workers_nothing_is_seen_in_the_output(works, launches, tmp_path, job):
+    work = works(job, 24)
+    launch = launches.start((*work.to(tmp_path / "out"), "--worker-processes", WORKERS), tmp_path / "log")
+    chance = random.Random(job)
+    killed = 0
+    stats = tmp_path / "out" / "stats"
+    while killed < KILLS and Path(f"/proc/{launch.pid}").exists() and "Z" not in state(launch.pid):
+        time.sleep(chance.uniform(1, 4))
+        if (workers := workers_of(launch.pid)) and stats.is_dir():
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            killed += 1
+    assert launch.wait() == 0, launch.text
+    assert killed >= KILLS // 2, f"{killed} kills before the end"
+    work.check(tmp_path / "out")
+
+
+def state(pid: int) -> str:
+    """The state of a process, as the system has it: Z once it has ended, and nobody has asked for its exit code."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
