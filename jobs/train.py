@@ -139,7 +139,7 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     if process.is_first:
         print(data.summary)
     trainer, base_fingerprint = training.start_trainer(args.base, config, options, data, process, args.cache_latents)
-    facts["base_fingerprint"] = base_fingerprint
+    facts |= {"base_fingerprint": base_fingerprint, "latents": trainer.encoder.kept_in}
     checkpoints = training.Checkpoints(args.output)
     if training.resume(trainer, args.output, checkpoints, {**facts, "config": asdict(config)}) and process.is_first:
         checkpoints.publish(trainer.step)
@@ -174,7 +174,7 @@ def _facts(args: argparse.Namespace, data: "shards.FaceShards") -> dict[str, Any
     """What the lineage says of base and shards."""
     return {
         "base": storage.absolute(args.base),
-        "shards": [storage.absolute(uri) for uri in args.shards],
+        "shards": data.uris,
         "fingerprint": data.fingerprint,
         "embedder": dict(data.embedder),
         "versions": runtime.library_versions(),

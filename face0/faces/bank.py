@@ -169,7 +169,6 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
                 ids.add(face.face_id)
             writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
-    folder.drop_partial()
     return len(ids)
 
 

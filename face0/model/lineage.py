@@ -28,6 +28,7 @@ class Lineage:
         holdout: which rows were held out.
         rows: which rows were trained on.
         versions: of the libraries.
+        latents: the local file in which the photographs' latents are kept; empty: in none.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Lineage:
     holdout: Mapping[str, Any]
     rows: Mapping[str, Any]
     versions: Mapping[str, str]
+    latents: str = ""
 
     @property
     def base_name(self) -> str:

@@ -101,9 +101,16 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
     place.tasks[task_id] = now
 
 
-def leftovers(place: OutputLocation) -> list[str]:
-    """Files that still hold removed rows, though no stats name them, and images of such rows; by their path in the
-    output folder."""
+def leftovers(place: OutputLocation, removed: Collection[str] = ()) -> list[str]:
+    """Files that still hold removed rows, though no stats name them, and images of such rows.
+
+    Args:
+        place: the output folder.
+        removed: ids of further requests that are removed, as of tasks that were never committed.
+
+    Returns:
+        The paths of the files in the output folder.
+    """
     listed = {file.name for stats in place.tasks.values() for file in stats.files}
     left = [
         name
@@ -111,22 +118,21 @@ def leftovers(place: OutputLocation) -> list[str]:
         for name in place.folder.files(table)
         if name not in listed and task_and_revision(name)[0] in place.tasks
     ]
-    if place.forgotten:
-        left += [name for name in place.folder.files("images") if image_id(name) in place.forgotten]
+    if gone := place.forgotten.union(removed):
+        left += [name for name in place.folder.files("images") if image_id(name) in gone]
     return left
 
 
-def tidy(place: OutputLocation) -> None:
+def tidy(place: OutputLocation, removed: Collection[str] = ()) -> None:
     """Removes the ``leftovers`` of an output folder, and brings its ``_SUCCESS`` up to date if there is one."""
     folder = place.folder
-    for name in leftovers(place):
+    for name in leftovers(place, removed):
         folder.remove(name)
     success = folder.success
     if success is None:
         return
     if success.ledger != sum((stats.ledger for stats in place.tasks.values()), Ledger()):
         folder.succeed(place.tasks, place.tasks)
-    folder.drop_partial()  # the job is finished, so nobody else is writing
 
 
 def blank_requests(place: OutputLocation, names: Collection[str]) -> None:
@@ -158,7 +164,6 @@ def remove_faces(uri: str, names: Collection[str]) -> None:
             for i in range(opened.num_row_groups):
                 group = opened.read_row_group(i)
                 writer.write_table(group.filter(pc.invert(_chosen(group, "face_id", names))))
-    folder.drop_partial()
 
 
 def _revised(

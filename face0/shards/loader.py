@@ -41,6 +41,7 @@ class FaceShards:
         holdout: which of these to evaluate on.
 
     Attributes:
+        uris: of the folders, absolute.
         embedder: how the embeddings were made: the shards' ``face0.embedder.*`` metadata, by the names after the dot.
         dim: length of an embedding.
         total: rows that the folders hold, whether they are trained on or not.
@@ -61,6 +62,7 @@ class FaceShards:
         holdout: Holdout = Holdout(),  # noqa: B008
     ) -> None:
         shards = open_shards(uris)
+        self.uris = [storage.absolute(uri) for uri in uris]
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
         self.fingerprint = _fingerprint(shards, rows, holdout)
