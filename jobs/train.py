@@ -23,6 +23,7 @@ from face0 import runtime, shards, tasks, training
 from face0.errors import TrainingError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.secrets import public
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
 from jobs.options.parser import Options, job_parser
@@ -173,7 +174,7 @@ def _config(args: argparse.Namespace, process: "runtime.Process") -> TrainConfig
 def _facts(args: argparse.Namespace, data: "shards.FaceShards") -> dict[str, Any]:
     """What the lineage says of base and shards."""
     return {
-        "base": storage.absolute(args.base),
+        "base": public(storage.absolute(args.base)),
         "shards": data.uris,
         "fingerprint": data.fingerprint,
         "embedder": dict(data.embedder),

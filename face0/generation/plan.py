@@ -20,6 +20,7 @@ from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io.folder import Folder
+from face0.io.secrets import public_text
 from face0.model.folder import ModelFacts
 from face0.tasks.totals import IMAGE_BYTES
 from schemas.failures import Reason
@@ -226,7 +227,9 @@ def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits
 def _failed(request: Request, reason: Reason, message: str) -> Request:
     # The id of a request that can be made has no face's name in it; of these the name may be what is wrong.
     settings = {**request.settings, "face": request.face_id, "reason": str(reason)}
-    return replace(request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=message)
+    return replace(
+        request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=public_text(message)
+    )
 
 
 def _order(request: Request) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from face0.errors import UsageError
 from face0.io.json import differences
+from face0.io.secrets import public
 
 LINEAGE = "lineage.json"
 
@@ -47,7 +48,7 @@ class Lineage:
     @property
     def base_name(self) -> str:
         """The last part of the base's URI."""
-        return self.base.rsplit("/", 1)[-1]
+        return public(self.base).rsplit("/", 1)[-1]
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Lineage":

@@ -109,6 +109,7 @@ def forget(findings: Findings) -> None:
     """
     matches = {place.uri: place for place in findings.places}
     own = matches.pop(findings.people.uri, None)
+    banks = {bank.uri: bank.location for bank in findings.locations.banks}
     for place in findings.locations.renders:
         _forget_images(place, matches[place.uri])
     for training in findings.locations.trainings:
@@ -117,11 +118,11 @@ def forget(findings: Findings) -> None:
         space.remove(matches[space.uri].names)
     for uri, names in _removals(findings, {uri: place.names for uri, place in matches.items() if place.kind == "bank"}):
         if names:
-            remove_faces(uri, names)
+            remove_faces(banks[uri], names)
     for place in findings.locations.shards:
         _forget_rows(place, matches[place.uri])
     if own is not None:
-        remove_faces(own.uri, own.names)
+        remove_faces(banks[own.uri], own.names)
 
 
 def _refuse_other_embedders(people: Subjects, locations: Locations) -> None:
@@ -196,7 +197,7 @@ def _look_through_renders(place: OutputLocation, graph: Graph, matched: dict[Nod
         uri=place.uri,
         size=sum(node.place == place.uri for node in graph.facts),
         leftovers=leftovers(place),
-        sweep=sweep_files(place.uri),
+        sweep=sweep_files(place.folder.uri),
         finished=place.folder.finished,
         note="" if place.embedders else "nothing says which embedder made its vectors: compared by their length alone",
     )

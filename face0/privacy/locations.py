@@ -13,6 +13,7 @@ from face0.errors import UsageError
 from face0.faces.space import RECORD, FaceSpace
 from face0.generation.results import Results, results_of
 from face0.io import storage
+from face0.io.secrets import public
 from face0.privacy.spaces import SpaceLocation
 from face0.privacy.trainings import TrainingLocation, open_training
 from face0.reports.sweeps import DRAWN, RENDERS
@@ -51,8 +52,8 @@ class OutputLocation:
 
     @property
     def uri(self) -> str:
-        """The URI of the folder."""
-        return self.folder.uri
+        """The URI of the folder, in its public form: its name in what is kept and shown."""
+        return public(self.folder.uri)
 
     @cached_property
     def tasks(self) -> dict[str, TaskStats]:
@@ -81,16 +82,21 @@ class BankLocation:
     """A bank, open to be read.
 
     Attributes:
-        uri: of the file.
+        location: URI of the file.
         metadata: what it says of its vectors.
         size: the number of its faces.
     """
 
-    uri: str
+    location: str
     metadata: VectorMetadata
     size: int
     _file: IO[bytes]
     _parquet: pq.ParquetFile
+
+    @property
+    def uri(self) -> str:
+        """The URI in its public form: its name in what is kept and shown."""
+        return public(self.location)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Streams some columns, once: at the end the file is closed."""

@@ -22,6 +22,7 @@ from face0.embedders.metadata import VectorMetadata
 from face0.faces.edits import source_weights
 from face0.generation.plan import request_files
 from face0.io import storage
+from face0.io.secrets import public
 from face0.privacy.locations import SCAN_ROWS, BankLocation, Locations, OutputLocation
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import scan_shard, shard_files
@@ -308,9 +309,9 @@ def _source(
 ) -> list[Node]:
     """A source of a face in the bank ``own``, as nodes."""
     if "face_id" in source:
-        return _located(NodeKind.FACE, source["face_id"], banks, source.get("bank"), own)
+        return _located(NodeKind.FACE, source["face_id"], banks, public(source.get("bank") or "") or None, own)
     if "request_id" in source:
-        return _located(NodeKind.IMAGE, source["request_id"], images, provenance.get("results"))
+        return _located(NodeKind.IMAGE, source["request_id"], images, public(provenance.get("results") or "") or None)
     return [_add_photograph(graph, source)]
 
 
@@ -325,7 +326,7 @@ def _located(
 
 
 def _add_photograph(graph: Graph, source: Mapping[str, Any]) -> Node:
-    uri = source.get("uri") or source.get("source") or source.get("key", "")
+    uri = public(source.get("uri") or source.get("source") or source.get("key", ""))
     node = Node(NodeKind.PHOTOGRAPH, "", source.get("sha256") or uri)
     graph.add(node, uris=sorted({uri, *graph.facts.get(node, {}).get("uris", ())}))
     return node

@@ -7,7 +7,7 @@ was cut off has left.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
-from face0.tasks.task_output import TableWriter
+from face0.tasks.task_output import TableWriter, failure_record
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
 from schemas.job import DataFile, Ledger, TaskStats
@@ -84,7 +84,7 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
 
     def failed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
-        yield pa.RecordBatch.from_pylist([asdict(failure) for failure in lost], schema=FAILURES)
+        yield pa.RecordBatch.from_pylist([failure_record(failure) for failure in lost], schema=FAILURES)
 
     revised = dict(_revised(place.folder, stats, *change) for change in ((rows.table, kept), ("failures", failed)))
     reasons = Counter(stats.reasons)

@@ -12,6 +12,7 @@ import numpy as np
 from face0.embedders.metadata import refuse_other_embedder
 from face0.faces.space import RECORD, FaceSpace, packed
 from face0.io.folder import Folder
+from face0.io.secrets import public
 from face0.privacy.matches import LocationMatches, Match
 from face0.privacy.people import Subjects
 
@@ -23,12 +24,17 @@ class SpaceLocation:
     """A face space that is looked through.
 
     Attributes:
-        uri: of the folder.
+        location: URI of the folder.
         space: what it holds.
     """
 
-    uri: str
+    location: str
     space: FaceSpace
+
+    @property
+    def uri(self) -> str:
+        """The URI in its public form: its name in what is kept and shown."""
+        return public(self.location)
 
     def look(self, people: Subjects, holding: Collection[str]) -> LocationMatches:
         """The faces of its sample that are like one of theirs.
@@ -51,7 +57,7 @@ class SpaceLocation:
             )
             for i in np.flatnonzero(similarity >= people.like.threshold).tolist()
         ]
-        counted = found or any(uri in holding for uri in record.corpus)
+        counted = found or any(public(uri) in holding for uri in record.corpus)
         note = "its means and covariances have counted them, which stays: fit it anew to the shards as they are then"
         return LocationMatches(
             kind="space", uri=self.uri, size=record.sample, found=found, note=note if counted else ""
@@ -65,9 +71,9 @@ class SpaceLocation:
             return
         parameters = {**parameters, _SAMPLE: np.ascontiguousarray(parameters[_SAMPLE][stays])}
         if not any(stays):
-            folder = Folder(self.uri)
+            folder = Folder(self.location)
             for name in (RECORD, *(name for name in folder.files() if name != RECORD)):
                 folder.remove(name)
             return
         digest = hashlib.sha256(packed(parameters)).hexdigest()
-        FaceSpace(replace(self.space.record, sample=sum(stays), sha256=digest), parameters).save(self.uri)
+        FaceSpace(replace(self.space.record, sample=sum(stays), sha256=digest), parameters).save(self.location)

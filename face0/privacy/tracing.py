@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from face0.errors import UsageError
+from face0.io.secrets import public
 from face0.privacy.locations import Locations
 from face0.privacy.matches import Match, share_in_words
 from face0.privacy.provenance import Graph, Node, NodeKind, Row, find_rows, read_graph
@@ -113,6 +114,7 @@ def trace(asked: str, locations: Locations) -> Trace:
     Raises:
         UsageError: nothing has this name, or a place cannot be read.
     """
+    asked = public(asked)
     graph = read_graph(locations)
     matches = graph.named(asked)
     photographs = [node for node in (*matches, *graph.ancestors(matches)) if node.kind == NodeKind.PHOTOGRAPH]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from face0.io.folder import Folder
+from face0.io.secrets import public
 from face0.model.lineage import LINEAGE, Lineage
 from face0.privacy.event_files import copy_without_pictures, has_pictures
 from face0.privacy.matches import LocationMatches, Match
@@ -30,14 +31,19 @@ class Copy:
     """A file that shows photographs of the shards of a training, or what was made of them.
 
     Attributes:
-        uri: of the file.
+        location: URI of the file.
         what: it holds.
         shards: URIs of the shards; empty: they are not known.
     """
 
-    uri: str
+    location: str
     what: What
     shards: Sequence[str]
+
+    @property
+    def uri(self) -> str:
+        """The URI in its public form: its name in what is kept and shown."""
+        return public(self.location)
 
     def suspicion(self, places: Collection[str], holding: Collection[str]) -> str | None:
         """Why it may show a person, in words; None: it does not.
@@ -56,7 +62,7 @@ class Copy:
 
     def remove(self) -> None:
         """Removes the file; of a log just the pictures."""
-        folder, name = Folder.of_file(self.uri)
+        folder, name = Folder.of_file(self.location)
         if self.what == What.LOG:
             with folder.open(name) as file, folder.write(name) as output:
                 copy_without_pictures(file, output)
@@ -72,7 +78,7 @@ class TrainingLocation:
 
     Attributes:
         kind: "model" or "latents".
-        uri: of the folder.
+        uri: of the folder, in its public form.
         shards: of a model, of all its checkpoints; empty: they are not known.
         copies: the files of it.
     """
@@ -106,21 +112,21 @@ def open_training(uri: str) -> TrainingLocation | None:
     folder = Folder(uri)
     names = folder.entries()
     if any(name.endswith(LATENTS) for name in names):
-        return TrainingLocation(kind="latents", uri=uri, shards=(), copies=list(_latents(folder, names)))
+        return TrainingLocation(kind="latents", uri=public(uri), shards=(), copies=list(_latents(folder, names)))
     if not _PARTS.intersection(names):
         return None
     lineages = [*_lineages(folder, names)]
-    shards = list(dict.fromkeys(shard for lineage in lineages for shard in lineage.shards))
-    copies = [Copy(uri=folder.join(name), what=What.GRID, shards=shards) for name in folder.files("samples")]
+    shards = list(dict.fromkeys(public(shard) for lineage in lineages for shard in lineage.shards))
+    copies = [Copy(location=folder.join(name), what=What.GRID, shards=shards) for name in folder.files("samples")]
     copies += [
-        Copy(uri=folder.join(name), what=What.LOG, shards=shards)
+        Copy(location=folder.join(name), what=What.LOG, shards=shards)
         for name in folder.files("logs")
         if _has_pictures(folder, name)
     ]
     for file in dict.fromkeys(lineage.latents for lineage in lineages if lineage.latents):
         place, name = Folder.of_file(file)
         copies += _latents(place, [name] if place.exists(name) else [])
-    return TrainingLocation(kind="model", uri=uri, shards=shards, copies=copies)
+    return TrainingLocation(kind="model", uri=public(uri), shards=shards, copies=copies)
 
 
 def _lineages(folder: Folder, names: Collection[str]) -> Iterator[Lineage]:
@@ -143,4 +149,4 @@ def _latents(folder: Folder, names: Sequence[str]) -> Iterator[Copy]:
         if name.endswith(LATENTS):
             record = record_of(name)
             shards = shards_of_record(folder.read(record)) if folder.exists(record) else ()
-            yield Copy(uri=folder.join(name), what=What.LATENTS, shards=shards)
+            yield Copy(location=folder.join(name), what=What.LATENTS, shards=shards)
