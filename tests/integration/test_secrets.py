@@ -16,6 +16,7 @@ from jobs.main import main
 from tests.fixtures.pictures import captioned, contents, people, picture, rows, stats, success, write_tar
 
 S = "MARK3R"
+ALONE = ["--worker-processes", "0"]  # files in memory are of one process
 SIGNED = f"?X-Amz-Credential={S}&X-Amz-Signature={S}"
 NAMED = f"?id=7&sig={S}"  # a part of it names the thing
 
@@ -64,6 +65,7 @@ def images(place: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="module")
 def shards(place: str, images: list[str]) -> str:
     options = ["--embedder", "random:0", "--output", f"{place}/shards", "--threads", "1", "--max-failures", "100%"]
+    options += ALONE
     assert main(["augment", *images, *options, "--fetch-retries", "0", "--runner", "FnApiRunner"]) == 0
     return f"{place}/shards"
 
@@ -83,7 +85,7 @@ def test_a_renewed_signature_is_the_same_input(place, images, shards, capfd):
     for uri in images:
         with fsspec.open(uri) as file:
             renewed.append(put(uri.replace(SIGNED, f"?X-Amz-Date=2030&X-Amz-Signature=new{S}"), file.read()))
-    options = ["--embedder", "random:0", "--output", shards, "--threads", "1", "--max-failures", "100%"]
+    options = ["--embedder", "random:0", "--output", shards, "--threads", "1", "--max-failures", "100%", *ALONE]
     assert main(["augment", *renewed, *options]) == 0
     assert contents(shards) == before
     assert main(["augment", *renewed, *options, "--retry-failed", "fetch_404"]) == 0
@@ -97,7 +99,7 @@ def test_a_renewed_signature_is_the_same_input(place, images, shards, capfd):
 
 def test_an_output_that_an_earlier_version_wrote_with_secrets_is_made_anew_without(place, images, tmp_path):
     out = f"{place}/old"
-    options = ["--embedder", "random:0", "--output", out, "--threads", "1"]
+    options = ["--embedder", "random:0", "--output", out, "--threads", "1", *ALONE]
     assert main(["augment", images[0], *options]) == 0
     fs, path = fsspec.core.url_to_fs(out)
     (old,) = fs.find(f"{path}/stats")
@@ -126,12 +128,13 @@ def test_the_whole_loop_keeps_and_prints_no_secret(place, images, shards, tmp_pa
         put(f"{place}/people/bob/{i}.jpg", picture("admiral", shift=i))
     prompts = put(f"{place}/prompts.txt{SIGNED}", b"a photo\n")
     bank, model, space = f"{place}/bank.parquet{SIGNED}", f"{place}/model", f"{place}/space"
-    rendering = ["--model", model, "--embedder", "random:0", "--threads", "1", "--steps", "1"]
+    rendering = ["--model", model, "--embedder", "random:0", "--threads", "1", *ALONE, "--steps", "1"]
     effort = ["--resamples", "99", "--permutations", "99"]
     usual = ["--embedder", "random:0"]
     size = ["--batch", "4", "--resolution", "64", "--holdout", "2", "--holdout-similarity", "1", "--threads", "1"]
     commands = [
-        ["augment", *images, *usual, "--output", f"{place}/dry", "--dry-run", "--fetch-retries", "0", "--threads", "1"],
+        ["augment", *images, *usual, "--output", f"{place}/dry", "--dry-run", "--fetch-retries", "0", "--threads", "1",
+         *ALONE],
         ["init", "--preset", "tiny", "--output", f"{place}/base"],
         ["train", "--shards", shards, "--base", f"{place}/base", "--output", model, "--steps", "2", *size,
          "--cache-latents", str(tmp_path / "latents")],
@@ -141,7 +144,7 @@ def test_the_whole_loop_keeps_and_prints_no_secret(place, images, shards, tmp_pa
         ["faces", "fit", shards, "--output", space],
         ["faces", "sample", space, "--n", "2", "--output", f"{place}/drawn.parquet"],
         ["augment", images[0], *usual, "--output", f"{place}/denied", "--deny", bank, "--deny-threshold", "0.9",
-         "--max-failures", "100%", "--threads", "1"],
+         "--max-failures", "100%", "--threads", "1", *ALONE],
         ["manifest", "--prompts", prompts, "--faces", bank, "--seeds", "1", "--steps", "1",
          "--output", f"{place}/manifest.parquet{SIGNED}"],
         ["generate", f"{place}/manifest.parquet{SIGNED}", "--faces", bank, "--output", f"{place}/renders",
