@@ -22,6 +22,7 @@ from face0.detection.detections import FaceFilter
 from face0.errors import UsageError
 from face0.evaluation import characters
 from face0.evaluation.encoders import CONDITIONING, JUDGE
+from face0.io.secrets import public
 from face0.io.storage import absolute, join
 from jobs.options.parser import job_parser
 from jobs.options.settings import settings_of
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _real(folder: str, sweep: "pipelines.Sweep") -> "list[characters.RealPairs]":
-    photographs, name = faces.photographs_by_person(folder), PurePosixPath(folder).name
+    photographs, name = faces.photographs_by_person(folder), PurePosixPath(public(folder)).name
     pairs = []
     for encoder, config in ((JUDGE, sweep.config.judge), (CONDITIONING, sweep.config.embedder)):
         if config is not None:

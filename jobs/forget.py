@@ -23,7 +23,14 @@ from jobs.options.parser import job_parser
 from jobs.options.values import at_least, between
 
 SHOWN = 20  # names of a place that are printed
-NOUNS = {"shards": "rows", "bank": "faces", "renders": "requests"}
+NOUNS = {
+    "shards": "rows",
+    "bank": "faces",
+    "renders": "requests",
+    "model": "files of pictures",
+    "latents": "files of latents",
+    "space": "vectors of its sample",
+}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -35,8 +42,14 @@ def arguments() -> argparse.ArgumentParser:
     whom.add_argument("--faces", metavar="BANK", help="bank of their faces")
     add("--threshold", type=between(0, 1, float), required=True, metavar="T",
         help="cosine of identity vectors from which a face counts as one of theirs")  # fmt: skip
-    add("--in", dest="places", action="append", required=True, metavar="URI",
-        help="output of face0 augment or generate, or a bank; may be repeated")  # fmt: skip
+    add(
+        "--in",
+        dest="places",
+        action="append",
+        required=True,
+        metavar="URI",
+        help="output of face0 augment, generate, characters, audit, train or faces, or latents; may be repeated",
+    )
     add("--apply", action="store_true", help="remove what is found")
     add("--json", metavar="FILE", help="write the whole list there")
     add(
@@ -80,7 +93,10 @@ def as_text(findings: "privacy.Findings") -> str:
 def _remarks(place: "privacy.LocationMatches") -> str:
     leftovers = f"; {len(place.leftovers):,} files that an earlier removal has left" if place.leftovers else ""
     sweep = "; and the report of the sweep, which its command writes anew" if place.found and place.sweep else ""
-    return leftovers + sweep + ("" if place.finished else "; not finished: what its job still does may bring more")
+    note = f"; {place.note}" if place.note else ""
+    return (
+        leftovers + sweep + note + ("" if place.finished else "; not finished: what its job still does may bring more")
+    )
 
 
 def _of_bank(args: argparse.Namespace) -> "privacy.Subjects":

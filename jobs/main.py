@@ -24,8 +24,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 
 from face0.errors import UsageError
+from face0.io.secrets import PublicStream
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
 
 # A job is imported when it is called for. None imports torch, Beam or diffusers before its command line is read.
@@ -63,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in JOBS:
         print(f"face0: no job {name!r}: give one of {', '.join(JOBS)}", file=sys.stderr)
         return 2
+    with redirect_stdout(PublicStream(sys.stdout)), redirect_stderr(PublicStream(sys.stderr)):
+        return _run(name, rest)
+
+
+def _run(name: str, rest: Sequence[str]) -> int:
     log_to_stderr()
     try:
         with handled(raise_interrupted, [signal.SIGTERM]):

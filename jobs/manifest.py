@@ -54,7 +54,6 @@ def main(argv: Sequence[str]) -> int:
     folder, name = Folder.of_file(args.output)
     with folder.write(name) as file:
         pq.write_table(table, file, compression="zstd")
-    folder.drop_partial()
     of_faces = f"{len(face_ids):,} faces" if args.faces else "no face"
     print(f"{args.output}: {table.num_rows:,} images of {len(prompts):,} prompts x {of_faces} x {args.seeds:,} seeds")
     return 0

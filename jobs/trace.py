@@ -20,8 +20,14 @@ def arguments() -> argparse.ArgumentParser:
     parser = job_parser("trace", __doc__)
     add = parser.add_argument
     add("id", metavar="ID", help="of a photograph, a face or an image")
-    add("--in", dest="places", action="append", required=True, metavar="URI",
-        help="output of face0 augment or generate, or a bank; may be repeated")  # fmt: skip
+    add(
+        "--in",
+        dest="places",
+        action="append",
+        required=True,
+        metavar="URI",
+        help="output of face0 augment, generate, characters, audit, train or faces, or latents; may be repeated",
+    )
     add("--json", metavar="FILE", help="write the answer there too")
     return parser
 

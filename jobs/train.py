@@ -23,6 +23,7 @@ from face0 import runtime, shards, tasks, training
 from face0.errors import TrainingError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.secrets import public
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
 from jobs.options.parser import Options, job_parser
@@ -139,7 +140,7 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     if process.is_first:
         print(data.summary)
     trainer, base_fingerprint = training.start_trainer(args.base, config, options, data, process, args.cache_latents)
-    facts["base_fingerprint"] = base_fingerprint
+    facts |= {"base_fingerprint": base_fingerprint, "latents": trainer.encoder.kept_in}
     checkpoints = training.Checkpoints(args.output)
     if training.resume(trainer, args.output, checkpoints, {**facts, "config": asdict(config)}) and process.is_first:
         checkpoints.publish(trainer.step)
@@ -173,8 +174,8 @@ def _config(args: argparse.Namespace, process: "runtime.Process") -> TrainConfig
 def _facts(args: argparse.Namespace, data: "shards.FaceShards") -> dict[str, Any]:
     """What the lineage says of base and shards."""
     return {
-        "base": storage.absolute(args.base),
-        "shards": [storage.absolute(uri) for uri in args.shards],
+        "base": public(storage.absolute(args.base)),
+        "shards": data.uris,
         "fingerprint": data.fingerprint,
         "embedder": dict(data.embedder),
         "versions": runtime.library_versions(),

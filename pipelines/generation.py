@@ -64,6 +64,7 @@ class Generation:
         config: Mapping[str, Any],
         size: int,
         retry: Collection[Reason] = (),
+        embedder: Mapping[str, str] | None = None,
     ) -> "Generation":
         """Plans what is left.
 
@@ -73,6 +74,7 @@ class Generation:
             config: what determines the output beside them, as JSON values.
             size: requests of a task.
             retry: reasons for which failed requests are tried again.
+            embedder: what made the requests' vectors; None: it is not known.
 
         Raises:
             UsageError: the folder holds the output of another configuration.
@@ -80,7 +82,7 @@ class Generation:
         folder = OutputFolder(output)
         seen = folder.stats_names()
         committed = folder.intact()
-        planned = plan_requests(folder, requests, committed, size)
+        planned = plan_requests(folder, requests, committed, size, embedder)
         job = Job(name="generate", config=config, planned=planned.tasks, folder=folder, seen=seen)
         runs, stale = job.left(planned.committed, retry)
         return cls(job=job, requests=planned, runs=runs, stale=[*stale, *planned.stale])

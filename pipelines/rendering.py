@@ -170,7 +170,7 @@ def plan_rendering(
     processes = worker_processes(options, render.worker_processes)
     threads = threads_per_process(render.threads, max(processes, 1))
     load = LoadGenerator(config=config, device=render.device, batch=render.batch, threads=threads)
-    generation = Generation.plan(output, requests, recorded, render.requests_per_task, retry)
+    generation = Generation.plan(output, requests, recorded, render.requests_per_task, retry, model.embedder)
     return Rendering(
         generation=generation,
         workers=Workers(load=load, processes=processes, row_seconds=render.row_timeout or ROW_SECONDS),

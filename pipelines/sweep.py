@@ -10,6 +10,7 @@ from face0.faces.bank import FaceBank, write_bank
 from face0.generation.config import GenerateConfig
 from face0.generation.results import Results, open_results
 from face0.io.storage import join
+from face0.reports.sweeps import DRAWN, RENDERS
 from face0.runtime.devices import pick_device
 from pipelines.rendering import RenderOptions, plan_rendering
 from schemas.job import Success
@@ -55,7 +56,7 @@ def render_sweep(
         UsageError: the folder holds images that this sweep does not ask for, which would be measured with it; or see
             ``plan_rendering``.
     """
-    renders = join(output, "renders")
+    renders = join(output, RENDERS)
     rendering = plan_rendering(manifest, bank, renders, render, flags)
     plan = rendering.generation.requests
     if plan.unasked:
@@ -66,7 +67,7 @@ def render_sweep(
         )
     if drawn:
         faces = [face for face in bank.faces.values() if face.face_id not in plan.forgotten]
-        write_bank(join(output, "faces.parquet"), faces, bank.dim, bank.embedder)
+        write_bank(join(output, DRAWN), faces, bank.dim, bank.embedder)
     success = rendering.run()
     return Sweep(
         success=success,

@@ -14,6 +14,7 @@ from face0.augmentation.config import AugmentConfig
 from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
+from face0.io.secrets import public
 from face0.readers import planning
 from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
@@ -182,7 +183,7 @@ def settle(
         UsageError: these are not the rows of that commit.
     """
     failures = {
-        (row["key"], row["source"]): Failure(**row)
+        (public(row["key"]), public(row["source"])): Failure(**row)
         for batch in folder.read_table(stats, "failures")
         for row in batch.to_pylist()
         if row["reason"] != Reason.DUPLICATE_KEY
@@ -196,7 +197,7 @@ def settle(
         elif (failure := failures.get((row.key, row.source))) is not None:
             yield row if failure.reason in retry else failure
         elif head is not None and _identity(head) == (row.key, row.source):
-            yield EarlierRow(head)
+            yield EarlierRow(_without_secrets(head))
             head = next(kept, None)
         else:
             faceless += 1
@@ -206,4 +207,13 @@ def settle(
 
 
 def _identity(row: pa.RecordBatch) -> tuple[str, str]:
-    return row.column("key")[0].as_py(), row.column("source")[0].as_py()
+    return public(row.column("key")[0].as_py()), public(row.column("source")[0].as_py())
+
+
+def _without_secrets(row: pa.RecordBatch) -> pa.RecordBatch:
+    """A row of a commit, which an earlier version may have written with the URI as it was given."""
+    for name, value in zip(("key", "source"), _identity(row), strict=True):
+        if row.column(name)[0].as_py() != value:
+            index = row.schema.get_field_index(name)
+            row = row.set_column(index, row.schema.field(index), pa.array([value], row.schema.field(index).type))
+    return row

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from face0.errors import UsageError
 from face0.io.json import differences
 
@@ -46,6 +48,12 @@ class VectorMetadata:
             raise UsageError(
                 f"{uri} holds rows of {(self.schema, self.version)}, not of {schema!r}, version {wanted}: {remedy}"
             )
+
+
+def with_embedder(schema: pa.Schema, embedder: Mapping[str, Any]) -> pa.Schema:
+    """A schema whose metadata says too what made the vectors."""
+    made_by = {f"{_EMBEDDER}{name}": str(value) for name, value in embedder.items()}
+    return schema.with_metadata({**(schema.metadata or {}), **made_by})
 
 
 def refuse_other_embedder(

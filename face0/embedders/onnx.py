@@ -13,6 +13,7 @@ from face0.embedders.interface import in_batches
 from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from face0.embedders.weights import read_weights
 from face0.errors import UsageError
+from face0.io.secrets import public
 from face0.io.storage import absolute
 from face0.statistics.vectors import unit
 
@@ -57,7 +58,7 @@ class OnnxConfig:
     def metadata(self) -> Mapping[str, Any]:
         """The embedder as a face shard names it."""
         numbers = "; ".join(",".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
-        name = f"onnx:{self.weights.rstrip('/').rsplit('/', 1)[-1]}"
+        name = f"onnx:{public(self.weights).rstrip('/').rsplit('/', 1)[-1]}"
         return {"name": name, "sha256": self.sha256 or "", "crop": f"five points {self.size}", "normalisation": numbers}
 
     def _read(self) -> tuple[bytes, str]:

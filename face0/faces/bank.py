@@ -16,6 +16,7 @@ from face0.embedders.metadata import VectorMetadata
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.secrets import public_text, public_values
 from schemas.face_bank import READABLE, Kind, face_bank
 
 FACES_PER_ROW_GROUP = 1024  # of a row group
@@ -169,7 +170,6 @@ def write_bank(uri: str, faces: Iterable[BankFace], dim: int, embedder: Mapping[
                     raise UsageError(f"the face_id {face.face_id!r} comes twice: give each face a name of its own")
                 ids.add(face.face_id)
             writer.write_table(pa.Table.from_pylist([_row(face) for face in rows], schema=schema))
-    folder.drop_partial()
     return len(ids)
 
 
@@ -179,9 +179,9 @@ def _row(face: BankFace) -> dict[str, Any]:
         "vector": _array(face.vector),
         "identity_vector": _array(face.identity_vector),
         "kind": str(face.kind),
-        "provenance": json.dumps(face.provenance, sort_keys=True),
+        "provenance": json.dumps(public_values(face.provenance), sort_keys=True),
         "portrait": face.portrait,
-        "note": face.note,
+        "note": public_text(face.note),
     }
 
 

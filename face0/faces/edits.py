@@ -1,6 +1,8 @@
 """New faces from old: noise, mixtures and directions (paper, section 4). Arithmetic on conditioning vectors."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from face0.runtime.random import normals
 from schemas.face_bank import Kind
 
 _NOISE = int.from_bytes(b"noise")  # names the stream of random numbers, so that no other use of a seed shares it
+_ROUNDED_AWAY = 1e-6  # the weight of a photograph whose weight in a mean was rounded to 0 as it was written
 _SMALL = 1e-6  # radians between two directions, or between one and the opposite of the other, that have no arc
 
 
@@ -166,3 +169,27 @@ def perturb(gallery: Gallery, face_id: str, sigma: float, count: int, seed: int)
             kind=Kind.NOISE,
             provenance={"sources": [gallery.source(face_id)], "sigma": sigma, "seed": noise_seed},
         )
+
+
+def source_weights(kind: str, provenance: Mapping[str, Any]) -> list[float]:
+    """How much of each source is in the vector of a face: the factors of the sum that it is.
+
+    At the end of a mix the other face has no part in the vector (0). A direction has all of the face that is moved, the
+    strength of the face that it leads to, and as much less of the one that it comes from, so that two faces of one
+    person leave nothing of this person but the difference. Where provenance does not say, each source counts whole (1).
+
+    Args:
+        kind: of the face, see ``schemas.face_bank.Kind``.
+        provenance: of the face.
+    """
+    sources = provenance.get("sources", ())
+    if kind == Kind.MIX and len(sources) == 2 and (share := _number(provenance.get("share"))) is not None:
+        return [1 - share, share]
+    if kind == Kind.DIRECTION and len(sources) == 3 and (strength := _number(provenance.get("strength"))) is not None:
+        return [1, -strength, strength]
+    weights = [_number(source.get("weight")) for source in sources]
+    return [1.0 if weight is None else max(weight, _ROUNDED_AWAY) for weight in weights]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -10,6 +10,7 @@ from face0.errors import UsageError
 from face0.faces.corpus import Corpus
 from face0.faces.space import FEW, TOGETHER, FaceSpace, directions_from, packed
 from face0.io import storage
+from face0.io.secrets import public
 from face0.runtime.versions import library_versions
 from schemas.face_space import SpaceRecord
 
@@ -71,7 +72,7 @@ def fit(
     }  # fmt: skip
     parameters["sample"] = np.ascontiguousarray(sample)
     record = SpaceRecord(
-        corpus=[storage.absolute(uri) for uri in uris],
+        corpus=[public(storage.absolute(uri)) for uri in uris],
         rows=corpus.rows,
         faces=corpus.faces,
         faceless=corpus.faceless,

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from face0.embedders.metadata import with_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io.folder import Folder
+from face0.io.secrets import public_text
 from face0.model.folder import ModelFacts
 from face0.tasks.totals import IMAGE_BYTES
 from schemas.failures import Reason
@@ -58,6 +60,7 @@ class RequestPlan:
         unasked: committed requests that nobody asks for now, but for forgotten ones; they stay.
         forgotten: faces that are asked for, and whose requests ``face0 forget`` took away.
         committed: the commits that count, by task id: those whose images are there.
+        embedder: what made the requests' vectors; the files say it.
     """
 
     tasks: Sequence[RequestTask]
@@ -68,16 +71,18 @@ class RequestPlan:
     unasked: int
     forgotten: Collection[str]
     committed: Mapping[str, TaskStats]
+    embedder: Mapping[str, str]
 
     def prepare(self, output: Folder) -> None:
         """Writes the files, and removes what is left of requests that nobody asks for now."""
+        schema = with_embedder(REQUESTS, self.embedder)
         for name, groups in self.files.items():
             with (
                 output.write(name) as file,
-                pq.ParquetWriter(file, REQUESTS, compression="zstd") as writer,
+                pq.ParquetWriter(file, schema, compression="zstd") as writer,
             ):
                 for group in groups:
-                    writer.write_table(as_table(group), row_group_size=len(group))
+                    writer.write_table(as_table(group).cast(schema), row_group_size=len(group))
         output.drop_partial()
         strays = [name for name in output.files("images") if image_id(name) in self.strays] if self.strays else []
         for name in (*strays, *self.abandoned):
@@ -119,7 +124,11 @@ def join_requests(
 
 
 def plan_requests(
-    output: Folder, requests: Sequence[Request], committed: Mapping[str, TaskStats], size: int
+    output: Folder,
+    requests: Sequence[Request],
+    committed: Mapping[str, TaskStats],
+    size: int,
+    embedder: Mapping[str, str] | None = None,
 ) -> RequestPlan:
     """Plans what is left of requests, around what an output folder holds already.
 
@@ -128,6 +137,7 @@ def plan_requests(
         requests: each once.
         committed: its commits, by task id.
         size: requests of a task.
+        embedder: what made the requests' vectors, as in the metadata of a bank; None: it is not known.
     """
     wanted = {request.request_id: request for request in requests if request.reason is None}
     problems = [request for request in requests if request.reason is not None]
@@ -169,6 +179,7 @@ def plan_requests(
         unasked=len(done - gone - wanted.keys()),
         forgotten={wanted[name].face_id for name in gone & wanted.keys()},
         committed=committed,
+        embedder=embedder or {},
     )
 
 
@@ -216,7 +227,9 @@ def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits
 def _failed(request: Request, reason: Reason, message: str) -> Request:
     # The id of a request that can be made has no face's name in it; of these the name may be what is wrong.
     settings = {**request.settings, "face": request.face_id, "reason": str(reason)}
-    return replace(request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=message)
+    return replace(
+        request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=public_text(message)
+    )
 
 
 def _order(request: Request) -> tuple[Any, ...]:

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from face0.io import storage
+from face0.io.secrets import public_values
 
 
 def to_json_values(record: Any) -> Any:
-    """A dataclass as the JSON values that it becomes in a file."""
-    return json.loads(json.dumps(asdict(record)))
+    """A dataclass as the JSON values that it becomes in a file: URIs have their public form."""
+    return public_values(json.loads(json.dumps(asdict(record))))
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{}, {}") -> list[str]:
@@ -29,6 +30,6 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{
 
 
 def write_json(uri: str, record: Any) -> None:
-    """Writes JSON values as a file of any file system, indented."""
+    """Writes JSON values as a file of any file system, indented; URIs in their public form."""
     with storage.open_uri(uri, "wt", encoding="utf-8") as file:
-        file.write(json.dumps(record, indent=2) + "\n")
+        file.write(json.dumps(public_values(record), indent=2) + "\n")

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
+from face0.io.secrets import public
 
 
 def read_rows(uri: str) -> pa.Table:
@@ -37,7 +38,7 @@ def file_format(uri: str) -> str:
     >>> file_format("s3://bucket/faces.v2.CSV"), file_format("rows.ndjson")
     ('csv', 'jsonl')
     """
-    return uri.rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
+    return public(uri).rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
 
 
 def read_text(uri: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from face0.errors import UsageError
 from face0.io.json import differences
+from face0.io.secrets import public
 
 LINEAGE = "lineage.json"
 
@@ -28,6 +29,7 @@ class Lineage:
         holdout: which rows were held out.
         rows: which rows were trained on.
         versions: of the libraries.
+        latents: the local file in which the photographs' latents are kept; empty: in none.
     """
 
     step: int
@@ -41,11 +43,12 @@ class Lineage:
     holdout: Mapping[str, Any]
     rows: Mapping[str, Any]
     versions: Mapping[str, str]
+    latents: str = ""
 
     @property
     def base_name(self) -> str:
         """The last part of the base's URI."""
-        return self.base.rsplit("/", 1)[-1]
+        return public(self.base).rsplit("/", 1)[-1]
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Lineage":

@@ -1,5 +1,6 @@
-from .forgetting import Findings, LocationMatches, Match, forget, look_for
+from .forgetting import Findings, forget, look_for
 from .locations import Locations, classify
+from .matches import LocationMatches, Match
 from .people import Subjects, subjects_of
 from .tracing import Trace, trace
 

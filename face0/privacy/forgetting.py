@@ -3,11 +3,12 @@
 A row of a face shard goes if one of its faces is like one of the people's, or if it was made of the very photograph
 that a face of theirs was made of. A face of a bank goes if it is like one of theirs. An image goes if the face asked
 for, or the one that came of it, is. And with them goes all that was made of them: faces of photographs whose largest
-face is theirs, mixes and variations of their faces, images of these, faces of these images.
+face is theirs, mixes and variations in which their faces have a share, images of these, faces of these images; pictures
+that trainings keep of such rows; and vectors that face spaces keep.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -16,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.embedders.metadata import refuse_other_embedder
+from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import Locations, OutputLocation
+from face0.privacy.matches import LocationMatches, Match, share_in_words
 from face0.privacy.people import Subjects
 from face0.privacy.provenance import SCANNERS, Graph, Node, NodeKind, read_graph
 from face0.privacy.removal import RESULTS, SHARDS, blank_requests, leftovers, remove_faces, remove_rows, tidy
@@ -28,51 +31,6 @@ from face0.runtime.concurrency import ordered_map
 from face0.shards.files import FACE, scan_shard, shard_files
 from schemas.failures import Reason
 from schemas.job import DataFile
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match:
-    """One thing that is to go.
-
-    Attributes:
-        name: key, face_id or request_id.
-        why: in words.
-        similarity: the cosine; None if it was found in another way.
-        file: the shard that holds the row, or the image, relative to the output folder; None: there is none.
-    """
-
-    name: str
-    why: str
-    similarity: float | None = None
-    file: str | None = None
-
-
-@dataclass(kw_only=True)
-class LocationMatches:
-    """What is to go from one place.
-
-    Attributes:
-        kind: "shards", "bank" or "renders".
-        uri: of the output folder or bank.
-        size: rows, faces or requests that were looked at.
-        found: those that are to go.
-        leftovers: files that an earlier removal, cut off, has left.
-        sweep: report of the sweep whose images these are, and the files that go with it.
-        finished: whether the job is; else what is left of it may bring more.
-    """
-
-    kind: str
-    uri: str
-    size: int = 0
-    found: list[Match] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-    sweep: list[str] = field(default_factory=list)
-    finished: bool = True
-
-    @property
-    def names(self) -> set[str]:
-        """The names of what is to go."""
-        return {match.name for match in self.found}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +72,13 @@ def look_for(people: Subjects, locations: Locations) -> Findings:
     Raises:
         UsageError: a place cannot be read, or holds vectors of another embedder.
     """
-    _refuse_other_embedders(people, locations)
     alike: dict[Node, tuple[str, float]] = {}  # whose vector it is in words, and the similarity
 
     def look(nodes: Sequence[Node], vectors: pa.Array, whose: str) -> None:
         alike.update((nodes[i], (whose, similarity)) for i, similarity in _alike_vectors(people, vectors))
 
     graph = read_graph(locations, look)
+    _refuse_other_embedders(people, locations)
     matched = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
     photographs = {Node(NodeKind.PHOTOGRAPH, "", digest) for digest in people.photographs}
     shards = [_look_through_shards(people, place, photographs) for place in locations.shards]
@@ -131,28 +89,40 @@ def look_for(people: Subjects, locations: Locations) -> Findings:
     _add_made(graph, generations, matched, set(gone))
     for matches in (*banks, *renders):
         matches.found = [match for node, match in sorted(matched.items()) if node.place == matches.uri]
-    places = [*shards, *banks, *renders]
+    for place, matches in zip(locations.renders, renders, strict=True):
+        matches.found = _with_strays(place, matches.found)
+    looked_through = {place.uri for place in locations.shards}
+    holding = {place.uri for place in shards if place.found} | {p.uri for p in locations.shards if p.forgotten}
+    trainings = [training.look(looked_through, holding) for training in locations.trainings]
+    spaces = [space.look(people, holding) for space in locations.spaces]
+    places = [*shards, *banks, *renders, *trainings, *spaces]
     return Findings(people=people, locations=locations, places=places, generations=generations, graph=graph)
 
 
 def forget(findings: Findings) -> None:
     """Removes what was found; what is cut off goes on with the same call on what is found then.
 
-    So nothing goes before what was made of it, and by which it could be found: images go first, then faces, those made
-    of others before these; then the rows of photographs; last the bank of the people themselves, if it is among the
-    places. Only files that are rewritten are read again, once; and what a report is made of anew.
+    So nothing goes before what was made of it, and by which it could be found: images go first, with what trainings and
+    spaces keep; then faces, those made of others before these; then the rows of photographs; last the bank of the
+    people themselves, if it is among the places. Only files that are rewritten are read again, once; and what a report
+    is made of anew.
     """
     matches = {place.uri: place for place in findings.places}
     own = matches.pop(findings.people.uri, None)
+    banks = {bank.uri: bank.location for bank in findings.locations.banks}
     for place in findings.locations.renders:
         _forget_images(place, matches[place.uri])
+    for training in findings.locations.trainings:
+        training.remove(matches[training.uri].names)
+    for space in findings.locations.spaces:
+        space.remove(matches[space.uri].names)
     for uri, names in _removals(findings, {uri: place.names for uri, place in matches.items() if place.kind == "bank"}):
         if names:
-            remove_faces(uri, names)
+            remove_faces(banks[uri], names)
     for place in findings.locations.shards:
         _forget_rows(place, matches[place.uri])
     if own is not None:
-        remove_faces(own.uri, own.names)
+        remove_faces(banks[own.uri], own.names)
 
 
 def _refuse_other_embedders(people: Subjects, locations: Locations) -> None:
@@ -160,7 +130,7 @@ def _refuse_other_embedders(people: Subjects, locations: Locations) -> None:
     for bank in locations.banks:
         refuse_other_embedder(bank.uri, bank.metadata.embedder, people.uri, people.embedder)
     for place in locations.renders:
-        if embedder := place.job.config.get("embedder"):
+        for embedder in place.embedders:
             refuse_other_embedder(place.uri, embedder, people.uri, people.embedder)
 
 
@@ -227,21 +197,30 @@ def _look_through_renders(place: OutputLocation, graph: Graph, matched: dict[Nod
         uri=place.uri,
         size=sum(node.place == place.uri for node in graph.facts),
         leftovers=leftovers(place),
-        sweep=sweep_files(place.uri),
+        sweep=sweep_files(place.folder.uri),
         finished=place.folder.finished,
+        note="" if place.embedders else "nothing says which embedder made its vectors: compared by their length alone",
     )
 
 
+def _with_strays(place: OutputLocation, images: Sequence[Match]) -> list[Match]:
+    """Adds to requests without an image the files that a job which was killed has made of them, and not committed."""
+    if all(match.file for match in images):
+        return list(images)
+    strays = {image_id(name): name for name in place.folder.files("images")}
+    return [replace(match, file=match.file or strays.get(match.name)) for match in images]
+
+
 def _add_made(graph: Graph, generations: Sequence[Sequence[Node]], matched: dict[Node, Match], gone: set[Node]) -> None:
-    """Adds what was made of what was found, with the nearest source as the reason."""
-    reached: set[Node] = set()
+    """Adds what was made of what was found; the source with the most of the people in it is the reason."""
+    shares = graph.made_of(generations[0]) if generations else {}
     for generation in generations:
         for node in generation:
             if node in matched or node in gone or node.kind == NodeKind.PHOTOGRAPH:
                 continue
-            source = next(source for source in graph.sources[node] if source in reached)
-            matched[node] = _match_of(graph, node, f"made from {source.kind} {source.name}")
-        reached.update(generation)
+            source = max(graph.sources[node], key=lambda other: graph.sources[node][other] * shares.get(other, 0.0))
+            why = f"made from {source.kind} {source.name}{share_in_words(shares[node])}"
+            matched[node] = _match_of(graph, node, why)
 
 
 def _match(graph: Graph, node: Node, whose: str, similarity: float) -> Match:
@@ -271,7 +250,7 @@ def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
     for task_id, images in place.results.items():
         if images & names:
             remove_rows(place, task_id, RESULTS, images & names)
-    tidy(place)
+    tidy(place, names)
     if (names or matches.leftovers) and place.folder.exists(PAGE):
         write_report_of(place.open_results())
     if names:
@@ -279,8 +258,6 @@ def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
             folder, name = Folder.of_file(uri)
             folder.remove(name)
         blank_requests(place, names)
-        if matches.finished:
-            place.folder.drop_partial()
 
 
 def _similarities(people: Subjects, table: pa.Table, dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The places that one pass of trace or forget looks through: each is opened once, and what is light is remembered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO
@@ -10,14 +10,22 @@ import pyarrow.parquet as pq
 
 from face0.embedders.metadata import VectorMetadata
 from face0.errors import UsageError
+from face0.faces.space import RECORD, FaceSpace
 from face0.generation.results import Results, results_of
 from face0.io import storage
-from face0.tasks.output_folder import OutputFolder
+from face0.io.secrets import public
+from face0.privacy.spaces import SpaceLocation
+from face0.privacy.trainings import TrainingLocation, open_training
+from face0.reports.sweeps import DRAWN, RENDERS
+from face0.tasks.output_folder import JOB, OutputFolder
 from schemas.failures import Reason
 from schemas.job import JobRecord, TaskStats
 
 SCAN_ROWS = 1024  # rows read at a time
-_REMEDY = "give the --output of face0 augment or face0 generate, or a bank of face0 faces"
+_REMEDY = (
+    "give the --output of face0 augment, generate, characters, audit or train, a bank or a space of face0 faces, or a "
+    "folder of --cache-latents"
+)
 
 
 @dataclass
@@ -29,17 +37,23 @@ class OutputLocation:
         job: what it is the output of.
         requests: of each file of requests the ids that it holds, once they were read.
         results: of each committed task the ids of its images, once they were read.
+        embedders: what made the vectors, as far as job and requests say, once they were read; of generate.
     """
 
     folder: OutputFolder
     job: JobRecord
     requests: dict[str, set[str]] = field(default_factory=dict)
     results: dict[str, set[str]] = field(default_factory=dict)
+    embedders: list[Mapping[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.job.job == "generate" and (embedder := self.job.config.get("embedder")):
+            self.embedders.append(embedder)
 
     @property
     def uri(self) -> str:
-        """The URI of the folder."""
-        return self.folder.uri
+        """The URI of the folder, in its public form: its name in what is kept and shown."""
+        return public(self.folder.uri)
 
     @cached_property
     def tasks(self) -> dict[str, TaskStats]:
@@ -68,16 +82,21 @@ class BankLocation:
     """A bank, open to be read.
 
     Attributes:
-        uri: of the file.
+        location: URI of the file.
         metadata: what it says of its vectors.
         size: the number of its faces.
     """
 
-    uri: str
+    location: str
     metadata: VectorMetadata
     size: int
     _file: IO[bytes]
     _parquet: pq.ParquetFile
+
+    @property
+    def uri(self) -> str:
+        """The URI in its public form: its name in what is kept and shown."""
+        return public(self.location)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Streams some columns, once: at the end the file is closed."""
@@ -93,39 +112,59 @@ class Locations:
         shards: outputs of augment.
         banks: of faces.
         renders: outputs of generate.
+        trainings: models, and folders of latents.
+        spaces: of faces.
     """
 
     shards: Sequence[OutputLocation] = ()
     banks: Sequence[BankLocation] = ()
     renders: Sequence[OutputLocation] = ()
+    trainings: Sequence[TrainingLocation] = ()
+    spaces: Sequence[SpaceLocation] = ()
 
     @property
     def uris(self) -> list[str]:
         """The URIs of all places."""
-        outputs: list[OutputLocation | BankLocation] = [*self.shards, *self.banks, *self.renders]
-        return [place.uri for place in outputs]
+        groups = self.shards, self.banks, self.renders, self.trainings, self.spaces
+        return [place.uri for places in groups for place in places]
 
 
 def classify(uris: Iterable[str]) -> Locations:
     """Opens places, sorted by what they hold, which is told by their files.
 
+    An output of characters or audit stands for its renders and its bank.
+
     Raises:
-        UsageError: one is neither an output of augment or generate nor a bank.
+        UsageError: one is nothing of the kind.
     """
     outputs: dict[str, list[OutputLocation]] = {"augment": [], "generate": []}
     banks: list[BankLocation] = []
-    for uri in dict.fromkeys(map(storage.absolute, uris)):
+    trainings: list[TrainingLocation] = []
+    spaces: list[SpaceLocation] = []
+    for uri in dict.fromkeys(part for place in uris for part in _parts(OutputFolder(storage.absolute(place)))):
         output = OutputFolder(uri)
         if output.is_file():
             banks.append(_open_bank(uri))
-            continue
-        job = output.job
-        if job is None:
+        elif job := output.job:
+            if job.job not in outputs:
+                raise UsageError(f"{uri} is the output of face0 {job.job}: {_REMEDY}")
+            outputs[job.job].append(OutputLocation(output, job))
+        elif output.exists(RECORD):
+            spaces.append(SpaceLocation(uri, FaceSpace.load(uri)))
+        elif training := open_training(uri):
+            trainings.append(training)
+        else:
             raise UsageError(f"{uri} is no file, and no folder with a job.json: {_REMEDY}")
-        if job.job not in outputs:
-            raise UsageError(f"{uri} is the output of face0 {job.job}: {_REMEDY}")
-        outputs[job.job].append(OutputLocation(output, job))
-    return Locations(shards=outputs["augment"], banks=banks, renders=outputs["generate"])
+    return Locations(
+        shards=outputs["augment"], banks=banks, renders=outputs["generate"], trainings=trainings, spaces=spaces
+    )
+
+
+def _parts(output: OutputFolder) -> list[str]:
+    """The places in an output folder: of a sweep its renders, and the bank of the faces that it has drawn."""
+    if output.is_file() or output.exists(JOB) or not output.exists(f"{RENDERS}/{JOB}"):
+        return [output.uri]
+    return [output.join(name) for name in (RENDERS, DRAWN) if output.exists(name)]
 
 
 def _open_bank(uri: str) -> BankLocation:

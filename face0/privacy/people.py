@@ -8,6 +8,7 @@ import numpy as np
 from face0.embedders.identity import Identity
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import Matcher, refuse_missing_vectors
+from face0.io.secrets import public
 from face0.io.storage import absolute
 
 
@@ -16,7 +17,7 @@ class Subjects:
     """Whom to forget.
 
     Attributes:
-        uri: of the bank of their faces, or of their photographs.
+        uri: of the bank of their faces, or of their photographs; in its public form.
         faces: their ids.
         embedder: of their vectors.
         dim: length of a conditioning vector.
@@ -56,7 +57,7 @@ def subjects_of(uri: str, bank: FaceBank, threshold: float, identity: Identity) 
     names, vectors = bank.vectors()
     sources = [source for face in bank.faces.values() for source in face.provenance.get("sources", ())]
     return Subjects(
-        uri=absolute(uri),
+        uri=public(absolute(uri)),
         faces=names,
         embedder=bank.embedder,
         dim=bank.dim,

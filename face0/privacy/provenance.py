@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from face0.embedders.metadata import VectorMetadata
+from face0.faces.edits import source_weights
 from face0.generation.plan import request_files
 from face0.io import storage
+from face0.io.secrets import public
 from face0.privacy.locations import SCAN_ROWS, BankLocation, Locations, OutputLocation
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import scan_shard, shard_files
@@ -26,6 +30,7 @@ from schemas.job import DataFile
 
 SCANNERS = 16  # threads that read the light columns of shards, mostly waiting for storage
 PREFIX = 8  # characters of a SHA-256 that are remembered of each row
+NOTHING = 1e-9  # shares below it are rounding
 
 
 class NodeKind(StrEnum):
@@ -77,30 +82,47 @@ class Row:
 class Graph:
     """Nodes, what is known of each, and what each was made from. Made by ``read_graph``.
 
+    A face's vector is a sum of those of its sources, each times a weight (``face0.faces.edits.source_weights``). So a
+    node has a share of each node before it: the sum, over the ways that lead from one to the other, of the product of
+    the weights. A node is made of another if its share of it is more than 0: the end of a mix is not made of the face
+    that it has left. What shows a node as it is, has all of it.
+
     Attributes:
         facts: what is known of each node.
-        sources: what each node was made from.
-        made: the same the other way round: what was made of each node.
+        sources: what each node was made from, with the weight of each.
+        made: the same the other way round: what was made of each node, with its weight therein.
     """
 
     facts: dict[Node, dict[str, Any]] = field(default_factory=dict)
-    sources: dict[Node, list[Node]] = field(default_factory=dict)
-    made: dict[Node, list[Node]] = field(default_factory=dict)
+    sources: dict[Node, dict[Node, float]] = field(default_factory=dict)
+    made: dict[Node, dict[Node, float]] = field(default_factory=dict)
 
-    def add(self, node: Node, sources: Iterable[Node] = (), **facts: Any) -> None:
-        """Adds a node, or to what is known of it."""
+    def add(self, node: Node, sources: Iterable[Node] | Mapping[Node, float] = (), **facts: Any) -> None:
+        """Adds a node, or to what is known of it. Sources without weights count whole; those of weight 0 are none."""
         self.facts.setdefault(node, {}).update(facts)
-        for source in sources:
-            if source not in self.sources.setdefault(node, []):
-                self.sources[node].append(source)
-                self.made.setdefault(source, []).append(node)
+        weights = sources if isinstance(sources, Mapping) else dict.fromkeys(sources, 1.0)
+        for source, weight in weights.items():
+            if abs(weight) > NOTHING:
+                self.sources.setdefault(node, {})[source] = weight
+                self.made.setdefault(source, {})[node] = weight
+
+    def made_of(self, start: Iterable[Node]) -> dict[Node, float]:
+        """Some nodes, and what was made of them, directly or not, with their share in each: over 0, their own is 1."""
+        return _shares(self.made, self.sources, start)
+
+    def made_from(self, start: Iterable[Node]) -> dict[Node, float]:
+        """Some nodes, and what they were made from, directly or not, with the share of each in them."""
+        return _shares(self.sources, self.made, start)
 
     def generations(self, start: Iterable[Node]) -> list[list[Node]]:
         """The nodes, then what was made of them, then what was made of that, and so on; each node once."""
-        return _generations(self.made, start)
+        start = list(start)
+        shares = self.made_of(start)
+        generations = [[node for node in nodes if node in shares] for nodes in _generations(self.made, start)]
+        return [nodes for nodes in generations if nodes]
 
     def ancestors(self, start: Iterable[Node]) -> list[Node]:
-        """What some nodes were made from, directly or not; without the nodes."""
+        """What some nodes were made from, directly or not, whatever its share; without the nodes."""
         return [node for generation in _generations(self.sources, start)[1:] for node in generation]
 
     def named(self, asked: str) -> list[Node]:
@@ -134,20 +156,21 @@ def read_graph(holdings: Locations, look: Look | None = None) -> Graph:
     images = {renders.uri: _read_images(renders, look) for renders in holdings.renders}
     for uri, faces in banks.items():
         for face_id, face in faces.items():
-            sources = [
-                node
-                for source in face["provenance"].get("sources", ())
-                for node in _source(graph, source, face["provenance"], uri, banks, images)
-            ]
+            sources: dict[Node, float] = {}
+            provenance = face["provenance"]
+            weights = source_weights(face["kind"], provenance)
+            for source, weight in zip(provenance.get("sources", ()), weights, strict=True):
+                for node in _source(graph, source, provenance, uri, banks, images):
+                    sources[node] = sources.get(node, 0) + weight
             graph.add(Node(NodeKind.FACE, uri, face_id), sources, made_by=face["kind"])
     by_vector = _by_vector(banks)
     for uri, requests in images.items():
         for request_id, request in requests.items():
             vector, face_id = request.pop("vector", None), request["face_id"]
-            sources = by_vector.get(vector, []) if vector else []
-            if face_id and not sources:
-                sources = _located(NodeKind.FACE, face_id, {} if vector else banks, None)
-            graph.add(Node(NodeKind.IMAGE, uri, request_id), sources, **request)
+            shown = by_vector.get(vector, []) if vector else []
+            if face_id and not shown:
+                shown = _located(NodeKind.FACE, face_id, {} if vector else banks, None)
+            graph.add(Node(NodeKind.IMAGE, uri, request_id), shown, **request)
     return graph
 
 
@@ -240,7 +263,10 @@ def _read_images(place: OutputLocation, look: Look | None) -> dict[str, dict[str
     for name in request_files(place.folder):
         held = place.requests.setdefault(name, set())
         with place.folder.open(name) as file:
-            for batch in pq.ParquetFile(file).iter_batches(SCAN_ROWS, columns=[*columns, "reason", "vector"]):
+            parquet = pq.ParquetFile(file)
+            if embedder := VectorMetadata.of(parquet.schema_arrow.metadata).embedder:
+                place.embedders.append(embedder)
+            for batch in parquet.iter_batches(SCAN_ROWS, columns=[*columns, "reason", "vector"]):
                 vectors, rows = batch.column("vector"), batch.drop_columns(["vector"]).to_pylist()
                 if look:
                     look(nodes(rows), vectors, "the face asked for")
@@ -283,9 +309,9 @@ def _source(
 ) -> list[Node]:
     """A source of a face in the bank ``own``, as nodes."""
     if "face_id" in source:
-        return _located(NodeKind.FACE, source["face_id"], banks, source.get("bank"), own)
+        return _located(NodeKind.FACE, source["face_id"], banks, public(source.get("bank") or "") or None, own)
     if "request_id" in source:
-        return _located(NodeKind.IMAGE, source["request_id"], images, provenance.get("results"))
+        return _located(NodeKind.IMAGE, source["request_id"], images, public(provenance.get("results") or "") or None)
     return [_add_photograph(graph, source)]
 
 
@@ -300,7 +326,7 @@ def _located(
 
 
 def _add_photograph(graph: Graph, source: Mapping[str, Any]) -> Node:
-    uri = source.get("uri") or source.get("source") or source.get("key", "")
+    uri = public(source.get("uri") or source.get("source") or source.get("key", ""))
     node = Node(NodeKind.PHOTOGRAPH, "", source.get("sha256") or uri)
     graph.add(node, uris=sorted({uri, *graph.facts.get(node, {}).get("uris", ())}))
     return node
@@ -313,7 +339,30 @@ def _is_called(node: Node, facts: Mapping[str, Any], asked: str) -> bool:
     return any(path == asked or path.endswith((f"/{asked}", f"#{asked}")) for path in paths)
 
 
-def _generations(following: Mapping[Node, Sequence[Node]], start: Iterable[Node]) -> list[list[Node]]:
+def _shares(
+    following: Mapping[Node, Mapping[Node, float]],
+    before: Mapping[Node, Mapping[Node, float]],
+    start: Iterable[Node],
+) -> dict[Node, float]:
+    """The nodes that ``following`` leads to from some nodes, in this order, those with a share of these over 0."""
+    shares = dict.fromkeys(start, 1.0)
+    reached = [node for generation in _generations(following, shares) for node in generation]
+    within = set(reached)
+    order = TopologicalSorter({node: within & before.get(node, {}).keys() for node in within - shares.keys()})
+    try:
+        nodes = [*order.static_order()]
+    except CycleError:  # provenance in circles is nothing that was made here: what is reached first counts
+        nodes = reached
+    for node in nodes:
+        if node not in shares:
+            parts = [weight * shares.get(other, 0.0) for other, weight in before[node].items()]
+            # An image shows one face, which several banks may have
+            share = max(parts) if node.kind == NodeKind.IMAGE else sum(parts)
+            shares[node] = share if abs(share) > NOTHING else 0.0
+    return {node: shares[node] for node in reached if shares[node] > 0}
+
+
+def _generations(following: Mapping[Node, Iterable[Node]], start: Iterable[Node]) -> list[list[Node]]:
     generation = list(dict.fromkeys(start))
     reached, generations = set(generation), []
     while generation:

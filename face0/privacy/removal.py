@@ -7,7 +7,7 @@ was cut off has left.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
-from face0.tasks.task_output import TableWriter
+from face0.tasks.task_output import TableWriter, failure_record
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage
 from schemas.job import DataFile, Ledger, TaskStats
@@ -84,7 +84,7 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
 
     def failed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
-        yield pa.RecordBatch.from_pylist([asdict(failure) for failure in lost], schema=FAILURES)
+        yield pa.RecordBatch.from_pylist([failure_record(failure) for failure in lost], schema=FAILURES)
 
     revised = dict(_revised(place.folder, stats, *change) for change in ((rows.table, kept), ("failures", failed)))
     reasons = Counter(stats.reasons)
@@ -101,9 +101,16 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
     place.tasks[task_id] = now
 
 
-def leftovers(place: OutputLocation) -> list[str]:
-    """Files that still hold removed rows, though no stats name them, and images of such rows; by their path in the
-    output folder."""
+def leftovers(place: OutputLocation, removed: Collection[str] = ()) -> list[str]:
+    """Files that still hold removed rows, though no stats name them, and images of such rows.
+
+    Args:
+        place: the output folder.
+        removed: ids of further requests that are removed, as of tasks that were never committed.
+
+    Returns:
+        The paths of the files in the output folder.
+    """
     listed = {file.name for stats in place.tasks.values() for file in stats.files}
     left = [
         name
@@ -111,22 +118,21 @@ def leftovers(place: OutputLocation) -> list[str]:
         for name in place.folder.files(table)
         if name not in listed and task_and_revision(name)[0] in place.tasks
     ]
-    if place.forgotten:
-        left += [name for name in place.folder.files("images") if image_id(name) in place.forgotten]
+    if gone := place.forgotten.union(removed):
+        left += [name for name in place.folder.files("images") if image_id(name) in gone]
     return left
 
 
-def tidy(place: OutputLocation) -> None:
+def tidy(place: OutputLocation, removed: Collection[str] = ()) -> None:
     """Removes the ``leftovers`` of an output folder, and brings its ``_SUCCESS`` up to date if there is one."""
     folder = place.folder
-    for name in leftovers(place):
+    for name in leftovers(place, removed):
         folder.remove(name)
     success = folder.success
     if success is None:
         return
     if success.ledger != sum((stats.ledger for stats in place.tasks.values()), Ledger()):
         folder.succeed(place.tasks, place.tasks)
-    folder.drop_partial()  # the job is finished, so nobody else is writing
 
 
 def blank_requests(place: OutputLocation, names: Collection[str]) -> None:
@@ -158,7 +164,6 @@ def remove_faces(uri: str, names: Collection[str]) -> None:
             for i in range(opened.num_row_groups):
                 group = opened.read_row_group(i)
                 writer.write_table(group.filter(pc.invert(_chosen(group, "face_id", names))))
-    folder.drop_partial()
 
 
 def _revised(

@@ -1,11 +1,13 @@
 """Where something comes from, and what was made of it: the answer of ``face0 trace``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from face0.errors import UsageError
+from face0.io.secrets import public
 from face0.privacy.locations import Locations
+from face0.privacy.matches import Match, share_in_words
 from face0.privacy.provenance import Graph, Node, NodeKind, Row, find_rows, read_graph
 
 
@@ -16,36 +18,44 @@ class Trace:
     Attributes:
         asked: the name.
         found: what has it.
-        sources: what that was made from, directly or not.
-        made: what was made of it, directly or not.
+        sources: what that was made from, directly or not, with the share of each therein.
+        made: what was made of it, directly or not, with its share in each.
         rows: the rows of face shards that hold one of the photographs, by its SHA-256.
+        copies: files of trainings that may show these rows.
         graph: of all that was looked through.
     """
 
     asked: str
     found: Sequence[Node]
-    sources: Sequence[Node]
-    made: Sequence[Node]
+    sources: Mapping[Node, float]
+    made: Mapping[Node, float]
     rows: Mapping[str, Sequence[Row]]
+    copies: Sequence[Match]
     graph: Graph
 
     def to_dict(self) -> dict[str, Any]:
         """Photographs, faces and images, each with its part in the answer and what it was made from."""
-        parts = {"asked for": self.found, "source": self.sources, "made of it": self.made}
+        parts = {"asked for": dict.fromkeys(self.found, 1.0), "source": self.sources, "made of it": self.made}
         record: dict[str, Any] = {"asked": self.asked, "photographs": [], "faces": [], "images": []}
-        for part, nodes in parts.items():
-            for node in nodes:
-                record[f"{node.kind}s"].append({"part": part, **self._described(node)})
-        return record
+        for part, shares in parts.items():
+            for node, share in shares.items():
+                record[f"{node.kind}s"].append({"part": part, "share": round(share, 4), **self._described(node)})
+        return {**record, "copies": [asdict(copy) for copy in self.copies]}
 
     def as_text(self) -> str:
         """The trace as trees, for a person."""
         lines: list[str] = []
         for node in self.found:
             lines += [*self._headed(node, "")]
-            for title, following in (("made from", self.graph.sources), ("made of it", self.graph.made)):
-                if following.get(node):
-                    lines += [f"  {title}:", *self._tree(node, following, "    ", {node})]
+            for title, following, shares in (
+                ("made from", self.graph.sources, self.sources),
+                ("made of it", self.graph.made, self.made),
+            ):
+                if tree := [*self._tree(node, following, shares, "    ", {node})]:
+                    lines += [f"  {title}:", *tree]
+        if self.copies:
+            lines.append("pictures of such rows, or what was made of these, are in:")
+            lines += [f"  {copy.name}  {copy.why}" for copy in self.copies]
         return "\n".join(lines)
 
     def _described(self, node: Node) -> dict[str, Any]:
@@ -60,17 +70,24 @@ class Trace:
         return {"in": node.place, name: node.name, **facts, "known": node in self.graph.facts, "sources": sources}
 
     def _tree(
-        self, node: Node, following: Mapping[Node, Sequence[Node]], indent: str, shown: set[Node]
+        self,
+        node: Node,
+        following: Mapping[Node, Iterable[Node]],
+        shares: Mapping[Node, float],
+        indent: str,
+        shown: set[Node],
     ) -> Iterator[str]:
         for child in following.get(node, ()):
+            if child not in shares:
+                continue
             if child in shown:
                 yield f"{indent}{child}: see above"
                 continue
             shown.add(child)
-            yield from self._headed(child, indent)
-            yield from self._tree(child, following, indent + "  ", shown)
+            yield from self._headed(child, indent, shares[child])
+            yield from self._tree(child, following, shares, indent + "  ", shown)
 
-    def _headed(self, node: Node, indent: str) -> Iterator[str]:
+    def _headed(self, node: Node, indent: str, share: float = 1.0) -> Iterator[str]:
         facts = self.graph.facts.get(node)
         if facts is None:
             more = ", which is not in the places given"
@@ -80,7 +97,7 @@ class Trace:
             more = f" (made by {facts['made_by']})"
         else:
             more = f" ({facts.get('image') or 'no image'}, seed {facts['seed']}: {facts['prompt']})"
-        yield f"{indent}{node}{more}"
+        yield f"{indent}{node}{more}{share_in_words(share)}"
         if node.kind == NodeKind.PHOTOGRAPH:
             for row in self.rows.get(node.name, ()):
                 yield f"{indent}  row {row.key} in {row.folder}, {row.file} (from {row.source})"
@@ -97,6 +114,7 @@ def trace(asked: str, locations: Locations) -> Trace:
     Raises:
         UsageError: nothing has this name, or a place cannot be read.
     """
+    asked = public(asked)
     graph = read_graph(locations)
     matches = graph.named(asked)
     photographs = [node for node in (*matches, *graph.ancestors(matches)) if node.kind == NodeKind.PHOTOGRAPH]
@@ -111,9 +129,17 @@ def trace(asked: str, locations: Locations) -> Trace:
             f"nothing in {', '.join(locations.uris)} is called {asked!r}: give a photograph's file name, key or "
             "SHA-256, a face_id, or the request_id or file name of an image"
         )
-    sources = graph.ancestors(matches)
-    made = [node for generation in graph.generations(matches)[1:] for node in generation]
+    sources, made = (
+        {node: share for node, share in shares.items() if node not in matches}
+        for shares in (graph.made_from(matches), graph.made_of(matches))
+    )
     by_photograph: dict[str, list[Row]] = {}
     for row in rows:
         by_photograph.setdefault(row.sha256, []).append(row)
-    return Trace(asked=asked, found=matches, sources=sources, made=made, rows=by_photograph, graph=graph)
+    holding = {row.folder for row in rows}
+    copies = [
+        match
+        for training in locations.trainings
+        for match in training.look({place.uri for place in locations.shards}, holding).found
+    ]
+    return Trace(asked=asked, found=matches, sources=sources, made=made, rows=by_photograph, copies=copies, graph=graph)

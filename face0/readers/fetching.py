@@ -12,6 +12,7 @@ import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from face0.io.secrets import public
 from face0.io.storage import filesystem
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason, Stage
@@ -73,7 +74,7 @@ class Fetcher:
                 # The wait ends at once when nobody waits for the row any more.
                 if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
                     detail = f"{type(error).__name__}: {error}".removesuffix(": ")
-                    return row.failure(Stage.FETCH, _reason(error), f"{uri} was not fetched: {detail}")
+                    return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {detail}")
         raise AssertionError("the last attempt returns")
 
 

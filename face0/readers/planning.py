@@ -1,8 +1,9 @@
 """Inputs of captioned images: which reader reads what, how inputs are cut into tasks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from face0.errors import UsageError
+from face0.io.secrets import public
 from face0.io.storage import expand, filesystem
 from face0.readers import folder, parquet_images, uri_list, webdataset
 from face0.readers.columns import find_image, find_url, known_image
@@ -26,11 +27,21 @@ def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Sp
         UsageError: nothing matches, an input is of no known kind, or a column is missing.
     """
     files = dict(file for pattern in inputs for file in expand(pattern))
+    _refuse_alike(files)
     return [
         split
         for uri, size in files.items()
         for split in READERS[_reader_of(uri, columns)].plan(uri, size, columns, rows_per_task)
     ]
+
+
+def _refuse_alike(uris: Iterable[str]) -> None:
+    """Raises UsageError for inputs that differ in passwords and signatures alone, and so would be one and the same."""
+    seen: set[str] = set()
+    for name in map(public, uris):
+        if name in seen:
+            raise UsageError(f"{name} is given twice, with different passwords, signatures or keys: give it once")
+        seen.add(name)
 
 
 def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from face0.io.secrets import public
 from schemas.failures import Failure, Reason, Stage
 
 
@@ -56,8 +57,9 @@ class Split:
     def task_id(self) -> str:
         """Names the outputs: readable, and unique by the content of the split (the file's size aside)."""
         content = {name: value for name, value in asdict(self).items() if name not in ("size", "rows", "first_row")}
+        content["uri"] = uri = public(self.uri)  # a renewed signature makes no new task
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(self.uri.rstrip("/")).name.split(".")[0])[:40]
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(uri.rstrip("/")).name.split(".")[0])[:40]
         return f"{stem or 'input'}-{self.first_row:08d}-{digest}"
 
 
@@ -66,8 +68,8 @@ class Sample:
     """One captioned image, its bytes at hand (``data``) or still to be fetched (``uri``).
 
     Attributes:
-        key: names the row.
-        source: "URI" of the image, or "URI#member" of its container.
+        key: names the row; in its public form, as it is kept.
+        source: "URI" of the image, or "URI#member" of its container; likewise.
         caption: as it was read; None: there is none.
         data: bytes of the image file; None: still to be fetched.
         uri: where to fetch it; None: ``data`` is at hand.
@@ -78,6 +80,10 @@ class Sample:
     caption: str | None
     data: bytes | None = None
     uri: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("key", self.key), ("source", self.source)):
+            object.__setattr__(self, name, public(value))
 
     def failure(self, stage: Stage, reason: Reason, message: str) -> Failure:
         """What is kept of the sample when it cannot be used; the message is a sentence for a person."""

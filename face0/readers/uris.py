@@ -2,6 +2,7 @@
 
 import re
 
+from face0.io.secrets import public
 from face0.io.storage import join
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:|/")
@@ -14,7 +15,7 @@ def _without_query(uri: str) -> str:
 
 def name_of(uri: str) -> str:
     """The last part of the path: ``s3://bucket/a/b.csv`` -> ``b.csv``."""
-    return _without_query(uri).rstrip("/").rpartition("/")[2]
+    return _without_query(public(uri)).rstrip("/").rpartition("/")[2]
 
 
 def folder_of(uri: str) -> str:

@@ -12,6 +12,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from face0.io.folder import Folder
+from face0.io.secrets import public_text
 from face0.reports import formats
 
 PAGE = "report.html"
@@ -60,12 +61,19 @@ def asset(name: str) -> Markup:
     return Markup(files(__package__).joinpath("web", name).read_text(encoding="utf-8"))
 
 
+def _shown(value: Any) -> Any:
+    """A value as it stands in a page: nothing for None, and URIs in texts without passwords and signatures."""
+    if value is None:
+        return ""
+    return public_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: "" if value is None else value,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

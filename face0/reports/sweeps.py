@@ -18,6 +18,7 @@ from face0.reports.pages import PAGE, write_page
 from schemas.failures import Reason
 
 SUMMARY, TABLE = "summary.json", "measures.parquet"
+RENDERS, DRAWN = "renders", "faces.parquet"  # beside them: the images, and the bank of faces that were drawn
 
 
 def read_asked(renders: Results, columns: list[str]) -> pa.Table:
@@ -69,9 +70,13 @@ def write_files(output: str, title: str, sections: Iterable[Markup], summary: di
 def sweep_files(renders: str) -> list[str]:
     """Lists the URIs of what ``write_files`` has written beside an output of generate; none, if it is no sweep's.
 
+    The table is written first and stands last in the list: while some of the files are there, it is, so that who is
+    cut off as the files are removed, in this order, finds the others again.
+
     Args:
         renders: URI of the output of generate.
     """
     folder, _ = Folder.of_file(renders)
-    names = (PAGE, SUMMARY, TABLE)
-    return [folder.join(name) for name in names] if all(folder.exists(name) for name in names) else []
+    if not folder.exists(TABLE):
+        return []
+    return [folder.join(name) for name in (PAGE, SUMMARY, TABLE) if folder.exists(name)]

@@ -9,10 +9,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
+from face0.io.secrets import PublicStream
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
 
 TERMINATE_SECONDS = 5.0  # for a child that is asked to end: what it has begun to upload is taken back
@@ -104,7 +106,11 @@ def serve(file: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     target: Callable[..., Any] | None = None
-    with handled(raise_interrupted, [signal.SIGTERM]):
+    with (
+        redirect_stdout(PublicStream(sys.stdout)),
+        redirect_stderr(PublicStream(sys.stderr)),
+        handled(raise_interrupted, [signal.SIGTERM]),
+    ):
         try:
             load = pickle.loads(connection.recv_bytes())
             while True:

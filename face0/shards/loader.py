@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
+from face0.io.secrets import public
 from face0.runtime.concurrency import ordered_map
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
 from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group
@@ -41,6 +42,7 @@ class FaceShards:
         holdout: which of these to evaluate on.
 
     Attributes:
+        uris: of the folders, absolute, in their public form.
         embedder: how the embeddings were made: the shards' ``face0.embedder.*`` metadata, by the names after the dot.
         dim: length of an embedding.
         total: rows that the folders hold, whether they are trained on or not.
@@ -61,6 +63,7 @@ class FaceShards:
         holdout: Holdout = Holdout(),  # noqa: B008
     ) -> None:
         shards = open_shards(uris)
+        self.uris = [public(storage.absolute(uri)) for uri in uris]
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
         self.fingerprint = _fingerprint(shards, rows, holdout)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder, lies_within
 from face0.io.json import differences, to_json_values
+from face0.io.secrets import public_values
 from face0.io.storage import HashingWriter
 from face0.runtime.versions import library_versions
 from face0.tasks.data_files import data_file, task_and_revision
@@ -85,8 +86,10 @@ class OutputFolder(Folder):
         """
         self.remove(SUCCESS)
         self.drop_partial()
-        if not self.exists(JOB):
-            self.write_text(JOB, JobRecord(job=job, config=config, versions=library_versions()).to_json())
+        held = self.job or JobRecord(job=job, config=config, versions=library_versions())
+        kept = replace(held, config=public_values(held.config))  # an earlier version kept passwords too
+        if kept != held or not self.exists(JOB):
+            self.write_text(JOB, kept.to_json())
 
     def check(self, job: str, config: Mapping[str, Any]) -> None:
         """Compares a job with the one that the folder holds, if any.
@@ -101,7 +104,7 @@ class OutputFolder(Folder):
         held = self.job
         if held is None:
             return
-        old, new = {"job": held.job, **held.config}, {"job": job, **config}
+        old, new = ({"job": name, **public_values(values)} for name, values in ((held.job, held.config), (job, config)))
         if differing := differences(old, new, "{!r} there, {!r} asked for"):
             raise UsageError(
                 f"{self.uri} holds the output of another configuration ({'; '.join(differing)}): "

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from face0.errors import UsageError
 from face0.io.json import to_json_values
+from face0.io.secrets import public, public_values
 from schemas.failures import Reason
 from schemas.job import TaskStats
 
@@ -52,14 +53,16 @@ def select(
         reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
         if stats is None or Reason.UNREADABLE_INPUT in reasons:
             runs.append(TaskRun(task=task))
-        elif not _is_same(stats.task, to_json_values(task)):
+        elif not _is_same(public_values(stats.task), to_json_values(task)):
             raise input_changed(stats)
         elif reasons:
             runs.append(TaskRun(task=task, retry=reasons))
     ids = {task.task_id for task in planned}
-    uris = {task.uri for task in planned}
-    stale = [stats for stats in committed.values() if stats.task_id not in ids and stats.task["uri"] in uris]
+    uris = {public(task.uri) for task in planned}
+    stale = [stats for stats in committed.values() if stats.task_id not in ids and public(stats.task["uri"]) in uris]
     for stats in stale:
+        if public_values(stats.task) != stats.task:
+            continue  # of an earlier version, which kept passwords and made task ids of them: it is done anew, without
         if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
             raise input_changed(stats)
     return runs, stale
@@ -73,6 +76,6 @@ def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def input_changed(stats: TaskStats) -> UsageError:
     """The error of an input that is not what a committed task has read."""
     return UsageError(
-        f"{stats.task['uri']} has changed since its task {stats.task_id} was committed: "
+        f"{public(stats.task['uri'])} has changed since its task {stats.task_id} was committed: "
         "restore it, or give another --output"
     )

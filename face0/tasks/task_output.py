@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.io.folder import Folder
+from face0.io.secrets import public, public_text
 from face0.io.storage import HashingWriter
 from face0.tasks.data_files import data_file
 from schemas.failures import FAILURES, Failure
@@ -86,6 +87,12 @@ class TableWriter:
         self._batches, self._waiting = [], 0
 
 
+def failure_record(failure: Failure) -> dict[str, Any]:
+    """A failure as its row is kept: URIs have their public form, those in the messages of libraries too."""
+    texts = {"key": public(failure.key), "source": public(failure.source), "message": public_text(failure.message)}
+    return {**asdict(failure), **texts}
+
+
 class TaskOutput:
     """What one run of a task writes and counts. Made by ``OutputFolder.commit``."""
 
@@ -120,10 +127,10 @@ class TaskOutput:
         return self._tables[-1]
 
     def fail(self, failure: Failure) -> None:
-        """Records a failed row: its row in ``failures/``, its count in the ledger and by reason."""
+        """Records a failed row: its row in ``failures/``, without secrets, its count in the ledger and by reason."""
         self.ledger.failed += 1
         self.reasons[str(failure.reason)] += 1
-        self._failures.add(asdict(failure))
+        self._failures.add(failure_record(failure))
 
     def close(self) -> list[DataFile]:
         """Completes the tables."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import torch
 
+from face0.io import storage
 from face0.model.pipeline import Face0Pipeline
 from face0.shards.decoding import Batch
-from face0.training.latent_cache import LatentCache
+from face0.training.latent_cache import LatentCache, OnDisk
 
 ENCODE = 8  # images that go through the VAE together: always as many, so that latents do not depend on the batch
 
@@ -21,10 +22,14 @@ class Encoder:
         pipe: the model; its VAE and text encoder are used.
         device: of this process.
         cache: of latents; None: images are encoded each time.
+
+    Attributes:
+        kept_in: URI of the file in which latents are kept; empty: in none.
     """
 
     def __init__(self, pipe: Face0Pipeline, device: torch.device, cache: LatentCache | None) -> None:
         self._pipe, self._device, self._cache = pipe, device, cache
+        self.kept_in = storage.absolute(str(cache.path)) if isinstance(cache, OnDisk) else ""
 
     @torch.no_grad()
     def latents(self, batch: Batch, posterior: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 from filelock import FileLock
 
 from face0.errors import UsageError
+from schemas.latents import LATENTS
 
 
 class LatentCache(Protocol):
@@ -56,13 +57,16 @@ class OnDisk:
         rows: places.
         shape: [2 C, h, w].
 
+    Attributes:
+        path: of the file.
+
     Raises:
         UsageError: there is no room, or the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, name: str, rows: int, shape: tuple[int, int, int]) -> None:
         values = rows * int(np.prod(shape)) * np.dtype(np.float32).itemsize
-        path = folder / f"{name}.latents"
+        self.path = path = folder / f"{name}{LATENTS}"
         try:
             _reserve(path, values + rows)
             self._moments = np.memmap(path, np.float32, "r+", shape=(rows, *shape))

@@ -22,6 +22,7 @@ from face0.training.checkpoints import Checkpoints
 from face0.training.config import IN_MEMORY, RunOptions, TrainConfig
 from face0.training.latent_cache import InMemory, LatentCache, OnDisk
 from face0.training.trainer import Trainer, latent_shape
+from schemas.latents import latents_record, record_of
 
 _POSITIONS = 76  # of the text encoder's 77 that faces may take
 
@@ -114,4 +115,6 @@ def _latent_cache(
         raise UsageError(f"--cache-latents {where}: give a folder on a local disk, which is read at every step")
     channels, height, width = latent_shape(pipe, resolution)
     name = hashlib.sha256(f"{vae} {shards.contents} {resolution}".encode()).hexdigest()[:16]
-    return OnDisk(Path(where), name, shards.total, (2 * channels, height, width))
+    cache = OnDisk(Path(where), name, shards.total, (2 * channels, height, width))
+    Folder(where).write_text(record_of(cache.path.name), latents_record(shards.uris))
+    return cache

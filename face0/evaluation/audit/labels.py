@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
+from face0.io.secrets import public
 from face0.io.tables import read_rows
 
 
@@ -58,7 +59,7 @@ def read_labels(uri: str, bank: FaceBank) -> Labels:
     if unknown := [name for name in asked if name not in position]:
         raise UsageError(f"{uri} labels {unknown[0]!r}, which the bank has no vector of; {len(unknown):,} are like it")
     return Labels(
-        name=uri.rsplit("/", 1)[-1].rsplit(".", 1)[0],
+        name=public(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0],
         face_ids=asked,
         groups=table["group"].cast(pa.string()).to_pylist(),
         vectors=vectors[[position[name] for name in asked]],

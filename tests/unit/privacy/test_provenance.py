@@ -48,8 +48,40 @@ def test_what_was_made_of_itself_ends():
 def test_a_source_that_is_told_twice_counts_once():
     found = graph()
     found.add(face("bob"), [photograph("p2")])
-    assert found.sources[face("bob")] == [photograph("p2")]
-    assert found.made[photograph("p2")].count(face("bob")) == 1
+    assert found.sources[face("bob")] == {photograph("p2"): 1}
+    assert found.made_of([photograph("p2")])[face("bob")] == 1
+
+
+def test_what_is_made_has_the_sum_of_the_products_of_the_weights():
+    found = Graph()
+    found.add(face("half"), {face("anna"): 0.5, face("bob"): 0.5})
+    found.add(face("more"), {face("half"): 0.5, face("anna"): 0.5})
+    found.add(face("end"), {face("half"): 0.0, face("cora"): 1.0})
+    found.add(image("i"), [face("end")])
+    assert found.made_of([face("anna")]) == {face("anna"): 1, face("half"): 0.5, face("more"): 0.75}
+    assert found.made_from([face("more")]) == {
+        face("more"): 1,
+        face("half"): 0.5,
+        face("anna"): 0.75,
+        face("bob"): 0.25,
+    }
+    assert found.generations([face("anna"), face("bob")])[1:] == [[face("half"), face("more")]]
+    assert found.made_of([face("cora")]) == {face("cora"): 1, face("end"): 1, image("i"): 1}
+
+
+def test_a_difference_of_two_faces_of_one_person_has_nothing_of_the_person():
+    found = Graph()
+    found.add(face("moved"), {face("anna"): 1, face("plain"): -0.7, face("moustache"): 0.7})
+    assert found.made_of([face("plain"), face("moustache")]) == {face("plain"): 1, face("moustache"): 1}
+    assert found.made_of([face("moustache")])[face("moved")] == 0.7
+    assert face("moved") not in found.made_of([face("plain")])
+    assert found.made_of([face("anna")])[face("moved")] == 1
+
+
+def test_an_image_shows_a_face_whole_however_many_banks_have_it():
+    found = Graph()
+    found.add(image("i"), [face("anna"), face("anna", bank="other")])
+    assert found.made_of([face("anna"), face("anna", bank="other")])[image("i")] == 1
 
 
 def test_nodes_are_found_by_name_and_by_the_end_of_their_path():

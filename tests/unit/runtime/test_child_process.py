@@ -35,6 +35,8 @@ class Calls:
             raise UsageError("no such thing")
         if what == "strange":
             raise Strange("a", "b")
+        if what == "print":
+            print("see https://me:MARK3R@host/a?sig=MARK3R", file=sys.stderr)
         if what == "wait":
             time.sleep(60)
         return self.count, os.getpid()
@@ -105,3 +107,12 @@ def lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_what_a_child_prints_has_no_secrets(capfd) -> None:
+    child = ChildProcess(Calls)
+    child.call("print", check=lambda: None)
+    child.terminate()
+    printed = capfd.readouterr().err
+    assert "see https://host/a\n" in printed
+    assert "MARK3R" not in printed
