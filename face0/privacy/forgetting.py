@@ -8,6 +8,7 @@ that trainings keep of such rows; and vectors that face spaces keep.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -106,7 +107,17 @@ def forget(findings: Findings) -> None:
     spaces keep; then faces, those made of others before these; then the rows of photographs; last the bank of the
     people themselves, if it is among the places. Only files that are rewritten are read again, once; and what a report
     is made of anew.
+
+    Raises:
+        UsageError: a job is at work on one of the outputs, or was since they were looked through; nothing was changed.
     """
+    with ExitStack() as leases:
+        for place in (*findings.locations.renders, *findings.locations.shards):
+            leases.enter_context(place.held())
+        _forget(findings)
+
+
+def _forget(findings: Findings) -> None:
     matches = {place.uri: place for place in findings.places}
     own = matches.pop(findings.people.uri, None)
     banks = {bank.uri: bank.location for bank in findings.locations.banks}

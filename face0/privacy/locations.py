@@ -1,6 +1,7 @@
 """The places that one pass of trace or forget looks through: each is opened once, and what is light is remembered."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO
@@ -17,6 +18,7 @@ from face0.io.secrets import public
 from face0.privacy.spaces import SpaceLocation
 from face0.privacy.trainings import TrainingLocation, open_training
 from face0.reports.sweeps import DRAWN, RENDERS
+from face0.tasks.lease import Lease
 from face0.tasks.output_folder import JOB, OutputFolder
 from schemas.failures import Reason
 from schemas.job import JobRecord, TaskStats
@@ -71,6 +73,18 @@ class OutputLocation:
             for row in batch.to_pylist()
             if row["reason"] == Reason.FORGOTTEN
         }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps jobs out while the block lasts.
+
+        Raises:
+            UsageError: one is at work there, or has committed tasks since they were read.
+        """
+        with Lease(self.folder, "forget"):
+            if self.folder.stats_names() != set(self.tasks):
+                raise UsageError(f"a job was at work on {self.uri} until now: run the same command again")
+            yield
 
     def open_results(self) -> Results:
         """The results as they are now. Raises UsageError if nothing is committed."""
