@@ -74,3 +74,11 @@ TWO = pa.schema([ID, pa.field("same", pa.string())])  # of two
 
 def test_text_from_help_is_no_markdown(generate: ModuleType) -> None:
     assert generate.table(("a",), [(generate.escaped("x_1 | <b> `p|q`"),)]).endswith(r"| x\_1 \| &lt;b&gt; `p|q` |")
+
+
+def test_the_page_on_faults_names_tests_that_are_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "reliability.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "what happens" not in line]
+    named = [re.findall(r"`(\w+/[\w/]+\.py)`", row) for row in rows]
+    assert all(named)
+    assert [name for names in named for name in names if not (ROOT / "tests" / name).is_file()] == []

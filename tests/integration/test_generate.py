@@ -344,6 +344,22 @@ def test_parameters_are_in_the_form_that_other_tools_read() -> None:
     assert b"parameters" in encode_image(pixels, "png", 90, ask("é 漢", None), {})
 
 
+# --- Damage
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda image: image.write_bytes(image.read_bytes()[:-10])])
+def test_an_image_that_is_gone_or_cut_is_made_again(tmp_path, model, bank, capsys, damage) -> None:
+    manifest, out = manifest_of(tmp_path / "m.parquet", prompts=3, seeds=2), tmp_path / "out"
+    assert generate(manifest, bank, model, out) == 0
+    before = {name: data for name, data in files(out).items() if name.startswith("images/")}
+    damage(out / min(before))
+    capsys.readouterr()
+    assert generate(manifest, bank, model, out) == 0
+    assert "it counts as not committed" in capsys.readouterr().err
+    whole(out, 12)
+    assert {name: data for name, data in files(out).items() if name.startswith("images/")} == before
+
+
 # --- Kills and other workers
 
 
