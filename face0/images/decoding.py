@@ -77,9 +77,9 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         return _decode(data, name, header, max_pixels, smallest_side)
     except (BadImage, MemoryError):
         raise
-    except Exception as error:  # whatever a broken file makes Pillow raise: over the years, nearly every type
+    except Exception as error:  # of nearly every type, and a text that may quote the file
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
-        raise BadImage(reason, f"{name} does not decode: {str(error) or type(error).__name__}") from error
+        raise BadImage(reason, f"{name} does not decode ({type(error).__name__})") from error
 
 
 def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> DecodedImage:
@@ -104,7 +104,7 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # as in decode: the copy has loaded what was not loaded before
-        raise BadImage(Reason.CORRUPT, f"the image does not load: {str(error) or type(error).__name__}") from error
+        raise BadImage(Reason.CORRUPT, f"the image does not load ({type(error).__name__})") from error
     return DecodedImage(pixels=np.array(rgb), faithful=False, format=image.format or "", size=rgb.size)
 
 
@@ -267,4 +267,4 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
         if name != "TIFF":
             raise
         # Its directory is whole and names a size, so it is the layout of the pixels that Pillow has no reader for.
-        raise BadImage(Reason.UNSUPPORTED, f"TIFF with a layout that is not read: {error}") from error
+        raise BadImage(Reason.UNSUPPORTED, "TIFF with a layout that is not read") from error

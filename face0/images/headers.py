@@ -86,8 +86,8 @@ def sniff(data: bytes) -> str:
             raise BadImage(Reason.UNSUPPORTED, f"{name} is not read: convert it to {', '.join(_SIGNATURES)}")
     for what, pattern in _NO_IMAGES.items():
         if re.match(pattern, start, re.DOTALL):
-            raise BadImage(Reason.NOT_AN_IMAGE, f"this is {what}, not an image: it begins with {data[:16]!r}")
-    raise BadImage(Reason.NOT_AN_IMAGE, f"no known image begins with {data[:16]!r}")
+            raise BadImage(Reason.NOT_AN_IMAGE, f"this is {what}, not an image")
+    raise BadImage(Reason.NOT_AN_IMAGE, "it does not begin as any known image does")
 
 
 def _agree(signature: bytes, data: bytes) -> bool:
@@ -165,7 +165,7 @@ def _png_header(data: bytes) -> Header:
     width, height = _read(data, 16, ">II")
     (bits,) = _read(data, 24, "B")
     if data[12:16] != b"IHDR":
-        raise BadImage(Reason.CORRUPT, f"PNG that begins with {data[12:16]!r}")
+        raise BadImage(Reason.CORRUPT, "PNG that does not begin with its header")
     at, kind, view = 8, b"", memoryview(data)
     while kind != b"IEND":
         if at + 8 > len(data):
@@ -175,7 +175,7 @@ def _png_header(data: bytes) -> Header:
         if end <= len(data) and kind.isupper():
             (checksum,) = _read(data, end - 4, ">I")
             if zlib.crc32(view[at + 4 : end - 4]) != checksum:
-                raise BadImage(Reason.CORRUPT, f"PNG with a wrong checksum of {kind!r}")
+                raise BadImage(Reason.CORRUPT, "PNG with a chunk of a wrong checksum")
         at = end
     return Header(width=width, height=height, end=at, bits=bits)
 
@@ -192,7 +192,7 @@ def _webp_header(data: bytes) -> Header:
     elif kind == b"VP8 ":
         width, height = (side & 0x3FFF for side in _read(data, 26, "<HH"))
     else:
-        raise BadImage(Reason.CORRUPT, f"WebP that begins with {kind!r}")
+        raise BadImage(Reason.CORRUPT, "WebP without an image at its beginning")
     return Header(width=width, height=height, end=8 + size)
 
 

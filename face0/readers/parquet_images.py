@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.columns import find_caption, find_image, find_key
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
@@ -20,7 +21,13 @@ from schemas.failures import Failure, Reason
 _BATCH_ROWS = 64
 
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+def plan(
+    uri: str,
+    size: int,
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+) -> Iterator[Split]:
     """Splits of whole row groups, of at most ``rows_per_task`` rows unless a single row group has more.
 
     A file without a readable footer is one split, for ``read`` to report.
@@ -44,7 +51,7 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
         rows += count or 0
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of some row groups, a few at a time.
 
     A row group that is corrupt is one Failure for the rows of it that are lost; a file that is, one Failure.
@@ -81,7 +88,7 @@ def _row(
         return Sample(key=key, source=f"{uri}#{row}", caption=caption, data=content)
     if path:
         image_uri = resolve(path, folder_of(uri))
-        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri)
+        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
     return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} has no image")
 
 

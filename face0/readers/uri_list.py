@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.io.storage import open_uri
+from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
@@ -36,7 +37,13 @@ _MAX_FIELD_CHARS = 2**20
 _HEAD_RECORDS = 100
 
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+def plan(
+    uri: str,
+    size: int,
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+) -> Iterator[Split]:
     """Splits of ``rows_per_task`` records; a text file is read once, for where they begin.
 
     Raises:
@@ -54,7 +61,7 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
         raise UsageError(f"cannot read {uri}: {error}") from error
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of a split. A record that is malformed or names no image is a Failure in its place."""
     try:
         if _is_parquet(split.uri):
@@ -95,7 +102,7 @@ def _row(uri: str, row: int, url: str | None, caption: str | None, key: str | No
     if not reference:
         return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} of {name_of(uri)} names no image")
     image_uri = resolve(reference, folder_of(uri))
-    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri)
+    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
 
 
 def _malformed(uri: str, row: int, message: str) -> Failure:

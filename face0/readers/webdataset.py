@@ -12,6 +12,7 @@ from typing import IO
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.storage import open_uri
+from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.samples import Columns, Sample, Split
@@ -27,12 +28,18 @@ MAX_MEMBER_BYTES = 256 * 2**20
 _BUFFER_BYTES = 64 * 2**10
 
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:  # noqa: ARG001
+def plan(
+    uri: str,
+    size: int,
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+) -> Iterator[Split]:
     """One split: the whole tar. Its captions' key is looked for in each row, so there is nothing to refuse here."""
     yield Split(reader="webdataset", uri=uri, size=size)
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of a tar, holding one row at a time.
 
     Where the tar breaks off, the rows before come out, then one Failure for all that was left. A row that lacks its
