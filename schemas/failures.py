@@ -48,7 +48,7 @@ class Reason(StrEnum):
     ZERO_SIZE = "zero_size"
     """Width or height is 0."""
     BOMB = "bomb"
-    """A small file that would decode to more than `--max-pixels`."""
+    """A small file that would take memory of a large one: very many pixels to a byte, or entries that share bytes."""
     TOO_LARGE = "too_large"
     """Honestly over `--max-pixels` or `--max-bytes`. In read and fetch too."""
 

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "generation/faces.py": "integration/test_faces.py",
     "generation/generator.py": "integration/test_generate.py",
     "generation/metrics.py": "integration/test_generate.py",
+    "images/orientation.py": "unit/images/test_decoding.py",
     "privacy/forgetting.py": "integration/test_forget.py",
     "privacy/people.py": "integration/test_forget.py",
     "privacy/tracing.py": "integration/test_trace.py",
