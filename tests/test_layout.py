@@ -30,6 +30,7 @@ ELSEWHERE = {
     "privacy/forgetting.py": "integration/test_forget.py",
     "privacy/people.py": "integration/test_forget.py",
     "privacy/tracing.py": "integration/test_trace.py",
+    "readers/tars.py": "unit/readers/test_webdataset.py",
     "readers/web.py": "unit/readers/test_fetching.py",
     "reports/audit/rows.py": "unit/reports/audit/test_page.py",
     "reports/characters.py": "unit/evaluation/characters/test_verdicts.py",

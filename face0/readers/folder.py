@@ -17,6 +17,7 @@ from face0.io.folder import Folder
 from face0.io.storage import join
 from face0.readers import uri_list
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
+from face0.readers.bounds import MAX_SIDECAR_BYTES
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
@@ -25,8 +26,6 @@ from schemas.failures import Failure, Reason
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _log = logging.getLogger(__name__)
-
-MAX_SIDECAR_BYTES = 16 * 2**20
 
 
 def plan(uri: str, size: int, columns: Columns, rows_per_task: int, access: Access = NOTHING_MORE) -> Iterator[Split]:
@@ -150,9 +149,13 @@ def _rows(uri: str, key: str, names: list[str], columns: Columns, access: Access
         source = join(uri, name)
         if isinstance(sidecars, Failure):
             yield replace(sidecars, source=source)
-        else:
+            continue
+        try:
             caption = sidecar_caption(sidecars, columns.caption)
-            yield Sample(key=key, source=source, caption=caption, uri=source, within=uri)
+        except MemoryError:
+            yield failed_row(key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
+            continue
+        yield Sample(key=key, source=source, caption=caption, uri=source, within=uri)
 
 
 def _refusal(uri: str, name: str, access: Access) -> str | None:
@@ -178,6 +181,8 @@ def _read_sidecars(uri: str, key: str, names: list[str], access: Access) -> Mapp
             return failed_row(key, join(uri, name), Reason.UNSUPPORTED, f"{name} is not read: {error}")
         except OSError as error:
             return failed_row(key, join(uri, name), Reason.UNREADABLE_INPUT, f"{name} cannot be read: {error}")
+        except MemoryError:
+            return failed_row(key, join(uri, name), Reason.OUT_OF_MEMORY, f"{name} does not fit into memory")
         if len(content) > MAX_SIDECAR_BYTES:
             message = f"{name} has more than the {MAX_SIDECAR_BYTES} bytes that are read of a caption"
             return failed_row(key, join(uri, name), Reason.TOO_LARGE, message)
