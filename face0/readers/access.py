@@ -15,10 +15,9 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from face0.errors import UsageError
-from face0.io.storage import filesystem
+from face0.io.storage import filesystem, open_uri
 from face0.readers.addresses import Network
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -103,11 +102,8 @@ class Access:
             OSError: it cannot be opened.
         """
         if is_local(uri):
-            fs, path = LocalFileSystem(), self.local_file(uri, within)
-        else:
-            fs, path = self._remote(uri, within)
-        file: IO[bytes] = fs.open(path, "rb")
-        return file
+            return open_uri(self.local_file(uri, within))
+        return self._open_remote(uri, within)
 
     def local_file(self, uri: str, within: str | None) -> str:
         """The path of a local file, free of links. Raises as ``open`` does, and for what is no regular file."""
@@ -135,14 +131,17 @@ class Access:
             raise NoFile(f"{path} is a pipe, a socket or a device")
         return real
 
-    def _remote(self, uri: str, within: str | None) -> tuple[fsspec.AbstractFileSystem, str]:
-        """The file system of a file that is neither local nor on the web, and its path there."""
+    def _open_remote(self, uri: str, within: str | None) -> IO[bytes]:
+        """A file that is neither local nor on the web."""
         if within is not None and uri.startswith(within.rstrip("/") + "/"):
             name = uri[len(within.rstrip("/")) + 1 :]
             _refuse_steps(name)
+            if "::" not in name:
+                return open_uri(uri)
             # By the folder's own file system: nothing in the name can ask for another one.
             fs, root = filesystem(within)
-            return fs, f"{root.rstrip('/')}/{name}"
+            file: IO[bytes] = fs.open(f"{root.rstrip('/')}/{name}", "rb")
+            return file
         scheme, rest = _split(uri)
         if "::" in uri or scheme in _WRAPPERS:
             raise NotAllowed("chains of file systems, and those that open what others name, are not read of a list")
@@ -151,8 +150,11 @@ class Access:
         _refuse_steps(rest)
         plain = f"{scheme}://{rest}"
         if scheme not in self.protocols and not any(_is_below(plain, prefix) for prefix in self.prefixes):
-            raise NotAllowed(f"--allow {scheme}://{rest.partition('/')[0]}/ permits it")
-        return filesystem(plain)
+            place = rest.partition("/")[0]
+            has_password = ":" in place.rpartition("@")[0]
+            remedy = scheme if has_password else f"{scheme}://{place}/"
+            raise NotAllowed(f"--allow {remedy} permits it")
+        return open_uri(plain)
 
 
 NOTHING_MORE = Access()

@@ -170,6 +170,8 @@ def test_other_file_systems():
 
 
 def test_the_remedy_is_named():
+    with pytest.raises(NotAllowed, match="--allow sftp permits it"):
+        NOTHING_MORE.open("sftp://me:password@host/a.jpg", "/data")
     with pytest.raises(NotAllowed, match="--allow s3://bucket/ permits it"):
         NOTHING_MORE.open("s3://bucket/photos/a.jpg?versionId=1", "/data")
 

@@ -433,5 +433,5 @@ def test_file_system_that_denies(monkeypatch):
     def denied(uri):
         raise PermissionError(uri)
 
-    monkeypatch.setattr(access, "filesystem", denied)
+    monkeypatch.setattr(access, "open_uri", denied)
     assert reason_of("s3://bucket/a.jpg", access=Access.of(["s3"])) == Reason.FETCH_DENIED

@@ -22,7 +22,8 @@ def write(path, **options) -> pa.Table:
 
 
 @pytest.mark.parametrize(
-    ("compression", "dictionary", "version"), product(["none", "zstd", "snappy", "gzip"], [True, False], ["1.0", "2.0"])
+    ("compression", "dictionary", "version"),
+    list(product(["none", "zstd", "snappy", "gzip"], [True, False], ["1.0", "2.0"])),
 )
 def test_every_page_of_an_honest_file_is_seen_and_let_through(tmp_path, compression, dictionary, version):
     table = write(tmp_path / "a.parquet", compression=compression, use_dictionary=dictionary, data_page_version=version)
