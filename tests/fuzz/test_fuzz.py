@@ -32,7 +32,7 @@ from face0.readers import planning
 from face0.readers.bounds import READER_BYTES
 from face0.readers.samples import Columns, Sample
 from schemas.failures import Failure, Reason
-from tests.fixtures.heavy import GOOD_ROW, PHOTOGRAPH, TAR_END, attributes, member, shared_tags
+from tests.fixtures.heavy import GOOD_ROW, PHOTOGRAPH, TAR_END, attributes, heavy_tars, member, shared_tags
 from tests.fixtures.inputs import tar_bytes
 from tests.fixtures.poison import (
     CASES,
@@ -167,6 +167,7 @@ TARS = [
     tar_bytes([("l" * 200 + ".jpg", b"1"), ("l" * 200 + ".txt", b"2")]),
     member("x", attributes({"path": "p.jpg", "size": "3"}), b"x") + member("short", b"abc") + TAR_END,
     member("g", attributes({"comment": "g"}), b"g") + GOOD_ROW + TAR_END,
+    *(heavy_tars()[name]() for name in ("claims.tar", "claims_unread.tar", "attributes_claim.tar", "holes.tar")),
 ]
 CSV = b'url,caption,key\na.jpg,"two\nlines",k1\nb.jpg,plain,k2\n"c.jpg","quote "" in it",k3\n'
 RECORDS = [{"url": f"{i}.jpg", "caption": f"a {i}", "id": i, "more": [1, {"a": None}]} for i in range(6)]
