@@ -40,7 +40,7 @@ test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
 
 fuzz: setup
-	FACE0_FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m fuzz tests/fuzz
+	FACE0_FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m fuzz tests/fuzz
 
 test-wheel: setup
 	tests/wheel.sh
