@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+SECONDS ?= 60
 
-.PHONY: help setup demo test test-long test-wheel coverage check docs bench lock clean
+.PHONY: help setup demo test test-long fuzz test-wheel coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
+	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
 	@echo "make check      ruff and mypy"
@@ -32,16 +34,19 @@ demo: setup
 	$(BIN)/face0 demo --output demo-output
 
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not fuzz"
 
 test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
+
+fuzz: setup
+	FACE0_FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m fuzz tests/fuzz
 
 test-wheel: setup
 	tests/wheel.sh
 
 coverage: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long" --cov --cov-report term --cov-report html
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not fuzz" --cov --cov-report term --cov-report html
 
 check: setup
 	$(BIN)/ruff check .

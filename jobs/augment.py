@@ -47,6 +47,10 @@ def arguments() -> argparse.ArgumentParser:
     add("--retry-failed", action="append", default=[], metavar="REASON", type=reason,
         help="run again just the rows that failed for this reason, and merge; may be repeated")  # fmt: skip
     add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")
+    add("--allow", action="append", default=[], metavar="PROTOCOL|PREFIX",
+        help="what lists, and links in folders, may name beside public web addresses and files below their own folder: "
+        "s3, s3://bucket/photos/, file:///data/photos/, http://127.0.0.1:8000/, http://10.0.0.0/8; may be repeated",
+    )  # fmt: skip
     add("--dry-run", action="store_true", help="plan and try a few rows; print what would be read, written and taken")
 
     images = parser.add_argument_group("images")
@@ -103,6 +107,8 @@ def main(argv: Sequence[str]) -> int:
         retries=args.fetch_retries,
         max_bytes=args.max_bytes,
         concurrency=args.fetch_concurrency,
+        # No part of the configuration: what a run may read is no more a property of its output than credentials are.
+        access=readers.Access.of(args.allow),
     )
     load = pipelines.LoadAugmenter(
         config=config,
@@ -111,7 +117,7 @@ def main(argv: Sequence[str]) -> int:
         threads=runtime.threads_per_process(args.threads, max(processes, 1)),
     )
     folder = tasks.OutputFolder(absolute(args.output))
-    planned = readers.plan(args.inputs, config.columns, args.rows_per_task)
+    planned = readers.plan(args.inputs, config.columns, args.rows_per_task, fetcher.access)
     job = pipelines.Job(
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},

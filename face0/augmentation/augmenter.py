@@ -57,6 +57,7 @@ class Augmenter:
 
     def __init__(self, config: AugmentConfig, fetcher: Fetcher, device: str, threads: int) -> None:
         self.config = config
+        self.access = fetcher.access
         self._fetcher = fetcher
         self._threads = threads
         torch.set_num_threads(1)  # batches run beside each other
@@ -68,7 +69,7 @@ class Augmenter:
 
     def rows(self, run: TaskRun, folder: OutputFolder) -> Iterable[Sample | Outcome]:
         """The samples of a task; outcomes of those that need not run again. See ``face0.tasks.worker.Worker``."""
-        rows = checked(planning.read(run.task, self.config.columns))
+        rows = checked(planning.read(run.task, self.config.columns, self.access))
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
             return settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))

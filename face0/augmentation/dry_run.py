@@ -24,7 +24,7 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     ]
     if not runs:
         return lines[0]
-    rows = list(islice(checked(planning.read(runs[0].task, worker.config.columns)), SAMPLE))
+    rows = list(islice(checked(planning.read(runs[0].task, worker.config.columns, worker.access)), SAMPLE))
     started = time.monotonic()
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started

@@ -3,17 +3,18 @@
 import io
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from face0.images.headers import HEADERS, BadImage, Header, check_size, sniff
+from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, BadImage, Header, check_size, sniff
+from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, stored_orientation, upright
+from face0.images.plugins import JpegFile, TiffFile, WebPFile
+from face0.images.profiles import TRANSFORMS
 from schemas.failures import Reason
 
 # Pillow's limit is one number for the whole process. Ours goes by call, and is checked before Pillow allocates.
@@ -22,21 +23,22 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 REDUCING_GAP = 3.0  # shrink by whole factors first, down to 3 x the target: as good as LANCZOS alone, and faster
-SAME_COLOUR = 2  # a profile that moves no colour by more than this many levels of 255 is sRGB under another name
 
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B"}
 _PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = (5, 6, 7, 8)  # orientations in which width and height change places
-_SRGB = ImageCms.createProfile("sRGB")
+_STRIP_PIXELS = 2**20  # converted at a time
+
+# What decoding takes of memory at most. WebP takes the most for a pixel: its decoder has the canvas twice, gives out a
+# copy, and Pillow makes another.
+BYTES_PER_PIXEL = 20
+BYTES_PER_FILE_BYTE = 4
+BYTES_BESIDE = 64 * 2**20
+
+
+def memory_bound(size: int, max_pixels: int) -> int:
+    """Bytes of memory that ``decode`` takes at most of a file of ``size`` bytes, the result included."""
+    pixels = min(max_pixels, max(SMALL_PIXELS, MAX_PIXELS_PER_BYTE * size))
+    return BYTES_PER_PIXEL * pixels + BYTES_PER_FILE_BYTE * size + BYTES_BESIDE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         smallest_side: the caller will shrink the image to no less than this. A JPEG is then decoded at 1/2, 1/4 or 1/8,
             whichever keeps the smaller side at twice this or more.
 
+    Memory is bounded by the file's own size, see ``memory_bound``.
+
     Raises:
         BadImage: nothing else, but for MemoryError.
     """
@@ -77,9 +81,9 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         return _decode(data, name, header, max_pixels, smallest_side)
     except (BadImage, MemoryError):
         raise
-    except Exception as error:  # whatever a broken file makes Pillow raise: over the years, nearly every type
+    except Exception as error:  # of nearly every type, and a text that may quote the file
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
-        raise BadImage(reason, f"{name} does not decode: {str(error) or type(error).__name__}") from error
+        raise BadImage(reason, f"{name} does not decode ({type(error).__name__})") from error
 
 
 def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> DecodedImage:
@@ -100,12 +104,14 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
     if data is not None:
         return decode(data, smallest_side=smallest_side)
     try:
-        rgb, _ = _upright_srgb(image.copy(), bits=16 if image.mode.startswith("I;16") else 8)
+        copy = image.copy()
+        pixels, _ = _upright_srgb(copy, 16 if image.mode.startswith("I;16") else 8, exif_orientation(copy))
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # as in decode: the copy has loaded what was not loaded before
-        raise BadImage(Reason.CORRUPT, f"the image does not load: {str(error) or type(error).__name__}") from error
-    return DecodedImage(pixels=np.array(rgb), faithful=False, format=image.format or "", size=rgb.size)
+        raise BadImage(Reason.CORRUPT, f"the image does not load ({type(error).__name__})") from error
+    size = (pixels.shape[1], pixels.shape[0])
+    return DecodedImage(pixels=pixels, faithful=False, format=image.format or "", size=size)
 
 
 def _unread_bytes(image: Image.Image) -> bytes | None:
@@ -126,7 +132,7 @@ def _unread_bytes(image: Image.Image) -> bytes | None:
 
 
 def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
-    image = _open(data, name)
+    image = _open(data, name, header)
     check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
     plain, full = _is_plain(image, header), image.size
     if smallest_side is not None and isinstance(image, JpegImageFile):
@@ -134,60 +140,56 @@ def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_
     is_whole = image.size == full
     image.load()
     check_size(*image.size, len(data), max_pixels)
-    rgb, as_stored = _upright_srgb(image, header.bits)
+    orientation = stored_orientation(image)
+    pixels, as_stored = _upright_srgb(image, header.bits, orientation)
     if is_whole:
-        full = rgb.size
-    elif _orientation(image) in _SIDEWAYS:
+        full = (pixels.shape[1], pixels.shape[0])
+    elif orientation in SIDEWAYS:
         full = full[::-1]
-    return DecodedImage(pixels=np.array(rgb), faithful=plain and is_whole and as_stored, format=name, size=full)
+    return DecodedImage(pixels=pixels, faithful=plain and is_whole and as_stored, format=name, size=full)
 
 
-def _upright_srgb(image: Image.Image, bits: int) -> tuple[Image.Image, bool]:
-    """A loaded image upright, in sRGB, on white; and whether no profile and no turn had a part in it."""
-    colour, alpha = _separate(image, bits)
-    rgb, converted = _to_srgb(colour, image.info.get("icc_profile"))
-    turn = _TURNS.get(_orientation(image))
-    if alpha is not None:
-        white = Image.new("RGB", rgb.size, "white")
-        white.paste(rgb, mask=alpha)
-        rgb = white
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-    return rgb, not converted and turn is None
+def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.ndarray, bool]:
+    """A loaded image upright, in sRGB, on white; and whether no profile and no turn had a part in it.
 
-
-def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
-    """Whether the file, just opened, holds 8-bit RGB or grey in one frame, and (for TIFF) upright.
-
-    Pillow turns a TIFF as it loads, and then forgets that it did: this is the moment to ask.
+    Strip by strip, so that no more than one image of Pillow's and the result are whole in memory.
     """
-    several = "mp" in image.info or image.format == "GIF" or getattr(image, "is_animated", False)
-    turned = isinstance(image, TiffImageFile) and _orientation(image) in _TURNS
-    eight_bit = image.mode in ("L", "RGB") and header.bits <= 8
-    return eight_bit and "transparency" not in image.info and not several and not turned
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation: 1 is upright, and what a broken EXIF is taken to say."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation)
-    except MemoryError:
-        raise
-    except Exception:  # from struct.error to ZeroDivisionError, as in decode
-        value = None
-    return value if isinstance(value, int) else 1
-
-
-def _separate(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
-    """Splits any image into colour (mode L, RGB or CMYK) and alpha (mode L, or None where all is opaque)."""
     if image.mode not in _MODES:
         kind = image.format or "an image"
         raise BadImage(Reason.UNSUPPORTED, f"{kind} with pixels of mode {image.mode}, which is not read")
+    _scale_colour_key(image, bits)
+    # 0 is white: Pillow inverts this for 8 bits, and forgets it for 16
+    inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
+    profile = image.info.get("icc_profile")
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    converted = False
+    for top in range(0, height, rows):
+        strip = image if rows >= height else image.crop((0, top, width, min(top + rows, height)))
+        colour, alpha = _separate(strip, bits, inverted)
+        rgb, converted = _to_srgb(colour, profile)
+        if alpha is not None:
+            white = Image.new("RGB", rgb.size, "white")
+            white.paste(rgb, mask=alpha)
+            rgb = white
+        pixels[top : top + rows] = np.asarray(rgb)
+    return upright(pixels, orientation), not converted and orientation not in TURNS
+
+
+def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
+    """Whether the file, just opened, holds 8-bit RGB or grey in one frame."""
+    several = "mp" in image.info or image.format == "GIF" or getattr(image, "is_animated", False)
+    eight_bit = image.mode in ("L", "RGB") and header.bits <= 8
+    return eight_bit and "transparency" not in image.info and not several
+
+
+def _separate(image: Image.Image, bits: int, inverted: bool) -> tuple[Image.Image, Image.Image | None]:
+    """Splits any image into colour (mode L, RGB or CMYK) and alpha (mode L, or None where all is opaque)."""
     if image.mode.startswith("I;16"):
-        return _from_16_bit(image, bits)
+        return _from_16_bit(image, bits, inverted)
     if image.mode == "CMYK":
         return image, None
-    _scale_colour_key(image, bits)
     grey = image.mode in ("1", "L", "LA")
     if not image.has_transparency_data:
         opaque = "L" if grey else "RGB"
@@ -196,14 +198,14 @@ def _separate(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image |
     return Image.merge("L" if grey else "RGB", colour), alpha
 
 
-def _from_16_bit(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
+def _from_16_bit(image: Image.Image, bits: int, inverted: bool) -> tuple[Image.Image, Image.Image | None]:
     """Grey of 12 or 16 bits, scaled to 8: Pillow's own convert("L") clips at 255."""
     values = np.asarray(image).astype(np.uint32)
     key = image.info.get("transparency")
     alpha = None if key is None else Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
     largest = 2**bits - 1
-    if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
-        values = largest - values  # 0 is white: Pillow inverts this for 8 bits, and forgets it for 16
+    if inverted:
+        values = largest - values
     return Image.fromarray(((values * 255 + largest // 2) // largest).astype(np.uint8)), alpha
 
 
@@ -224,47 +226,29 @@ def _to_srgb(colour: Image.Image, profile: object) -> tuple[Image.Image, bool]:
     mode = _PROFILE_MODES.get(profile[16:20]) if isinstance(profile, bytes) else None
     if mode == "RGB" and colour.mode == "L":
         colour = colour.convert("RGB")
-    transform = _transform(profile, mode) if isinstance(profile, bytes) and mode == colour.mode else None
+    transform = TRANSFORMS.get(profile, mode) if isinstance(profile, bytes) and mode == colour.mode else None
     if transform is not None:
         return transform.apply(colour), True
     return (colour if colour.mode == "RGB" else colour.convert("RGB")), False
 
 
-@lru_cache(maxsize=32)  # archives hold a handful of profiles; one for CMYK can be 2 MB
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from a profile to sRGB, None where it leads nowhere: a broken profile, or sRGB itself."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        transform = ImageCms.ImageCmsTransform(source, ImageCms.ImageCmsProfile(_SRGB), mode, "RGB")
-    except MemoryError:
-        raise
-    except Exception:  # OSError, ValueError, PyCMSError ...
-        return None
-    if mode == "CMYK":
-        return transform
-    steps = np.linspace(0, 255, 9).astype(np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(9, 81, 3)
-    probe = Image.fromarray(grid if mode == "RGB" else np.arange(256, dtype=np.uint8)[None])
-    before = np.asarray(probe.convert("RGB")).astype(int)
-    return transform if np.abs(np.asarray(transform.apply(probe)) - before).max() > SAME_COLOUR else None
-
-
 # The classes, rather than Image.open: they say what is wrong instead of "cannot identify", and a JPEG with a broken
 # index of further pictures (MPO) is still a JPEG.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImageFile,
+    "JPEG": JpegFile,
     "PNG": PngImageFile,
-    "WEBP": WebPImageFile,
+    "WEBP": WebPFile,
     "GIF": GifImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": TiffFile,
 }
 
 
-def _open(data: bytes, name: str) -> ImageFile.ImageFile:
+def _open(data: bytes, name: str, header: "Header") -> ImageFile.ImageFile:
+    needed = data if header.spans is None else b"".join(memoryview(data)[start:stop] for start, stop in header.spans)
     try:
-        return _PLUGINS[name](io.BytesIO(data))
+        return _PLUGINS[name](io.BytesIO(needed))
     except (SyntaxError, OSError) as error:
         if name != "TIFF":
             raise
         # Its directory is whole and names a size, so it is the layout of the pixels that Pillow has no reader for.
-        raise BadImage(Reason.UNSUPPORTED, f"TIFF with a layout that is not read: {error}") from error
+        raise BadImage(Reason.UNSUPPORTED, "TIFF with a layout that is not read") from error

@@ -15,6 +15,10 @@ import numpy as np
 from schemas.failures import Reason
 
 BOMB_PIXELS_PER_BYTE = 50  # a photo has 0.5 to 10; a plain PNG can have 1,000 and be harmless when small
+MAX_PIXELS_PER_BYTE = 500  # no picture of a person has so many, however soft and strongly compressed
+SMALL_PIXELS = 2**22  # are decoded whatever their number of bytes
+MAX_TIFF_VALUES = 2**16  # of a tag: strips and tiles of an image have some thousands
+MAX_JPEG_EXIFS = 1000  # XMP may have megabytes, 64 KiB a segment; Pillow joins those of EXIF one by one
 MAX_JPEG_SCANS = 200  # an encoder writes 10. Empty scans cost a few bytes each, and a pass over the image
 
 
@@ -86,8 +90,8 @@ def sniff(data: bytes) -> str:
             raise BadImage(Reason.UNSUPPORTED, f"{name} is not read: convert it to {', '.join(_SIGNATURES)}")
     for what, pattern in _NO_IMAGES.items():
         if re.match(pattern, start, re.DOTALL):
-            raise BadImage(Reason.NOT_AN_IMAGE, f"this is {what}, not an image: it begins with {data[:16]!r}")
-    raise BadImage(Reason.NOT_AN_IMAGE, f"no known image begins with {data[:16]!r}")
+            raise BadImage(Reason.NOT_AN_IMAGE, f"this is {what}, not an image")
+    raise BadImage(Reason.NOT_AN_IMAGE, "it does not begin as any known image does")
 
 
 def _agree(signature: bytes, data: bytes) -> bool:
@@ -107,12 +111,14 @@ class Header:
         height: see ``width``.
         end: where the last byte that is needed ends: beyond the end of the data if this is cut short.
         bits: of a sample.
+        spans: the parts of the file, as (start, stop), that the first frame is made of; None: all of it.
     """
 
     width: int
     height: int
     end: int
     bits: int = 8
+    spans: tuple[tuple[int, int], ...] | None = None
 
 
 def check_size(width: int, height: int, size: int, max_pixels: int) -> None:
@@ -123,6 +129,9 @@ def check_size(width: int, height: int, size: int, max_pixels: int) -> None:
     if pixels > max_pixels:
         reason = Reason.BOMB if pixels > BOMB_PIXELS_PER_BYTE * size else Reason.TOO_LARGE
         raise BadImage(reason, f"{width} x {height} pixels in {size:,} bytes; the limit is {max_pixels:,} pixels")
+    if pixels > max(SMALL_PIXELS, MAX_PIXELS_PER_BYTE * size):
+        limit = f"over {SMALL_PIXELS:,} pixels it is {MAX_PIXELS_PER_BYTE} to a byte"
+        raise BadImage(Reason.BOMB, f"{width} x {height} pixels in {size:,} bytes; the limit {limit}")
 
 
 def _read(data: bytes, at: int, layout: str) -> tuple[int, ...]:
@@ -134,7 +143,7 @@ def _read(data: bytes, at: int, layout: str) -> tuple[int, ...]:
 
 def _jpeg_header(data: bytes) -> Header:
     """Walks the segments, so that the thumbnail within one of them is stepped over."""
-    at, frame = 2, None
+    at, frame, exifs = 2, None, 0
     while True:
         at = data.find(b"\xff", at)
         (marker,) = _read(data, at + 1 if at >= 0 else len(data), "B")
@@ -146,11 +155,14 @@ def _jpeg_header(data: bytes) -> Header:
         (length,) = _read(data, at + 2, ">H")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             frame = _read(data, at + 4, ">BHHB")
+        exifs += marker == 0xE1
         at += 2 + length
         if marker == 0xDA:
             break
     if frame is None:
         raise BadImage(Reason.CORRUPT, "JPEG without a frame header")
+    if exifs > MAX_JPEG_EXIFS:
+        raise BadImage(Reason.BOMB, f"JPEG with {exifs} segments of EXIF or XMP; the limit is {MAX_JPEG_EXIFS}")
     bits, height, width, channels = frame
     if bits != 8 or channels not in (1, 3, 4):
         raise BadImage(Reason.UNSUPPORTED, f"JPEG with {channels} channels of {bits} bits")
@@ -160,13 +172,24 @@ def _jpeg_header(data: bytes) -> Header:
     return Header(width=width, height=height, end=end + 2 if end >= 0 else len(data) + 2)
 
 
+# What the pixels of a PNG, their colours and their orientation need. (acTL tells that more frames follow.)
+_PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL"))
+_PNG_TEXTS = frozenset((b"iTXt", b"tEXt", b"zTXt"))
+_PNG_KEYWORDS = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+
+
 def _png_header(data: bytes) -> Header:
-    """Walks the chunks to the last, and checks those that matter: Pillow does not look at the checksum of pixels."""
+    """Walks the chunks to the last, and checks those that matter: Pillow does not look at the checksum of pixels.
+
+    Text is left out, for it is compressed; but for the two kinds that may hold an orientation, the first of each.
+    """
     width, height = _read(data, 16, ">II")
     (bits,) = _read(data, 24, "B")
     if data[12:16] != b"IHDR":
-        raise BadImage(Reason.CORRUPT, f"PNG that begins with {data[12:16]!r}")
+        raise BadImage(Reason.CORRUPT, "PNG that does not begin with its header")
     at, kind, view = 8, b"", memoryview(data)
+    spans = [(0, 8)]
+    keywords = list(_PNG_KEYWORDS)
     while kind != b"IEND":
         if at + 8 > len(data):
             return Header(width=width, height=height, end=at + 8, bits=bits)
@@ -175,9 +198,18 @@ def _png_header(data: bytes) -> Header:
         if end <= len(data) and kind.isupper():
             (checksum,) = _read(data, end - 4, ">I")
             if zlib.crc32(view[at + 4 : end - 4]) != checksum:
-                raise BadImage(Reason.CORRUPT, f"PNG with a wrong checksum of {kind!r}")
+                raise BadImage(Reason.CORRUPT, "PNG with a chunk of a wrong checksum")
+        needed = kind in _PNG_NEEDED
+        if kind in _PNG_TEXTS:
+            keyword = next((word for word in keywords if data.startswith(word, at + 8)), None)
+            if needed := keyword is not None:
+                keywords.remove(keyword)
+        if needed and spans[-1][1] == at:
+            spans[-1] = (spans[-1][0], end)
+        elif needed:
+            spans.append((at, end))
         at = end
-    return Header(width=width, height=height, end=at, bits=bits)
+    return Header(width=width, height=height, end=at, bits=bits, spans=tuple(spans) if len(spans) > 1 else None)
 
 
 def _webp_header(data: bytes) -> Header:
@@ -192,14 +224,18 @@ def _webp_header(data: bytes) -> Header:
     elif kind == b"VP8 ":
         width, height = (side & 0x3FFF for side in _read(data, 26, "<HH"))
     else:
-        raise BadImage(Reason.CORRUPT, f"WebP that begins with {kind!r}")
+        raise BadImage(Reason.CORRUPT, "WebP without an image at its beginning")
     return Header(width=width, height=height, end=8 + size)
 
 
 def _gif_header(data: bytes) -> Header:
-    """Walks the blocks to the end of the first frame. A frame may be larger than the screen it stands on."""
+    """Walks the blocks to the end of the first frame. A frame may be larger than the screen it stands on.
+
+    Comments are left out, which Pillow joins piece by piece, and what follows the frame.
+    """
     width, height, flags = _read(data, 6, "<HHB")
     at = 13 + _colour_table(flags)
+    spans = [(0, at)]
     while True:
         (block,) = _read(data, at, "B")
         if block == 0x3B:
@@ -207,12 +243,16 @@ def _gif_header(data: bytes) -> Header:
         if block == 0x2C:
             left, top, wide, high, flags = _read(data, at + 1, "<HHHHB")
             end = _after_blocks(data, at + 11 + _colour_table(flags))
-            return Header(width=max(width, left + wide), height=max(height, top + high), end=end)
+            size = {"width": max(width, left + wide), "height": max(height, top + high)}
+            return Header(**size, end=end, spans=(*spans, (at, end)))
         if block == 0x21:
             label, length = _read(data, at + 1, "BB")
-            at = _after_blocks(data, at + 2)
+            end = _after_blocks(data, at + 2)
             if length == 0 and label != 0xFE:  # Pillow reads on here: stay in step, or it might see another size
-                at = _after_blocks(data, at)
+                end = _after_blocks(data, end)
+            if label == 0xF9:
+                spans = [spans[0], (at, end)]  # the last control before a frame is the frame's
+            at = end
         else:
             at += 1
 
@@ -230,6 +270,7 @@ def _after_blocks(data: bytes, at: int) -> int:
 
 
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TIFF_BYTES = (1, 2, 6, 7)  # kinds that are kept as they are; the values of others become objects
 _TIFF_INTEGERS = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 _WIDTH, _HEIGHT, _BITS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 322, 323
 _DATA = {273: 279, 324: 325}  # where the strips and the tiles lie: how long they are
@@ -245,14 +286,21 @@ def _tiff_header(data: bytes) -> Header:
     first = at + (8 if big else 2)
     end = first + entries * stride + inline
     tags: dict[int, np.ndarray] = {}
+    total = 0
     for entry in range(first, first + entries * stride, stride):
         tag, kind, count = _read(data, entry, order + "HH" + number)
         where, size = entry + stride - inline, count * _TIFF_SIZES.get(kind, 1)
         if size > inline:
             (where,) = _read(data, where, order + number)
         end = max(end, where + size)
+        total += size
         if kind in _TIFF_INTEGERS and count and where + size <= len(data):
             tags[tag] = np.frombuffer(data, order + _TIFF_INTEGERS[kind], count, where)
+        if count > MAX_TIFF_VALUES and kind not in _TIFF_BYTES and where + size <= len(data):
+            raise BadImage(Reason.BOMB, f"TIFF with {count:,} values of tag {tag}; the limit is {MAX_TIFF_VALUES:,}")
+    # Entries may share what they point to, and each is copied.
+    if total > 2 * len(data) and end <= len(data):
+        raise BadImage(Reason.BOMB, f"TIFF with {total:,} bytes of tags in a file of {len(data):,}")
     for offsets, lengths in _DATA.items():
         if offsets in tags and lengths in tags:
             parts = min(len(tags[offsets]), len(tags[lengths]))

@@ -1,9 +1,11 @@
+from .access import Access
 from .fetching import Fetcher
 from .planning import READERS, plan, read
 from .samples import Columns, Reader, Sample, Split
 
 __all__ = [
     "READERS",
+    "Access",
     "Columns",
     "Fetcher",
     "Reader",

@@ -1,5 +1,7 @@
 """The failure rows of readers."""
 
+import pyarrow as pa
+
 from face0.readers.uris import name_of
 from schemas.failures import Failure, Reason, Stage
 
@@ -17,10 +19,17 @@ def unreadable_rest(uri: str, error: BaseException | str, part: str = "remainder
         error: what went wrong.
         part: names the part; keeps apart the keys of several broken parts of one file.
     """
-    detail = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    detail = error if isinstance(error, str) else _described(error)
     return failed_row(
         f"{name_of(uri)}#{part}",
         f"{uri}#{part}",
         Reason.UNREADABLE_INPUT,
         f"{name_of(uri)} cannot be read ({part}): {detail}",
     )
+
+
+def _described(error: BaseException) -> str:
+    """An error in words. Python's own of values ("invalid literal ...") quote what was read, and are left out."""
+    kind = type(error).__name__
+    quotes = isinstance(error, ValueError | TypeError | LookupError) and not isinstance(error, pa.ArrowException)
+    return kind if quotes else f"{kind}: {error}"

@@ -1,5 +1,6 @@
 """Images that are named by a URI, brought in: many at a time, in order, each within its limits."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -9,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, TypeVar
 
 import aiohttp
+from fsspec.implementations.data import DataFileSystem
 from fsspec.implementations.http import HTTPFileSystem
-from fsspec.implementations.local import LocalFileSystem
 
+from face0.errors import UsageError
 from face0.io.secrets import public
-from face0.io.storage import filesystem
+from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_web, origin
+from face0.readers.addresses import Addresses
 from face0.readers.samples import Sample
+from face0.readers.web import GuardedConnector
 from schemas.failures import Failure, Reason, Stage
 
 _BACKOFF_SECONDS = 0.25  # before the first retry; doubled for every further one
@@ -34,12 +38,14 @@ class Fetcher:
         retries: further tries after a time-out, a broken connection, or an answer of 408, 429 or 5xx.
         max_bytes: a file that is larger is a Failure, found out without reading the rest of it.
         concurrency: requests at a time. At most twice as many rows are held.
+        access: what may be read, beside public web addresses and what lies below a row's own folder.
     """
 
     timeout: float = 30.0
     retries: int = 2
     max_bytes: int = 64 * 2**20
     concurrency: int = 16
+    access: Access = NOTHING_MORE
 
     @property
     def longest(self) -> float:
@@ -52,9 +58,11 @@ class Fetcher:
         The order is kept, and no row raises. To close the iterator early breaks off the requests under way.
         """
         waiting: deque[Future[T | Sample | Failure]] = deque()
-        with _workers(self) as (pool, web, closing):
+        with _workers(self) as (pool, web, closing, addresses):
             for row in rows:
                 if isinstance(row, Sample) and row.data is None and row.uri is not None:
+                    if row.within is not None and is_web(row.within):
+                        addresses.origins.add(origin(row.within))
                     waiting.append(pool.submit(self._fetch_row, row, row.uri, web, closing))
                 else:
                     waiting.append(_done(row))
@@ -67,15 +75,26 @@ class Fetcher:
         """Fetches one image, retries included."""
         for attempt in range(self.retries + 1):
             try:
-                return replace(row, data=_download(uri, web, self.max_bytes), uri=None)
+                return replace(row, data=self._download(uri, row.within, web), uri=None)
             # Whatever a URI out of somebody's list brings about is the row's fault.
             except Exception as error:
                 last = attempt == self.retries or not _may_pass(error)
                 # The wait ends at once when nobody waits for the row any more.
                 if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
-                    detail = f"{type(error).__name__}: {error}".removesuffix(": ")
-                    return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {detail}")
+                    return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {_detail(error)}")
         raise AssertionError("the last attempt returns")
+
+    def _download(self, uri: str, within: str | None, web: HTTPFileSystem) -> bytes:
+        """The content of a file. Raises NotAllowed, NoFile, _TooLarge, and whatever the file system raises."""
+        # None of these by way of fsspec's parsing of URLs, to which a "::" is a chain of file systems.
+        if is_web(uri):
+            # block_size=0 streams; fsspec asks for the size by a request of its own unless it is given one.
+            with web.open(uri, "rb", block_size=0, size=1) as file:
+                return _read_capped(file, self.max_bytes)
+        if uri.startswith("data:"):
+            return _capped(DataFileSystem().cat_file(uri), self.max_bytes)
+        with self.access.open(uri, within) as file:
+            return _read_capped(file, self.max_bytes)
 
 
 def _done(row: T) -> Future[T]:
@@ -86,14 +105,21 @@ def _done(row: T) -> Future[T]:
 
 
 @contextmanager
-def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSystem, threading.Event]]:
-    """Threads, the web client they share, and the event that tells them to give up. All are gone when it ends."""
+def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSystem, threading.Event, Addresses]]:
+    """Threads, the web client they share, the event that tells them to give up, and the addresses they may go to.
+
+    All are gone when it ends.
+    """
     closing = threading.Event()
+    allowed = options.access
+    addresses = Addresses(
+        hosts=allowed.hosts, networks=allowed.networks, every=not allowed.protocols.isdisjoint(("http", "https"))
+    )
     sessions: list[aiohttp.ClientSession] = []
 
     async def client(**kwargs: Any) -> aiohttp.ClientSession:
         # The number of connections is left to the pool: waiting for one would count as the server's time.
-        sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), **kwargs))
+        sessions.append(aiohttp.ClientSession(connector=GuardedConnector(addresses, limit=0), **kwargs))
         return sessions[-1]
 
     # fsspec's cache would hand the client on, whose session is closed here.
@@ -104,7 +130,7 @@ def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSys
     )
     pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="fetch")
     try:
-        yield pool, web, closing
+        yield pool, web, closing, addresses
     finally:
         closing.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -113,36 +139,11 @@ def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSys
         pool.shutdown(wait=True)
 
 
-class _Refused(Exception):
-    """An image that is not fetched, with the reason."""
+class _TooLarge(Exception):
+    """A file of more bytes than are read."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-def _download(uri: str, web: HTTPFileSystem, max_bytes: int) -> bytes:
-    """The content of a file. Raises _Refused for what is no file or too large, and whatever the file system raises."""
-    # Not by way of fsspec's parsing of URLs, to which a "::" in a query is a chain of file systems.
-    if uri.lower().startswith(("http://", "https://")):
-        # block_size=0 streams; fsspec asks for the size by a request of its own unless it is given one.
-        with web.open(uri, "rb", block_size=0, size=1) as file:
-            return _read_capped(file, max_bytes)
-    fs, path = filesystem(uri)
-    if isinstance(fs, LocalFileSystem):
-        _check_regular(fs, path)
-    with fs.open(path, "rb") as file:
-        return _read_capped(file, max_bytes)
-
-
-def _check_regular(fs: LocalFileSystem, path: str) -> None:
-    """Raises for what is there and no file: a pipe would hang whoever opens it, a device might never end."""
-    kind = fs.info(path)["type"]
-    if kind == "directory":
-        raise IsADirectoryError(f"{path} is a directory")
-    # A link to a file is a "file" here.
-    if kind != "file":
-        raise _Refused(Reason.UNSUPPORTED, f"{path} is a pipe, a socket or a device")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"it has more than {max_bytes} bytes")
 
 
 def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
@@ -152,8 +153,14 @@ def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise _Refused(Reason.TOO_LARGE, f"it has more than {max_bytes} bytes")
+            raise _TooLarge(max_bytes)
     return b"".join(chunks)
+
+
+def _capped(data: bytes, max_bytes: int) -> bytes:
+    if len(data) > max_bytes:
+        raise _TooLarge(max_bytes)
+    return data
 
 
 def _may_pass(error: Exception) -> bool:
@@ -165,14 +172,38 @@ def _may_pass(error: Exception) -> bool:
     )
 
 
+_REASONS: tuple[tuple[type[Exception], Reason], ...] = (
+    (NotAllowed, Reason.NOT_ALLOWED),
+    (NoFile, Reason.UNSUPPORTED),
+    (_TooLarge, Reason.TOO_LARGE),
+    (MemoryError, Reason.OUT_OF_MEMORY),
+    (FileNotFoundError, Reason.FETCH_404),
+    (NotADirectoryError, Reason.FETCH_404),
+    (PermissionError, Reason.FETCH_DENIED),
+    (TimeoutError, Reason.FETCH_TIMEOUT),
+)
+_STATUS = {
+    404: Reason.FETCH_404,
+    410: Reason.FETCH_404,
+    401: Reason.FETCH_DENIED,
+    403: Reason.FETCH_DENIED,
+    408: Reason.FETCH_TIMEOUT,
+}
+
+
 def _reason(error: Exception) -> Reason:
-    if isinstance(error, _Refused):
-        return error.reason
-    status = error.status if isinstance(error, aiohttp.ClientResponseError) else None
-    if status in (404, 410) or isinstance(error, FileNotFoundError | NotADirectoryError):
-        return Reason.FETCH_404
-    if status in (401, 403) or isinstance(error, PermissionError):
-        return Reason.FETCH_DENIED
-    if status == 408 or isinstance(error, TimeoutError):
-        return Reason.FETCH_TIMEOUT
-    return Reason.FETCH_ERROR
+    if isinstance(error, aiohttp.ClientResponseError):
+        return _STATUS.get(error.status, Reason.FETCH_ERROR)
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.FETCH_ERROR)
+
+
+def _detail(error: Exception) -> str:
+    """What went wrong, in our words and the system's: those of others may quote what was read."""
+    if isinstance(error, NotAllowed | NoFile | UsageError | _TooLarge):
+        return str(error)
+    kind = type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{kind}: status {error.status}"
+    if isinstance(error, OSError) and error.errno:
+        return f"{kind}: {os.strerror(error.errno)}"
+    return kind

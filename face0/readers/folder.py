@@ -6,14 +6,18 @@ Face's imagefolder: ``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet``
 not name are no rows.** Hidden files and directories are skipped.
 """
 
+import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.folder import Folder
-from face0.io.storage import join, open_uri
+from face0.io.storage import join
 from face0.readers import uri_list
+from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
+from face0.readers.bounds import MAX_SIDECAR_BYTES
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
@@ -21,17 +25,24 @@ from face0.readers.uris import split_extension
 from schemas.failures import Failure, Reason
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
-MAX_SIDECAR_BYTES = 16 * 2**20
+_log = logging.getLogger(__name__)
 
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+def plan(uri: str, size: int, columns: Columns, rows_per_task: int, access: Access = NOTHING_MORE) -> Iterator[Split]:
     """Splits of ``rows_per_task`` images by name, and those of the lists that there are.
 
     Raises:
-        UsageError: there are no images and no lists, or a list lacks a column.
+        UsageError: there are no images and no lists, or a list lacks a column, or is a link out of the folder.
     """
     sizes = _files(uri)
+    for name in sizes:
+        if is_local(uri) and os.path.isdir(join(uri, name)):
+            _log.warning("%s is a link to a folder, and not followed: name it as an input too", join(uri, name))
     lists = _metadata(sizes)
+    for name in lists.values():
+        refusal = _refusal(uri, name, access)
+        if refusal is not None:
+            raise UsageError(f"{join(uri, name)} is not read: {refusal}")
     for folder, name in lists.items():
         if any(parent in lists for parent in _parents(folder)):
             continue
@@ -43,13 +54,13 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
     yield from _plan_names(free, uri, size, rows_per_task)
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of a split: captions are read here, images are left to be fetched."""
     if not split.names:
         yield from uri_list.read(split, _list_columns(columns))
         return
     for key, names in _by_key(split.names).items():
-        yield from _rows(split.uri, key, names, columns)
+        yield from _rows(split.uri, key, names, columns, access)
 
 
 def _files(uri: str) -> dict[str, int]:
@@ -126,31 +137,52 @@ def _images(names: list[str]) -> list[str]:
     return [name for name in names if split_extension(name)[1] in IMAGE_EXTENSIONS]
 
 
-def _rows(uri: str, key: str, names: list[str], columns: Columns) -> Iterator[Sample | Failure]:
+def _rows(uri: str, key: str, names: list[str], columns: Columns, access: Access) -> Iterator[Sample | Failure]:
     """The rows of one key: one for each image, or a Failure for captions without any."""
     images = _images(names)
     if not images:
         source = join(uri, names[0])
         yield failed_row(key, source, Reason.NO_IMAGE, f"no image lies beside {names[0]}")
         return
-    sidecars = _read_sidecars(uri, key, [name for name in names if name not in images])
+    sidecars = _read_sidecars(uri, key, [name for name in names if name not in images], access)
     for name in images:
         source = join(uri, name)
         if isinstance(sidecars, Failure):
             yield replace(sidecars, source=source)
-        else:
-            yield Sample(key=key, source=source, caption=sidecar_caption(sidecars, columns.caption), uri=source)
+            continue
+        try:
+            caption = sidecar_caption(sidecars, columns.caption)
+        except MemoryError:
+            yield failed_row(key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
+            continue
+        yield Sample(key=key, source=source, caption=caption, uri=source, within=uri)
 
 
-def _read_sidecars(uri: str, key: str, names: list[str]) -> Mapping[str, bytes] | Failure:
+def _refusal(uri: str, name: str, access: Access) -> str | None:
+    """Why a list in a folder is not read; None: it is."""
+    try:
+        if is_local(uri):
+            access.local_file(join(uri, name), within=uri)
+    except (NotAllowed, NoFile) as error:
+        return str(error)
+    return None
+
+
+def _read_sidecars(uri: str, key: str, names: list[str], access: Access) -> Mapping[str, bytes] | Failure:
     """The contents of sidecars by extension, or why the row fails."""
     contents = {}
     for name in names:
         try:
-            with open_uri(join(uri, name)) as file:
+            with access.open(join(uri, name), within=uri) as file:
                 content = file.read(MAX_SIDECAR_BYTES + 1)
+        except NotAllowed as error:
+            return failed_row(key, join(uri, name), Reason.NOT_ALLOWED, f"{name} is not read: {error}")
+        except NoFile as error:
+            return failed_row(key, join(uri, name), Reason.UNSUPPORTED, f"{name} is not read: {error}")
         except OSError as error:
             return failed_row(key, join(uri, name), Reason.UNREADABLE_INPUT, f"{name} cannot be read: {error}")
+        except MemoryError:
+            return failed_row(key, join(uri, name), Reason.OUT_OF_MEMORY, f"{name} does not fit into memory")
         if len(content) > MAX_SIDECAR_BYTES:
             message = f"{name} has more than the {MAX_SIDECAR_BYTES} bytes that are read of a caption"
             return failed_row(key, join(uri, name), Reason.TOO_LARGE, message)

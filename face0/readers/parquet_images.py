@@ -7,11 +7,19 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from face0.readers.columns import find_caption, find_image, find_key
+from face0.readers.access import NOTHING_MORE, Access
+from face0.readers.columns import find_caption, find_image, find_key, is_text
 from face0.readers.failures import failed_row, unreadable_rest
-from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
+from face0.readers.parquet_rows import (
+    UNREADABLE,
+    ParquetInput,
+    open_parquet,
+    out_of_memory,
+    read_footer,
+    row_batches,
+    texts,
+)
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import folder_of, resolve, row_key
 from schemas.failures import Failure, Reason
@@ -20,7 +28,13 @@ from schemas.failures import Failure, Reason
 _BATCH_ROWS = 64
 
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+def plan(
+    uri: str,
+    size: int,
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+) -> Iterator[Split]:
     """Splits of whole row groups, of at most ``rows_per_task`` rows unless a single row group has more.
 
     A file without a readable footer is one split, for ``read`` to report.
@@ -44,7 +58,7 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
         rows += count or 0
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of some row groups, a few at a time.
 
     A row group that is corrupt is one Failure for the rows of it that are lost; a file that is, one Failure.
@@ -52,23 +66,25 @@ def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     try:
         with open_parquet(split.uri) as file:
             yield from _rows(file, split, columns)
-    except UNREADABLE as error:
+    except (*UNREADABLE, MemoryError) as error:
         yield unreadable_rest(split.uri, error)
 
 
-def _rows(file: pq.ParquetFile, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
-    image, caption, key = _find_columns(file.schema_arrow, columns, split.uri)
-    names = list(dict.fromkeys(name for name in (image, caption, key) if name is not None))
-    stop = file.metadata.num_row_groups if split.stop is None else split.stop
-    count = sum(file.metadata.row_group(group).num_rows for group in range(split.start, stop))
-    rows = range(split.first_row, split.first_row + count)
-    for first, batch in row_batches(file, split.uri, rows, names, _BATCH_ROWS):
+def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    image, caption, key = _find_columns(file.schema, columns, split.uri)
+    leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), caption, *([] if key is None else [key])]))
+    rows = range(split.first_row, split.first_row + sum(file.group_rows[split.start : split.stop]))
+    for first, batch in row_batches(file, split.uri, rows, leaves, _BATCH_ROWS):
         if isinstance(batch, Failure):
             yield batch
             continue
-        contents, paths = _images(batch.column(image))
-        captions = texts(batch.column(caption))
-        keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
+        try:
+            contents, paths = _images(batch.column(image))
+            captions = texts(batch.column(caption))
+            keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
+        except MemoryError:
+            yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
+            continue
         for offset, (content, path) in enumerate(zip(contents, paths, strict=True)):
             row_name = keys[offset] or row_key(split.uri, first + offset)
             yield _row(split.uri, first + offset, row_name, captions[offset], content, path)
@@ -81,8 +97,16 @@ def _row(
         return Sample(key=key, source=f"{uri}#{row}", caption=caption, data=content)
     if path:
         image_uri = resolve(path, folder_of(uri))
-        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri)
+        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
     return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} has no image")
+
+
+def _leaves(image: pa.Field) -> list[str]:
+    """What is read of an image's column: of a struct no more than bytes and path, for a list beside them has no end."""
+    if not pa.types.is_struct(image.type):
+        return [image.name]
+    has_path = image.type.get_field_index("path") >= 0 and is_text(image.type.field("path").type)
+    return [f"{image.name}.bytes", *([f"{image.name}.path"] if has_path else [])]
 
 
 def _images(column: pa.Array) -> tuple[list[bytes | None], list[str | None]]:

@@ -6,6 +6,7 @@ from face0.errors import UsageError
 from face0.io.secrets import public
 from face0.io.storage import expand, filesystem
 from face0.readers import folder, parquet_images, uri_list, webdataset
+from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.columns import find_image, find_url, known_image
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
@@ -20,8 +21,10 @@ READERS: dict[str, Reader] = {
 }
 
 
-def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Split]:
+def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int, access: Access = NOTHING_MORE) -> list[Split]:
     """Cuts the inputs, files and globs, into tasks; a file that is matched twice is read once.
+
+    ``access`` is what links and lists in them may lead to.
 
     Raises:
         UsageError: nothing matches, an input is of no known kind, or a column is missing.
@@ -31,7 +34,7 @@ def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Sp
     return [
         split
         for uri, size in files.items()
-        for split in READERS[_reader_of(uri, columns)].plan(uri, size, columns, rows_per_task)
+        for split in READERS[_reader_of(uri, columns)].plan(uri, size, columns, rows_per_task, access)
     ]
 
 
@@ -44,9 +47,9 @@ def _refuse_alike(uris: Iterable[str]) -> None:
         seen.add(name)
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of a split. See ``Reader.read``."""
-    return READERS[split.reader].read(split, columns)
+    return READERS[split.reader].read(split, columns, access)
 
 
 def _reader_of(uri: str, columns: Columns) -> str:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from face0.io.secrets import public
+from face0.readers.access import NOTHING_MORE, Access
 from schemas.failures import Failure, Reason, Stage
 
 
@@ -73,6 +74,7 @@ class Sample:
         caption: as it was read; None: there is none.
         data: bytes of the image file; None: still to be fetched.
         uri: where to fetch it; None: ``data`` is at hand.
+        within: URI of the folder of the input that named it: what lies below may be fetched. None: there is none.
     """
 
     key: str
@@ -80,6 +82,7 @@ class Sample:
     caption: str | None
     data: bytes | None = None
     uri: str | None = None
+    within: str | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("key", self.key), ("source", self.source)):
@@ -93,11 +96,15 @@ class Sample:
 class Reader(Protocol):
     """A kind of input. Implemented by the modules of this package."""
 
-    def plan(self, uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+    def plan(
+        self, uri: str, size: int, columns: Columns, rows_per_task: int, access: Access = NOTHING_MORE
+    ) -> Iterator[Split]:
         """Cuts one input into tasks. Reads headers and footers, never images. Raises UsageError."""
 
-    def read(self, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+    def read(self, split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
         """Streams the rows of a split in a fixed order; memory does not grow with their number.
+
+        ``access`` is what may be read beside what lies below the input, where its own links or names lead further.
 
         A row that cannot be read is a Failure in its place; a file that breaks off is one Failure at its end. Raises
         only when the machine is at fault.

@@ -1,7 +1,8 @@
 """Lists of images by URI, with captions: Parquet, CSV, TSV and JSONL. LAION's ``URL`` and ``TEXT`` are understood.
 
 A split of a text file is a range of bytes that starts and stops between records; of a Parquet file, a range of rows.
-A text file has UTF-8 (what is none is replaced), a header if it is CSV or TSV, and at most 1 MiB in a field.
+A text file has UTF-8 (what is none is replaced), a header if it is CSV or TSV, at most 1 MiB in a field of these, and
+at most 8 MiB in a record.
 """
 
 import csv
@@ -16,10 +17,12 @@ import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.io.storage import open_uri
+from face0.readers.access import NOTHING_MORE, Access
+from face0.readers.bounds import MAX_RECORD_BYTES
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
-from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
+from face0.readers.parquet_rows import UNREADABLE, open_parquet, out_of_memory, read_footer, row_batches, texts
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import folder_of, name_of, resolve, row_key, split_extension
 from schemas.failures import Failure, Reason
@@ -35,8 +38,16 @@ _MAX_FIELD_CHARS = 2**20
 # JSON has no header: the columns are those of so many records.
 _HEAD_RECORDS = 100
 
+_MAX_COLUMNS = 10_000
 
-def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+
+def plan(
+    uri: str,
+    size: int,
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+) -> Iterator[Split]:
     """Splits of ``rows_per_task`` records; a text file is read once, for where they begin.
 
     Raises:
@@ -54,14 +65,14 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
         raise UsageError(f"cannot read {uri}: {error}") from error
 
 
-def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
+def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
     """Streams the rows of a split. A record that is malformed or names no image is a Failure in its place."""
     try:
         if _is_parquet(split.uri):
             yield from _read_parquet(split, columns)
         else:
             yield from _read_text(split, columns)
-    except UNREADABLE as error:
+    except (*UNREADABLE, MemoryError) as error:
         yield unreadable_rest(split.uri, error, part=f"rows from {split.first_row}")
 
 
@@ -95,7 +106,7 @@ def _row(uri: str, row: int, url: str | None, caption: str | None, key: str | No
     if not reference:
         return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} of {name_of(uri)} names no image")
     image_uri = resolve(reference, folder_of(uri))
-    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri)
+    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
 
 
 def _malformed(uri: str, row: int, message: str) -> Failure:
@@ -122,15 +133,19 @@ def _plan_parquet(uri: str, size: int, columns: Columns, rows_per_task: int) -> 
 
 def _read_parquet(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     with open_parquet(split.uri) as file:
-        names = _find_columns(file.schema_arrow, columns, split.uri)
-        rows = range(split.start, file.metadata.num_rows if split.stop is None else split.stop)
+        names = _find_columns(file.schema, columns, split.uri)
+        rows = range(split.start, sum(file.group_rows) if split.stop is None else split.stop)
         wanted = list(dict.fromkeys(name for name in (names.url, names.caption, names.key) if name is not None))
         for first, batch in row_batches(file, split.uri, rows, wanted, _BATCH_ROWS):
             if isinstance(batch, Failure):
                 yield batch
                 continue
-            urls, captions = texts(batch.column(names.url)), texts(batch.column(names.caption))
-            keys = texts(batch.column(names.key)) if names.key is not None else [None] * len(batch)
+            try:
+                urls, captions = texts(batch.column(names.url)), texts(batch.column(names.caption))
+                keys = texts(batch.column(names.key)) if names.key is not None else [None] * len(batch)
+            except MemoryError:
+                yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
+                continue
             for row, (url, caption, key) in enumerate(zip(urls, captions, keys, strict=True), start=first):
                 yield _row(split.uri, row, url, caption, key)
 
@@ -152,7 +167,7 @@ class _Record:
 
     start: int
     stop: int
-    content: list[str] | bytes | csv.Error  # fields of CSV, a line of JSONL, or why there are no fields
+    content: list[str] | bytes | csv.Error  # fields of CSV, a line of JSONL, or why there is neither
 
 
 @contextmanager
@@ -170,14 +185,23 @@ def _head(file: IO[bytes], uri: str) -> _Head:
     """Reads the names of the columns: of the header, or of the first records of JSONL."""
     delimiter = _delimiter(uri)
     if delimiter is None:
-        records = (json_object(_line(record)) or {} for record in islice(_json_records(file, 0), _HEAD_RECORDS))
-        names = dict.fromkeys(well_formed(name) for record in records for name in record)
+        names: dict[str, None] = {}
+        for record in islice(_json_records(file, 0), _HEAD_RECORDS):
+            values = _json_fields(record)
+            names |= {} if isinstance(values, str) else dict.fromkeys(map(well_formed, values))
+            _check_columns(len(names), uri)
         return _Head(schema=text_schema(names), stop=0)
     header = next(_csv_records(file, 0, delimiter), None)
     if header is None or not isinstance(header.content, list):
         reason = "it is empty" if header is None else str(header.content)
         raise UsageError(f"{uri} has no header with the names of its columns: {reason}")
+    _check_columns(len(header.content), uri)
     return _Head(schema=text_schema(header.content), stop=header.stop)
+
+
+def _check_columns(count: int, uri: str) -> None:
+    if count > _MAX_COLUMNS:
+        raise UsageError(f"{uri} has {count:,} columns; the limit is {_MAX_COLUMNS:,}")
 
 
 def _records(file: IO[bytes], uri: str, head: _Head, start: int | None = None) -> Iterator[_Record]:
@@ -188,23 +212,48 @@ def _records(file: IO[bytes], uri: str, head: _Head, start: int | None = None) -
 
 
 class _CountedLines:
-    """The lines of a file from a byte on, as text; ``position`` is the byte that the next line starts at."""
+    """The lines of a file from a byte on, as text; ``position`` is the byte that the next line starts at.
+
+    Raises csv.Error within a record, told by ``begin_record``, that has more bytes than are read of one.
+    """
 
     def __init__(self, file: IO[bytes], start: int) -> None:
         file.seek(start)
         self._file = file
+        self._stop = 0
         self.position = start
+
+    def begin_record(self) -> int:
+        """Says that the next line begins a record; returns its byte."""
+        self._stop = self.position + MAX_RECORD_BYTES
+        return self.position
 
     def __iter__(self) -> "_CountedLines":
         return self
 
     def __next__(self) -> str:
-        line = self._file.readline()
+        begin = self.position
+        line, length = _bounded_line(self._file, self._stop - begin)
+        self.position += length
+        if line is None:
+            raise csv.Error(_TOO_LONG)
         if not line:
             raise StopIteration
-        encoding = "utf-8-sig" if self.position == 0 else "utf-8"
-        self.position += len(line)
-        return line.decode(encoding, "replace")
+        return line.decode("utf-8-sig" if begin == 0 else "utf-8", "replace")
+
+
+_TOO_LONG = f"it has more than the {MAX_RECORD_BYTES} bytes that are read of a record"
+
+
+def _bounded_line(file: IO[bytes], limit: int) -> tuple[bytes | None, int]:
+    """The next line and its bytes; the line is None, and has been passed over, if there are more than the limit."""
+    line = file.readline(max(limit, 0) + 1)
+    if len(line) <= max(limit, 0):
+        return line, len(line)
+    length = len(line)
+    while not line.endswith(b"\n") and (line := file.readline(_BUFFER_BYTES)):
+        length += len(line)
+    return None, length
 
 
 def _csv_records(file: IO[bytes], start: int, delimiter: str) -> Iterator[_Record]:
@@ -215,7 +264,7 @@ def _csv_records(file: IO[bytes], start: int, delimiter: str) -> Iterator[_Recor
     # The reader takes no more lines than the record at hand has, so that their count is the record's end.
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
-        begin = lines.position
+        begin = lines.begin_record()
         content: list[str] | csv.Error
         try:
             content = next(reader)
@@ -231,15 +280,16 @@ def _json_records(file: IO[bytes], start: int) -> Iterator[_Record]:
     """Records of JSONL: its lines, as they are. Blank lines are none."""
     file.seek(start)
     position = start
-    while line := file.readline():
-        begin, position = position, position + len(line)
-        if line.removeprefix(b"\xef\xbb\xbf").strip():
+    while True:
+        begin = position
+        line, length = _bounded_line(file, MAX_RECORD_BYTES)
+        position += length
+        if line is None:
+            yield _Record(start=begin, stop=position, content=csv.Error(_TOO_LONG))
+        elif not line:
+            return
+        elif line.removeprefix(b"\xef\xbb\xbf").strip():
             yield _Record(start=begin, stop=position, content=line)
-
-
-def _line(record: _Record) -> bytes:
-    assert isinstance(record.content, bytes), "a record of JSONL is a line"
-    return record.content
 
 
 def _plan_records(records: Iterable[_Record], uri: str, size: int, rows_per_task: int) -> Iterator[Split]:
@@ -263,7 +313,12 @@ def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
         for row, record in enumerate(_records(file, split.uri, head, split.start), start=split.first_row):
             if split.stop is not None and record.start >= split.stop:
                 return
-            values = fields(record)
+            try:
+                values = fields(record)
+            except MemoryError:
+                message = f"row {row} of {name_of(split.uri)} does not fit into memory as it is read"
+                yield failed_row(row_key(split.uri, row), f"{split.uri}#{row}", Reason.OUT_OF_MEMORY, message)
+                continue
             if isinstance(values, str):
                 yield _malformed(split.uri, row, f"bytes {record.start} to {record.stop}: {values}")
                 continue
@@ -286,7 +341,9 @@ def _csv_fields(names: list[str]) -> Callable[[_Record], dict[str, Any] | str]:
 
 
 def _json_fields(record: _Record) -> dict[str, Any] | str:
-    values = json_object(_line(record))
+    if not isinstance(record.content, bytes):
+        return str(record.content)
+    values = json_object(record.content)
     return "it is not a JSON object" if values is None else values
 
 

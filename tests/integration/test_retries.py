@@ -200,3 +200,24 @@ def test_a_new_file_under_a_pattern_is_added(tmp_path):
     assert before.items() <= contents(tmp_path / "out").items()
     assert_complete(tmp_path / "out")
     assert success(tmp_path / "out")["ledger"] == asdict(Ledger(read=4, written=3, no_face=1))
+
+
+def test_what_was_not_allowed_is_read_once_it_is(tmp_path):
+    path = list_of_images(tmp_path / "lists", set())
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "p.jpg").write_bytes(picture("astronaut"))
+    path.write_text(f"url,caption\n{tmp_path}/photos/p.jpg,a photo\n../photos/p.jpg,a photo\n")
+    assert augment(path, tmp_path / "out", "--max-failures", "100%") == 0
+    failed = rows(tmp_path / "out", "failures")
+    assert [row["reason"] for row in failed] == ["not_allowed"] * 2
+    assert all(f"--allow file://{tmp_path}/photos/" in row["message"] for row in failed)
+    # Nothing of the configuration: the same output takes it.
+    options = ["--retry-failed", "not_allowed", "--allow", f"file://{tmp_path}/photos/"]
+    assert augment(path, tmp_path / "out", *options) == 0
+    assert len(rows(tmp_path / "out")) == 2
+    assert_complete(tmp_path / "out")
+
+
+def test_what_cannot_be_allowed_is_refused_before_anything_is_read(tmp_path, capsys):
+    assert augment(tmp_path / "gone.csv", tmp_path / "out", "--allow", "photos/") == 2
+    assert "--allow photos/" in capsys.readouterr().err

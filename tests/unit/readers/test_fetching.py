@@ -1,16 +1,19 @@
 """Fetching: in order, within limits, and never an exception for a bad row."""
 
 import os
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fsspec
 import pytest
 
-from face0.readers import fetching
+from face0.readers import access, fetching
+from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason, Stage
@@ -76,6 +79,9 @@ class Handler(BaseHTTPRequestHandler):
         failing = self.server.requests[self.path] <= int(failures)
         self.answer(int(status) if failing else 200, b"" if failing else b"at last")
 
+    def get_to(self, *parts: str) -> None:
+        self.answer(302, Location="/".join(parts))
+
     def get_redirect(self, count: str) -> None:
         self.answer(302, Location=f"/redirect/{int(count) - 1}" if int(count) else "/echo/target")
 
@@ -121,8 +127,16 @@ def server(monkeypatch) -> Iterator[Server]:
     server.server_close()
 
 
+# Of this machine: the server, and the files of tests.
+HERE = Access.of(["http://127.0.0.0/8", "file", "memory"])
+
+
+def fetcher(**options) -> Fetcher:
+    return Fetcher(**{"timeout": 5.0, "access": HERE, **options})
+
+
 def fetch_one(uri: str, **options) -> Sample | Failure:
-    (row,) = Fetcher(**{"timeout": 5.0, **options}).fetch([sample(uri)])
+    (row,) = fetcher(**options).fetch([sample(uri)])
     return row
 
 
@@ -147,7 +161,7 @@ def test_order_is_kept_and_other_rows_pass(server):
         rows.append(sample(f"{server.url}/slow/{0.1 if i % 7 == 0 else 0}/{i}", f"web{i}"))
         rows.append(Sample(key=f"data{i}", source="tar", caption=None, data=b"d"))
         rows.append(Failure(key=f"bad{i}", source="tar", stage=Stage.READ, reason=Reason.EMPTY, message="m"))
-    found = list(Fetcher(concurrency=4).fetch(rows))
+    found = list(fetcher(concurrency=4).fetch(rows))
     assert [row.key for row in found] == [row.key for row in rows]
     assert [row for row in found if not row.key.startswith("web")] == [
         row for row in rows if not row.key.startswith("web")
@@ -163,7 +177,7 @@ def test_rows_with_data_are_not_held_back():
             taken.append(i)
             yield Sample(key=str(i), source="tar", caption=None, data=b"d")
 
-    found = Fetcher(concurrency=16).fetch(rows())
+    found = fetcher(concurrency=16).fetch(rows())
     next(found)
     assert taken == [0]
     found.close()
@@ -221,14 +235,14 @@ def test_body_that_is_cut_short_is_no_image(server):
 
 def test_number_of_requests_at_a_time_is_bounded(server):
     rows = [sample(f"{server.url}/slow/0.05/{i}") for i in range(40)]
-    found = list(Fetcher(concurrency=5).fetch(rows))
+    found = list(fetcher(concurrency=5).fetch(rows))
     assert all(isinstance(row, Sample) for row in found)
     assert server.most == 5
 
 
 def test_more_requests_at_a_time_than_the_client_has_by_default(server):
     rows = [sample(f"{server.url}/slow/2/{i}") for i in range(120)]
-    list(Fetcher(concurrency=120).fetch(rows))
+    list(fetcher(concurrency=120).fetch(rows))
     assert server.most > 100
 
 
@@ -240,7 +254,7 @@ def test_look_ahead_is_bounded(server):
             taken.append(i)
             yield sample(f"{server.url}/echo/{i}")
 
-    found = Fetcher(concurrency=4).fetch(rows())
+    found = fetcher(concurrency=4).fetch(rows())
     for i in range(50):
         next(found)
         assert len(taken) <= i + 1 + 8
@@ -253,7 +267,7 @@ def fetch_threads() -> list[str]:
 
 def test_closing_early_breaks_requests_off(server):
     rows = [sample(f"{server.url}/echo/first"), *(sample(f"{server.url}/hang/{i}") for i in range(20))]
-    found = Fetcher(concurrency=4, timeout=20).fetch(rows)
+    found = fetcher(concurrency=4, timeout=20).fetch(rows)
     assert next(found).data == b"/echo/first"
     time.sleep(0.2)
     began = time.monotonic()
@@ -264,7 +278,7 @@ def test_closing_early_breaks_requests_off(server):
 
 def test_closing_early_ends_the_wait_between_tries(server, monkeypatch):
     monkeypatch.setattr(fetching, "_BACKOFF_SECONDS", 20.0)
-    found = Fetcher().fetch([sample(f"{server.url}/echo/first"), sample(f"{server.url}/status/500")])
+    found = fetcher().fetch([sample(f"{server.url}/echo/first"), sample(f"{server.url}/status/500")])
     next(found)
     time.sleep(0.2)
     began = time.monotonic()
@@ -321,9 +335,103 @@ def test_another_file_system():
     assert reason_of("memory://fetch/gone.jpg") == Reason.FETCH_404
 
 
+def test_list_does_not_lead_to_this_machine(server):
+    refused = {"access": NOTHING_MORE, "retries": 0}
+    for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "0x7f.1", "2130706433"):
+        uri = f"http://{host}:{server.server_port}/echo/a"
+        assert reason_of(uri, **refused) in (Reason.NOT_ALLOWED, Reason.FETCH_ERROR), host
+    assert f"--allow {server.url}/ permits it" in fetch_one(f"{server.url}/echo/a", **refused).message
+    assert server.requests.total() == 0
+
+
+def test_server_that_is_allowed_is_asked(server):
+    access = Access.of([f"{server.url}/"])
+    assert fetch_one(f"{server.url}/echo/a", access=access).data == b"/echo/a"
+    # Another name of the same machine is not what was allowed.
+    assert reason_of(f"http://localhost:{server.server_port}/echo/a", access=access) == Reason.NOT_ALLOWED
+
+
+def test_redirect_to_what_is_not_allowed(server):
+    access = Access.of([f"{server.url}/"])
+    other = Server()  # nobody accepts: a connection would hang until the time-out
+    for target in (f"http://127.0.0.1:{other.server_port}/echo/a", f"http://localhost:{server.server_port}/echo/a"):
+        assert reason_of(f"{server.url}/to/{target}", access=access, retries=0) == Reason.NOT_ALLOWED
+    for target in ("file:///etc/hostname", "ftp://127.0.0.1/a"):
+        assert reason_of(f"{server.url}/to/{target}", access=access, retries=0) == Reason.FETCH_ERROR
+    other.server_close()
+
+
+def test_name_that_resolves_to_this_machine(server, monkeypatch):
+    resolve = socket.getaddrinfo
+    names = {"public.test": ["127.0.0.1"], "both.test": ["127.0.0.1", "203.0.113.7"]}
+
+    def resolved(host, *arguments, **options):
+        return [row for name in names.get(host, [host]) for row in resolve(name, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    port = server.server_port
+    assert reason_of(f"http://public.test:{port}/echo/a", access=NOTHING_MORE) == Reason.NOT_ALLOWED
+    assert reason_of(f"http://both.test:{port}/echo/a", access=NOTHING_MORE) == Reason.NOT_ALLOWED
+    assert fetch_one(f"http://public.test:{port}/echo/a", access=Access.of(["http://127.0.0.0/8"])).data == b"/echo/a"
+    assert fetch_one(f"http://public.test:{port}/echo/a", access=Access.of(["http"])).data == b"/echo/a"
+
+
+def test_connection_that_is_kept_gets_no_further(server):
+    """What a list's own server may be asked, another list's row may not; both have the same client here."""
+    rows = [replace(sample(f"{server.url}/echo/a", "own"), within=f"{server.url}/lists")]
+    assert [row.data for row in fetcher(access=NOTHING_MORE).fetch(rows)] == [b"/echo/a"]
+    assert reason_of(f"{server.url}/echo/a", access=NOTHING_MORE) == Reason.NOT_ALLOWED
+
+
+def test_answer_is_not_quoted(server):
+    """A service that speaks no HTTP begins with a line that the client's error would show."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(b"220 greeting-of-a-service ready\r\n\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        row = fetch_one(f"http://127.0.0.1:{listener.getsockname()[1]}/a", retries=0)
+        thread.join()
+    assert isinstance(row, Failure)
+    assert "greeting" not in row.message
+
+
+def test_list_names_files_below_its_folder(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"image")
+    (tmp_path / "b.jpg").write_bytes(b"private")
+    home = str(tmp_path / "photos")
+    rows = [replace(sample(uri), within=home) for uri in (f"{home}/a.jpg", f"{home}/../b.jpg", f"{tmp_path}/b.jpg")]
+    own, *others = Fetcher().fetch(rows)
+    assert own.data == b"image"
+    assert {row.reason for row in others} == {Reason.NOT_ALLOWED}
+
+
+def test_memory_that_runs_out_is_the_rows_failure(monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(fetching, "_read_capped", full)
+    with fsspec.open("memory://fetch/a.jpg", "wb") as file:
+        file.write(b"image")
+    assert reason_of("memory://fetch/a.jpg") == Reason.OUT_OF_MEMORY
+
+
+def test_data_uri_is_no_chain(tmp_path):
+    (tmp_path / "a").write_bytes(b"private")
+    assert fetch_one("data:;base64,aW1hZ2U=").data == b"image"
+    row = fetch_one(f"data:,x::file://{tmp_path}/a", access=NOTHING_MORE)
+    assert row.data == f"x::file://{tmp_path}/a".encode()
+
+
 def test_file_system_that_denies(monkeypatch):
     def denied(uri):
         raise PermissionError(uri)
 
-    monkeypatch.setattr(fetching, "filesystem", denied)
-    assert reason_of("s3://bucket/a.jpg") == Reason.FETCH_DENIED
+    monkeypatch.setattr(access, "open_uri", denied)
+    assert reason_of("s3://bucket/a.jpg", access=Access.of(["s3"])) == Reason.FETCH_DENIED

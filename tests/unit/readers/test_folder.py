@@ -11,6 +11,8 @@ import pytest
 
 from face0.errors import UsageError
 from face0.readers import folder
+from face0.readers.access import Access
+from face0.readers.fetching import Fetcher
 from face0.readers.planning import plan
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason
@@ -100,3 +102,64 @@ def test_folder_without_images_is_refused(tmp_path):
     write_tar(tmp_path / "a.tar", captioned(1))
     with pytest.raises(UsageError, match=r"\*\.tar"):
         plan([str(tmp_path)], NONE, 10)
+
+
+def test_links_out_of_a_folder_are_not_followed_unless_allowed(tmp_path):
+    (tmp_path / "elsewhere.txt").write_bytes(b"private")
+    root = write_files(tmp_path / "in", {"a.jpg": b"1", "b.jpg": b"2", "b.txt": b"caption"})
+    (root / "a.txt").symlink_to(tmp_path / "elsewhere.txt")
+    (splits,) = plan([str(root)], NONE, 10)
+    refused, other = folder.read(splits, NONE)
+    assert isinstance(refused, Failure)
+    assert (refused.key, refused.source, refused.reason) == ("a", f"{root}/a.jpg", Reason.NOT_ALLOWED)
+    assert f"--allow file://{tmp_path}/" in refused.message
+    assert other.caption == "caption"
+    row, _ = folder.read(splits, NONE, Access.of([f"{tmp_path}"]))
+    assert row.caption == "private"
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv"])
+def test_a_list_that_is_a_link_out_of_its_folder_is_not_read(tmp_path, name):
+    private = tmp_path / f"private.{name.rpartition('.')[2]}"
+    private.write_text(
+        '{"file_name": "a.jpg", "text": "a"}\n' if name.endswith("jsonl") else "file_name,text\na.jpg,a\n"
+    )
+    root = write_files(tmp_path / "in", {"a.jpg": b"1"})
+    (root / name).symlink_to(private)
+    with pytest.raises(UsageError, match="--allow file://"):
+        plan([str(root)], NONE, 10)
+    assert len(plan([str(root)], NONE, 10, Access.of(["file"]))) == 1
+
+
+def test_links_to_folders_are_said(tmp_path, caplog):
+    root = write_files(tmp_path / "in", {"a.jpg": b"1", "elsewhere/b.jpg": b"2"})
+    (root / "more").symlink_to(root / "elsewhere")
+    plan([str(root)], NONE, 10)
+    assert f"{root}/more is a link to a folder" in caplog.text
+
+
+LISTED = ["../secret.jpg", "{0}/secret.jpg", "file://{0}/secret.jpg", "local://{0}/secret.jpg", "%2e%2e/secret.jpg"]
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv", "metadata.parquet", "list.jsonl", "bytes.parquet"])
+def test_a_list_names_nothing_outside_of_its_folder(tmp_path, name):
+    root = write_files(tmp_path / "in", {"a.jpg": b"1", "sub/b.jpg": b"2"})
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    names = ["a.jpg", *(text.format(tmp_path) for text in [*LISTED, "..\\secret.jpg", "zip://a::{0}/secret.jpg"])]
+    records = [{"file_name": text, "text": "a"} for text in names]
+    path = root / name
+    if name == "bytes.parquet":
+        kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        images = pa.array([{"bytes": None, "path": text} for text in names], kind)
+        pq.write_table(pa.table({"image": images, "text": ["a"] * len(names)}), path)
+    elif name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(records), path)
+    elif name.endswith("csv"):
+        path.write_text("file_name,text\n" + "".join(f"{text},a\n" for text in names))
+    else:
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    own, *others = Fetcher().fetch(rows_of(root if name.startswith("metadata") else path))
+    assert own.data == b"1"
+    assert len(others) == len(names) - 1
+    assert {row.reason for row in others} == {Reason.NOT_ALLOWED}
+    assert not any("secret" in row.message.removeprefix(row.source) for row in others)

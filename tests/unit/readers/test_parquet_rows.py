@@ -47,3 +47,19 @@ def test_parquet_without_a_footer_is_one_failure(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     assert len(plan([str(path)], NONE, 5)) == 1
     assert reasons(rows_of(path, rows_per_task=5)) == ["unreadable_input"]
+
+
+def test_rows_that_do_not_fit_into_memory_fail_one_by_one(tmp_path, monkeypatch):
+    path = write_images(tmp_path / "a.parquet", images(25), 10)
+    batches = pq.ParquetFile.iter_batches
+
+    def full(file, size, *, row_groups, **options):
+        if row_groups == [1]:
+            yield next(batches(file, 3, row_groups=row_groups, **options))
+            raise MemoryError
+        yield from batches(file, size, row_groups=row_groups, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", full)
+    rows = rows_of(path)
+    assert reasons(rows) == ["ok"] * 13 + ["out_of_memory"] * 7 + ["ok"] * 5
+    assert [row.key for row in rows] == [f"a-{i:09d}" for i in range(25)]

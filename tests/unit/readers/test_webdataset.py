@@ -1,7 +1,9 @@
 """Tars: every member comes out, as a sample or as a failure, wherever the tar breaks off."""
 
+import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import tracemalloc
 
@@ -12,6 +14,7 @@ from face0.errors import UsageError
 from face0.readers import webdataset
 from face0.readers.planning import plan, read
 from face0.readers.samples import Sample, Split
+from face0.readers.tars import Tar
 from tests.fixtures.inputs import NONE, captioned, reasons, rows_of, tar_bytes, write_tar
 
 
@@ -62,7 +65,7 @@ def test_tar_row_without_image_and_second_image_fail(tmp_path):
 
 
 def test_tar_member_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(webdataset, "MAX_MEMBER_BYTES", 10)
+    monkeypatch.setattr(webdataset, "MAX_IMAGE_BYTES", 10)
     members = [("a.jpg", b"x" * 11), ("a.txt", b"a"), ("b.jpg", b"x" * 10), ("b.txt", b"b")]
     rows = rows_of(write_tar(tmp_path / "a.tar", members))
     assert reasons(rows) == ["too_large", "ok"]
@@ -170,3 +173,36 @@ def test_tar_is_read_in_flat_memory(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 1_500_000
+
+
+def test_tar_packed_in_several_pieces_is_read_to_its_end(tmp_path):
+    content = tar_bytes(captioned(3))
+    pieces = [content[:700], content[700:3000], b"", content[3000:]]
+    for name, pack in (("a.tar.gz", gzip.compress), ("a.tar.bz2", bz2.compress), ("a.tar.xz", lzma.compress)):
+        path = tmp_path / name
+        path.write_bytes(b"".join(map(pack, pieces)))
+        assert reasons(rows_of(path)) == ["ok"] * 3
+        path.write_bytes(path.read_bytes() + bytes(100))
+        assert reasons(rows_of(path)) == ["ok"] * 3
+
+
+def test_member_that_does_not_fit_into_memory_is_a_failure(tmp_path, monkeypatch):
+    path = write_tar(tmp_path / "a.tar", captioned(2))
+    extract = Tar.extractfile
+
+    def full(tar, member):
+        if member.name == "00000.jpg":
+            raise MemoryError
+        return extract(tar, member)
+
+    monkeypatch.setattr(Tar, "extractfile", full)
+    assert reasons(rows_of(path)) == ["out_of_memory", "ok"]
+
+
+def test_caption_that_does_not_fit_into_memory_is_a_failure(tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    path = write_tar(tmp_path / "a.tar", captioned(2))
+    monkeypatch.setattr(webdataset, "sidecar_caption", full)
+    assert reasons(rows_of(path)) == ["out_of_memory"] * 2
