@@ -26,7 +26,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io.secrets import PublicStream
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
 
@@ -77,6 +77,9 @@ def _run(name: str, rest: Sequence[str]) -> int:
     except UsageError as error:
         print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}", file=sys.stderr)
         return 2
+    except StorageError as error:
+        print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}{RESUMES.get(name, '')}", file=sys.stderr)
+        return 1
     except Exception:
         traceback.print_exc()
         print(f"face0 {name}: broke off, see above{RESUMES.get(name, '')}", file=sys.stderr)

@@ -12,8 +12,9 @@ import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from face0.io.retries import is_passing
 from face0.io.secrets import public
-from face0.io.storage import filesystem
+from face0.io.storage import filesystem, open_uri
 from face0.readers.samples import Sample
 from schemas.failures import Failure, Reason, Stage
 
@@ -70,7 +71,7 @@ class Fetcher:
                 return replace(row, data=_download(uri, web, self.max_bytes), uri=None)
             # Whatever a URI out of somebody's list brings about is the row's fault.
             except Exception as error:
-                last = attempt == self.retries or not _may_pass(error)
+                last = attempt == self.retries or not is_passing(error)
                 # The wait ends at once when nobody waits for the row any more.
                 if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
                     detail = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -131,7 +132,7 @@ def _download(uri: str, web: HTTPFileSystem, max_bytes: int) -> bytes:
     fs, path = filesystem(uri)
     if isinstance(fs, LocalFileSystem):
         _check_regular(fs, path)
-    with fs.open(path, "rb") as file:
+    with open_uri(uri) as file:
         return _read_capped(file, max_bytes)
 
 
@@ -154,15 +155,6 @@ def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
         if size > max_bytes:
             raise _Refused(Reason.TOO_LARGE, f"it has more than {max_bytes} bytes")
     return b"".join(chunks)
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether another try makes sense."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return error.status in (408, 429) or error.status >= 500
-    return isinstance(
-        error, TimeoutError | ConnectionError | aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
-    )
 
 
 def _reason(error: Exception) -> Reason:

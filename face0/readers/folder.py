@@ -9,7 +9,7 @@ not name are no rows.** Hidden files and directories are skipped.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.folder import Folder
 from face0.io.storage import join, open_uri
@@ -149,7 +149,9 @@ def _read_sidecars(uri: str, key: str, names: list[str]) -> Mapping[str, bytes] 
         try:
             with open_uri(join(uri, name)) as file:
                 content = file.read(MAX_SIDECAR_BYTES + 1)
-        except OSError as error:
+        except StorageError:
+            raise
+        except OSError as error:  # it alone is gone, or not to be read
             return failed_row(key, join(uri, name), Reason.UNREADABLE_INPUT, f"{name} cannot be read: {error}")
         if len(content) > MAX_SIDECAR_BYTES:
             message = f"{name} has more than the {MAX_SIDECAR_BYTES} bytes that are read of a caption"

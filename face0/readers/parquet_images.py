@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from face0.io.storage import STORAGE_ERRORS
 from face0.readers.columns import find_caption, find_image, find_key
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import UNREADABLE, open_parquet, read_footer, row_batches, texts
@@ -52,6 +53,8 @@ def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     try:
         with open_parquet(split.uri) as file:
             yield from _rows(file, split, columns)
+    except STORAGE_ERRORS:
+        raise
     except UNREADABLE as error:
         yield unreadable_rest(split.uri, error)
 

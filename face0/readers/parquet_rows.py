@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0.io.storage import open_uri
+from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.columns import is_text
 from face0.readers.failures import unreadable_rest
 from schemas.failures import Failure
 
-# What a file that is corrupt, cut short or gone ends in.
+# What a file that is corrupt or cut short ends in. Errors of the storage are OSErrors too, and are raised before these.
 UNREADABLE = (OSError, EOFError, pa.ArrowException)
 
 # Read ahead per column. Without it Arrow loads whole column chunks: all the images of a row group.
@@ -20,7 +20,7 @@ _BUFFER_BYTES = 2**20
 
 @contextmanager
 def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
-    """Opens a file and reads its footer. Raises one of UNREADABLE."""
+    """Opens a file and reads its footer. Raises one of STORAGE_ERRORS or UNREADABLE."""
     with open_uri(uri) as file:
         yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
 
@@ -31,6 +31,8 @@ def read_footer(uri: str) -> tuple[pa.Schema, list[int]] | None:
         with open_parquet(uri) as file:
             groups = range(file.metadata.num_row_groups)
             return file.schema_arrow, [file.metadata.row_group(group).num_rows for group in groups]
+    except STORAGE_ERRORS:
+        raise
     except UNREADABLE:
         return None
 
@@ -53,6 +55,8 @@ def row_batches(
         while row < wanted.stop:
             try:
                 batch = next(batches, None)
+            except STORAGE_ERRORS:
+                raise
             except UNREADABLE as error:
                 yield _unreadable(uri, range(max(row, wanted.start), wanted.stop), error)
                 break

@@ -99,6 +99,6 @@ class Reader(Protocol):
     def read(self, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
         """Streams the rows of a split in a fixed order; memory does not grow with their number.
 
-        A row that cannot be read is a Failure in its place; a file that breaks off is one Failure at its end. Raises
-        only when the machine is at fault.
+        A row that cannot be read is a Failure in its place; a file that its format rejects, from there on, is one
+        Failure at its end. Raises OSError where storage is at fault: what it did not give is in no row.
         """

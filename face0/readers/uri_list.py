@@ -14,8 +14,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from face0.errors import UsageError
-from face0.io.storage import open_uri
+from face0.errors import StorageError, UsageError
+from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
@@ -50,6 +50,8 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
             head = _head(file, uri)
             _find_columns(head.schema, columns, uri)
             yield from _plan_records(_records(file, uri, head), uri, size, rows_per_task)
+    except StorageError:
+        raise
     except OSError as error:
         raise UsageError(f"cannot read {uri}: {error}") from error
 
@@ -61,6 +63,8 @@ def read(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
             yield from _read_parquet(split, columns)
         else:
             yield from _read_text(split, columns)
+    except STORAGE_ERRORS:
+        raise
     except UNREADABLE as error:
         yield unreadable_rest(split.uri, error, part=f"rows from {split.first_row}")
 

@@ -11,7 +11,7 @@ from typing import IO
 
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
-from face0.io.storage import open_uri
+from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.samples import Columns, Sample, Split
@@ -125,8 +125,9 @@ def _contents(uri: str) -> Iterator[tuple[str, tarfile.TarInfo, str, bytes | Non
     """The members that count, as (name, header, extension, content); no content where it is not to be read.
 
     Raises:
-        _Broken: the file is missing, no tar, or breaks off.
+        _Broken: the file is no tar, or breaks off.
         UsageError: the protocol is not installed.
+        OSError: of the storage: there is no such file, or it cannot be read now.
     """
     try:
         with open_uri(uri) as file, _open_tar(file) as tar:
@@ -139,7 +140,7 @@ def _contents(uri: str) -> Iterator[tuple[str, tarfile.TarInfo, str, bytes | Non
                 extension = split_extension(name)[1]
                 yield name, member, extension, _content(tar, member, extension)
             _check_end(tar)
-    except (UsageError, MemoryError):
+    except (UsageError, MemoryError, *STORAGE_ERRORS):
         raise
     # Corrupt bytes come out of tarfile and the decompressors as ReadError, OSError, EOFError, zlib.error, LZMAError,
     # ValueError, TypeError...: whatever it is, the rest cannot be read. GeneratorExit is no Exception and passes.

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.embedders.metadata import VectorMetadata, refuse_other_embedder
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
@@ -92,6 +92,8 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
     with opened:
         try:
             parquet = pq.ParquetFile(opened)
+        except StorageError:
+            raise
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
         footer = parquet.metadata
@@ -139,6 +141,8 @@ def reading_row_group(uri: str, index: int) -> Iterator[None]:
     """Raises UsageError, with the name of the row group that does not read."""
     try:
         yield
+    except StorageError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UsageError(
             f"{uri}: row group {index} does not read ({error}): "

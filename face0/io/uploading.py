@@ -1,0 +1,61 @@
+"""Whole files to file systems that are not local, without remains of what was broken off."""
+
+import asyncio
+import logging
+from typing import Any
+
+import fsspec
+
+from face0.io.retries import retried
+
+logger = logging.getLogger(__name__)
+
+
+def upload(fs: fsspec.AbstractFileSystem, local: str, path: str, uri: str, size: int) -> None:
+    """Uploads a local file, and looks whether all of it came there.
+
+    Args:
+        fs: where to.
+        local: path of the file.
+        path: on the file system.
+        uri: for messages.
+        size: bytes of the file.
+
+    Raises:
+        StorageError: see ``face0.io.retries``; or there are fewer bytes than were sent, again and again.
+    """
+
+    def attempt() -> None:
+        _put(fs, local, path)
+        fs.invalidate_cache(path)
+        arrived = fs.info(path).get("size")
+        if arrived is not None and arrived != size:
+            raise OSError(f"{arrived:,} of {size:,} bytes came there")
+
+    retried(f"writing {uri}", attempt)
+
+
+def _put(fs: Any, local: str, path: str) -> None:
+    if not hasattr(fs, "list_multipart_uploads"):
+        fs.put_file(local, path)
+        return
+    # By fsspec's own way of waiting, what an interrupt breaks off would go on in its thread.
+    sending = asyncio.run_coroutine_threadsafe(fs._put_file(local, path), fs.loop)
+    try:
+        sending.result()
+    except BaseException:  # SystemExit of a signal among them
+        sending.cancel()
+        _abort(fs, path)
+        raise
+
+
+def _abort(fs: Any, path: str) -> None:
+    """Ends uploads of a file in parts: S3 keeps the parts, which no listing shows, and charges for them."""
+    bucket, key, _ = fs.split_path(path)
+    try:
+        begun = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", [])
+        for begun_upload in begun:
+            if begun_upload["Key"] == key:
+                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=begun_upload["UploadId"])
+    except Exception as error:  # the error of the upload is the one to tell
+        logger.warning("parts of s3://%s may be left of an upload, and be charged for: %s", path, error)
