@@ -6,6 +6,7 @@ fsspec itself takes any error for "there is no such file", and leaves out folder
 import errno
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from fsspec import AbstractFileSystem
@@ -55,8 +56,15 @@ def version(info: dict[str, Any] | None) -> str:
     """
     for name in (*_OF_CONTENT, *_OF_TIME):
         if info and info.get(name):
-            return f"{name.lower()} {str(info[name]).strip(chr(34))}"
+            return f"{name.lower()} {_plain(info[name])}"
     return ""
+
+
+def _plain(value: Any) -> str:
+    """A value as text that is the same for a listing and for a look, which give times in different ways."""
+    if isinstance(value, datetime):
+        value = value.timestamp()
+    return f"{value:.6f}" if isinstance(value, float) else str(value).strip('"')
 
 
 def entries(fs: AbstractFileSystem, path: str) -> list[dict[str, Any]]:
