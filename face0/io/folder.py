@@ -15,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from face0.errors import UsageError
 from face0.io import listing, storage
+from face0.io.permissions import Permissions, current, make_folders
 from face0.io.reading import ResumingFile
 from face0.io.retries import retried
 from face0.io.uploading import upload
@@ -105,6 +106,11 @@ class Folder:
         """A value that changes when a file is written anew."""
         return str(retried(f"looking at {self.join(name)}", lambda: self._fs.ukey(self._path(name))))
 
+    def info(self, name: str) -> dict[str, Any] | None:
+        """What fsspec says of a file now; None: there is none."""
+        self._fs.invalidate_cache(self._path(name))
+        return listing.info(self._fs, self._path(name))
+
     def files(self, below: str = "") -> list[str]:
         """The names of all files in the folder, or in one that lies in it, and in the folders therein; sorted."""
         return sorted(self.file_infos(below))
@@ -149,7 +155,12 @@ class Folder:
 
     def make(self) -> None:
         """Makes an empty folder, where the file system has such. Raises FileExistsError."""
-        retried(f"making {self.uri}", lambda: self._fs.makedirs(self._path("")))
+        path = self._path("")
+        if self.is_local:
+            make_folders(Path(path).parent)
+        retried(f"making {self.uri}", lambda: self._fs.makedirs(path))
+        if self.is_local and current() is Permissions.PRIVATE:
+            Path(path).chmod(0o700)
 
     def put(self, local: Path, name: str) -> None:
         """Copies all that a local folder holds into one that lies in it, file by file: a reader may see a part."""

@@ -5,7 +5,7 @@ fsspec itself takes any error for "there is no such file", and leaves out folder
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ def kind(fs: AbstractFileSystem, path: str) -> str | None:
     return None if there is None else str(there["type"])
 
 
-def version(info: dict[str, Any] | None) -> str:
+def version(info: Mapping[str, Any] | None) -> str:
     """What tells a file from the one that was there before, in the words of its file system.
 
     An ETag, a generation or a digest; where there is none, the time of the last change. Empty: it has neither.
@@ -70,6 +70,9 @@ def _plain(value: Any) -> str:
 def entries(fs: AbstractFileSystem, path: str) -> list[dict[str, Any]]:
     """What is directly in a folder. Raises FileNotFoundError."""
     listed: list[dict[str, Any]] = retried(f"listing {path}", lambda: fs.ls(path, detail=True))
+    for link in (entry for entry in listed if entry.get("islink")):
+        # Listed are its own times, and a look follows it.
+        link |= {name: value for name, value in (info(fs, link["name"]) or {}).items() if name in _OF_TIME}
     return listed
 
 

@@ -18,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from face0.errors import StorageError, UsageError
 from face0.io import listing
+from face0.io.permissions import make_folders, opener
 from face0.io.reading import ResumingFile
 from face0.io.retries import ANSWERS, retried
 from face0.io.uploading import upload
@@ -101,6 +102,15 @@ def look(uri: str) -> Listed | None:
     return None if info is None else Listed(uri, int(info.get("size") or 0), listing.version(info))
 
 
+def sha256(uri: str) -> str:
+    """The digest of a file's bytes, in hexadecimal. Raises as ``open_uri`` does."""
+    digest = hashlib.sha256()
+    with open_uri(uri) as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
 def is_folder(uri: str) -> bool:
     """Whether there is a folder at a URI."""
     return listing.kind(*filesystem(uri)) == "directory"
@@ -173,9 +183,9 @@ def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWrite
         return
     partial = Path(filesystem(root)[1], PARTIAL_DIR, launch, f"{uuid.uuid4().hex}-{Path(path).name}")
     for folder in (partial.parent, Path(path).parent):
-        _make(folder)
+        retried(f"making {folder}", lambda folder=folder: make_folders(folder))  # type: ignore[misc]
     try:
-        with partial.open("wb") as file:
+        with open(partial, "xb", opener=opener) as file:
             with _hashed(file) as writer:
                 yield writer
             file.flush()
@@ -189,10 +199,6 @@ def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWrite
         if not launch:
             with suppress(OSError):  # others are writing too
                 partial.parent.rmdir()
-
-
-def _make(folder: Path) -> None:
-    retried(f"making {folder}", lambda: folder.mkdir(parents=True, exist_ok=True))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Inputs of captioned images: which reader reads what, how inputs are cut into tasks."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from face0.errors import StorageError, UsageError
 from face0.io.retries import ANSWERS
@@ -11,6 +12,7 @@ from face0.readers.columns import find_image, find_url, known_image
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
 from face0.readers.uris import name_of
+from face0.readers.versions import is_unchanged
 from schemas.failures import Failure
 
 READERS: dict[str, Reader] = {
@@ -33,11 +35,19 @@ def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int) -> list[Sp
     return [split for file in files.values() for split in _plan_file(file, columns, rows_per_task)]
 
 
-def _plan_file(file: Listed, columns: Columns, rows_per_task: int) -> Iterator[Split]:
+def _plan_file(file: Listed, columns: Columns, rows_per_task: int) -> list[Split]:
     try:
-        yield from READERS[_reader_of(file.uri, columns)].plan(file.uri, file.size, columns, rows_per_task)
+        reader = _reader_of(file.uri, columns)
+        splits = list(READERS[reader].plan(file.uri, file.size, columns, rows_per_task))
     except ANSWERS as error:
         raise UsageError(f"{file.uri} cannot be read: {error}") from error
+    if reader != "folder":  # which knows its files' versions
+        splits = [replace(split, version=file.version) for split in splits]
+    # What was read of these is not what their digest is of, if they changed in between.
+    for split in {split.uri: split for split in splits if split.sha256}.values():
+        if not is_unchanged(split):
+            raise UsageError(f"{split.uri} changes while the job is planned: start it again once it stays as it is")
+    return splits
 
 
 def _refuse_alike(uris: Iterable[str]) -> None:

@@ -8,14 +8,14 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any
 
 import pyarrow as pa
 
 from face0.errors import StorageError, UsageError
-from face0.io.storage import STORAGE_ERRORS, open_uri
+from face0.io.storage import STORAGE_ERRORS, open_uri, sha256
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
@@ -49,7 +49,9 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int) -> Iterator[
         with _open_text(uri) as file:
             head = _head(file, uri)
             _find_columns(head.schema, columns, uri)
-            yield from _plan_records(_records(file, uri, head), uri, size, rows_per_task)
+            splits = list(_plan_records(_records(file, uri, head), uri, size, rows_per_task))
+        digest = sha256(uri)
+        yield from (replace(split, sha256=digest) for split in splits)
     except StorageError:
         raise
     except OSError as error:
