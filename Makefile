@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test test-long test-wheel coverage check docs bench lock clean
+.PHONY: help setup demo test test-long test-faults test-wheel coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
+	@echo "make test-faults whole jobs over storage that fails, and inputs that change (minutes)"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
 	@echo "make check      ruff and mypy"
@@ -32,16 +33,19 @@ demo: setup
 	$(BIN)/face0 demo --output demo-output
 
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not faults"
 
 test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
+
+test-faults: setup
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m faults
 
 test-wheel: setup
 	tests/wheel.sh
 
 coverage: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long" --cov --cov-report term --cov-report html
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not faults" --cov --cov-report term --cov-report html
 
 check: setup
 	$(BIN)/ruff check .

@@ -82,7 +82,7 @@ class Retries:
         clock: tells the seconds.
     """
 
-    tries: int = 8
+    tries: int = 10
     first: float = 0.1
     longest: float = 5.0
     total: float = 60.0

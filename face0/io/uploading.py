@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec import AbstractFileSystem
 
 from face0.io.retries import retried
+
+_PART_BYTES = 2**26
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,10 @@ def upload(fs: fsspec.AbstractFileSystem, local: str, path: str, uri: str, size:
 
 def _put(fs: Any, local: str, path: str) -> None:
     if not hasattr(fs, "list_multipart_uploads"):
-        fs.put_file(local, path)
+        if type(fs).put_file is AbstractFileSystem.put_file:
+            _write(fs, local, path)
+        else:
+            fs.put_file(local, path)
         return
     # By fsspec's own way of waiting, what an interrupt breaks off would go on in its thread.
     sending = asyncio.run_coroutine_threadsafe(fs._put_file(local, path), fs.loop)
@@ -47,6 +54,19 @@ def _put(fs: Any, local: str, path: str) -> None:
         sending.cancel()
         _abort(fs, path)
         raise
+
+
+def _write(fs: fsspec.AbstractFileSystem, local: str, path: str) -> None:
+    """Writes a file through fsspec's open: in few calls, each of which may fail, and on from where one came short."""
+    fs.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
+    with Path(local).open("rb") as source, fs.open(path, "wb") as out:
+        while data := source.read(_PART_BYTES):
+            view = memoryview(data)
+            while view:
+                taken = out.write(view)
+                if taken == 0:
+                    raise OSError("no bytes were taken")
+                view = view[len(view) if taken is None else taken :]
 
 
 def _abort(fs: Any, path: str) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ class Shard:
         embedder: what made the embeddings: the entries ``face0.embedder.*`` of its metadata, by the names after the
             dot.
         dim: length of an embedding.
+        version: what its file system said of it as it was opened: see ``face0.io.listing.version``.
     """
 
     uri: str
@@ -40,6 +42,7 @@ class Shard:
     group_sizes: list[int]
     embedder: Mapping[str, str]
     dim: int
+    version: str = ""
 
 
 def open_shards(uris: Sequence[str]) -> list[Shard]:
@@ -85,11 +88,12 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
     """A shard by its footer, and the file open to be read on. Raises UsageError if it is not what its stats say."""
     uri = folder.join(file.name)
     remedy = f"run augment again into a new folder, or remove this task's file from {folder.uri}/stats and run it again"
-    try:
-        opened = folder.open(file.name)
-    except FileNotFoundError as error:
-        raise UsageError(f"{uri} is missing, but its stats name it: {remedy}") from error
-    with opened:
+    there = storage.look(uri)
+    if there is None:
+        raise UsageError(f"{uri} is missing, but its stats name it: {remedy}")
+    if there.size != file.bytes:
+        raise UsageError(f"{uri} has {there.size:,} bytes, but its stats say {file.bytes:,}: {remedy}")
+    with folder.open(file.name) as opened:
         try:
             parquet = pq.ParquetFile(opened)
         except StorageError:
@@ -107,6 +111,7 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
             group_sizes=[footer.row_group(group).num_rows for group in range(footer.num_row_groups)],
             embedder=metadata.embedder,
             dim=metadata.dim,
+            version=there.version,
         )
         yield shard, parquet
 
@@ -118,7 +123,7 @@ def _read_footer(folder: Folder, file: DataFile) -> Shard:
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
     """Some columns of a shard, row group by row group. Raises UsageError at one that does not read."""
-    with storage.open_uri(shard.uri) as file:
+    with open_unchanged(shard.uri, shard.version) as file:
         yield from _row_groups(shard, pq.ParquetFile(file), columns)
 
 
@@ -134,6 +139,16 @@ def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> It
         with reading_row_group(shard.uri, index):
             table = parquet.read_row_group(index, columns=columns, use_threads=False)
         yield table
+
+
+@contextmanager
+def open_unchanged(uri: str, version: str) -> Iterator[IO[bytes]]:
+    """Opens a shard again. Raises UsageError if it is not the file any more that was opened first."""
+    there = storage.look(uri)
+    if there is None or there.version != version:
+        raise UsageError(f"{uri} has changed since it was opened: restore it, and run the same command again")
+    with storage.open_uri(uri) as file:
+        yield file
 
 
 @contextmanager

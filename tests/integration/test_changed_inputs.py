@@ -181,7 +181,7 @@ def test_an_error_that_stays_is_not_the_end_of_a_tar(tmp_path, capsys):
     with injected(always=("read",), only="a.tar"):
         assert augment(faulty(tmp_path / "a.tar"), tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert f"reading faulty://{tmp_path}/a.tar failed 8 times" in error
+    assert f"reading faulty://{tmp_path}/a.tar failed 10 times" in error
     assert not stats(tmp_path / "out")
     assert augment(faulty(tmp_path / "a.tar"), tmp_path / "out") == 0
     assert len(rows(tmp_path / "out")) == 4

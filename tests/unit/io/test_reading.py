@@ -62,12 +62,12 @@ def test_parquet_is_read_through_errors(tmp_path):
 
 
 def test_a_file_that_ends_before_its_size_is_an_error_and_not_the_end(uri):
-    with injected(short=1.0), pytest.raises(StorageError, match=r"a\.bin failed 8 times .* broke off at byte"):
+    with injected(short=1.0), pytest.raises(StorageError, match=r"a\.bin failed 10 times .* broke off at byte"):
         open_uri(uri).read()
 
 
 def test_an_error_that_does_not_pass_is_raised_with_the_name(uri):
-    with injected(always=("read",)), pytest.raises(StorageError, match=r"reading faulty://.*a\.bin failed 8 times"):
+    with injected(always=("read",)), pytest.raises(StorageError, match=r"reading faulty://.*a\.bin failed 10 times"):
         open_uri(uri).read()
     with injected(), pytest.raises(FileNotFoundError):
         open_uri(uri + ".none")
