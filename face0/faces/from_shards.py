@@ -12,7 +12,8 @@ from PIL import Image
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
-from face0.shards.files import Shard, iter_columns, open_unchanged, reading_row_group
+from face0.io import storage
+from face0.shards.files import Shard, iter_columns, reading_row_group
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error
@@ -46,7 +47,7 @@ def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> 
 
 
 def _row(shard: Shard, group: int, key: str) -> dict[str, Any]:
-    with open_unchanged(shard.uri, shard.version) as file, reading_row_group(shard.uri, group):
+    with storage.open_uri(shard.uri) as file, reading_row_group(shard.uri, group):
         table = pq.ParquetFile(file).read_row_group(group, columns=_SHARD_COLUMNS, use_threads=False)
     row: dict[str, Any] = table.filter(pc.equal(table["key"], key)).slice(0, 1).to_pylist()[0]
     return row

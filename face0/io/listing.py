@@ -12,6 +12,7 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 from fsspec.core import has_magic
+from fsspec.implementations.http import HTTPFileSystem
 from fsspec.utils import glob_translate
 
 from face0.io.retries import retried
@@ -86,21 +87,25 @@ def find(fs: AbstractFileSystem, path: str) -> Infos:
 
 def glob(fs: AbstractFileSystem, pattern: str) -> Infos:
     """The files and folders whose paths match a pattern of fsspec's."""
-    if not _walks(fs):
+    if isinstance(fs, HTTPFileSystem):  # a question mark is none of a pattern there
         found: Infos = retried(f"listing {pattern}", lambda: fs.glob(pattern, detail=True))
         return found
     parts = pattern.split("/")
     first = next(i for i, part in enumerate(parts) if has_magic(part))
-    depth = None if "**" in pattern else len(parts) - first
+    root = "/".join(parts[:first]) or "/"
+    if "**" in pattern and not _walks(fs):
+        below = retried(f"listing {root}", lambda: fs.find(root, detail=True, withdirs=True)).items()
+    else:
+        below = _walk(fs, root, None if "**" in pattern else len(parts) - first)
     matches = re.compile(glob_translate(pattern)).match
-    return {path: info for path, info in _walk(fs, "/".join(parts[:first]) or "/", depth) if matches(path)}
+    return {path: info for path, info in below if matches(path)}
 
 
 def _walks(fs: AbstractFileSystem) -> bool:
     """Whether fsspec would go from folder to folder, in which it leaves out what fails."""
     if isinstance(fs, AsyncFileSystem):
-        return type(fs)._find is AsyncFileSystem._find and type(fs)._glob is AsyncFileSystem._glob
-    return type(fs).find is AbstractFileSystem.find and type(fs).glob is AbstractFileSystem.glob
+        return type(fs)._find is AsyncFileSystem._find
+    return type(fs).find is AbstractFileSystem.find
 
 
 def _walk(fs: AbstractFileSystem, path: str, depth: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -113,7 +113,9 @@ class Retries:
                 wait = min(self.longest, self.first * 2 ** (tried - 1)) * _jitter.uniform(0.5, 1)
                 seconds = self.clock() - begun
                 if not passing or tried == self.tries or seconds + wait > self.total:
-                    raise StorageError(f"{what} failed{_effort(tried, seconds)}: {_described(error)}") from error
+                    failure = StorageError(f"{what} failed{_effort(tried, seconds)}: {_described(error)}")
+                    failure.errno = getattr(error, "errno", None)  # a full disk is met in another way
+                    raise failure from error
             self.sleep(wait)
         raise AssertionError("the last try returns or raises")
 

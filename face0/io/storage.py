@@ -221,6 +221,7 @@ def remove(fs: fsspec.AbstractFileSystem, path: str, *, folder: bool = False) ->
             else:
                 fs.rm_file(path)
         except FileNotFoundError:  # of a folder's file, that somebody else removed
+            fs.invalidate_cache(path)
             if listing.kind(fs, path) is not None:
                 raise ConnectionError(f"{path} is being removed by another, too") from None
 

@@ -8,7 +8,8 @@ from typing import Any
 import fsspec
 from fsspec import AbstractFileSystem
 
-from face0.io.retries import retried
+from face0.errors import StorageError
+from face0.io.retries import ANSWERS, retried
 
 _PART_BYTES = 2**26
 
@@ -36,7 +37,10 @@ def upload(fs: fsspec.AbstractFileSystem, local: str, path: str, uri: str, size:
         if arrived is not None and arrived != size:
             raise OSError(f"{arrived:,} of {size:,} bytes came there")
 
-    retried(f"writing {uri}", attempt)
+    try:
+        retried(f"writing {uri}", attempt)
+    except ANSWERS as error:  # whose messages, of some stores, name no file
+        raise StorageError(f"writing {uri} failed: {type(error).__name__}: {error}") from error
 
 
 def _put(fs: Any, local: str, path: str) -> None:

@@ -12,6 +12,7 @@ import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from face0.errors import StorageError
 from face0.io.retries import is_passing
 from face0.io.secrets import public
 from face0.io.storage import filesystem, open_uri
@@ -157,7 +158,9 @@ def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def _reason(error: Exception) -> Reason:
+def _reason(error: BaseException) -> Reason:
+    if isinstance(error, StorageError) and error.__cause__ is not None:
+        return _reason(error.__cause__)
     if isinstance(error, _Refused):
         return error.reason
     status = error.status if isinstance(error, aiohttp.ClientResponseError) else None

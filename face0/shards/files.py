@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -91,8 +90,6 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
     there = storage.look(uri)
     if there is None:
         raise UsageError(f"{uri} is missing, but its stats name it: {remedy}")
-    if there.size != file.bytes:
-        raise UsageError(f"{uri} has {there.size:,} bytes, but its stats say {file.bytes:,}: {remedy}")
     with folder.open(file.name) as opened:
         try:
             parquet = pq.ParquetFile(opened)
@@ -122,9 +119,10 @@ def _read_footer(folder: Folder, file: DataFile) -> Shard:
 
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group. Raises UsageError at one that does not read."""
-    with open_unchanged(shard.uri, shard.version) as file:
+    """Some columns of a shard, row group by row group. Raises UsageError at one that does not read, or a changed file."""
+    with storage.open_uri(shard.uri) as file:
         yield from _row_groups(shard, pq.ParquetFile(file), columns)
+    refuse_changed(shard)
 
 
 def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[tuple[Shard, pa.Table]]:
@@ -141,14 +139,11 @@ def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> It
         yield table
 
 
-@contextmanager
-def open_unchanged(uri: str, version: str) -> Iterator[IO[bytes]]:
-    """Opens a shard again. Raises UsageError if it is not the file any more that was opened first."""
-    there = storage.look(uri)
-    if there is None or there.version != version:
-        raise UsageError(f"{uri} has changed since it was opened: restore it, and run the same command again")
-    with storage.open_uri(uri) as file:
-        yield file
+def refuse_changed(shard: Shard) -> None:
+    """Raises UsageError if a shard that was read again is not the file any more that was opened first."""
+    there = storage.look(shard.uri)
+    if there is None or there.version != shard.version:
+        raise UsageError(f"{shard.uri} has changed since it was opened: restore it, and run the same command again")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from face0.io import storage
 from face0.io.secrets import public
 from face0.runtime.concurrency import ordered_map
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
-from face0.shards.files import FACE, Shard, face_field, open_shards, open_unchanged, reading_row_group
+from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group, refuse_changed
 from face0.shards.order import EpochOrder
 from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
 
@@ -212,6 +212,11 @@ class _Group:
     size: int  # rows
     begin: int  # number of its first row, of all rows of the folders
 
+    @property
+    def uri(self) -> str:
+        """Of its file."""
+        return self.shard.uri
+
 
 def _fingerprint(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> str:
     return _digest([[(shard.file.name, shard.file.sha256) for shard in shards], asdict(rows), asdict(holdout)])
@@ -233,8 +238,7 @@ class _Needed:
 
 def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
     """Rows of a row group, in the order given."""
-    uri = group.shard.uri
-    with open_unchanged(uri, group.shard.version) as file, reading_row_group(uri, group.index):
+    with reading_row_group(group.uri, group.index), storage.open_uri(group.uri) as file:
         columns = ["key", "caption", "image", "width", "height", f"{FACE}embedding"]
         table = pq.ParquetFile(file).read_row_group(group.index, columns=columns, use_threads=False)
         faces, present = face_field(table, "embedding", slots)
@@ -242,7 +246,7 @@ def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
         keys, captions, widths, heights = (
             table[name].take(rows).to_pylist() for name in ("key", "caption", "width", "height")
         )
-        return LoadedRows(
+        loaded = LoadedRows(
             numbers=group.begin + rows,
             keys=keys,
             captions=captions,
@@ -251,3 +255,5 @@ def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
             faces=faces[rows],
             present=present[rows],
         )
+    refuse_changed(group.shard)
+    return loaded

@@ -1,6 +1,7 @@
 """Nothing is passed over because a listing failed."""
 
 import pytest
+import s3fs
 
 from face0.errors import StorageError
 from face0.io import listing, storage
@@ -29,6 +30,28 @@ def test_no_folder_is_left_out(uri):
             assert Folder(uri).is_file("a/1.tar")
             assert not Folder(uri).exists("a/3.tar")
             assert storage.is_folder(uri)
+
+
+def test_no_prefix_of_a_bucket_is_left_out(bucket, monkeypatch):
+    """s3fs, too, passes over what it cannot list where a pattern has a depth."""
+    for name in NAMES:
+        Folder(f"{bucket}/listed").write_text(name, "12")
+    listing_of, failed = s3fs.S3FileSystem._lsdir, []
+
+    async def failing(self, path, *args, **options):
+        if path.endswith(("/b", "listed")) and len(failed) < 2:
+            failed.append(path)
+            raise OSError("slow down")
+        return await listing_of(self, path, *args, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_lsdir", failing)
+    for pattern, names in {"*/1.tar": ["a/1.tar", "b/1.tar", "c/1.tar"], "**/2.tar": NAMES[1::2]}.items():
+        storage.filesystem(bucket)[0].invalidate_cache()
+        failed.clear()
+        with injected():
+            found = storage.expand(f"{bucket}/listed/{pattern}")
+        assert failed
+        assert [file.uri for file in found] == sorted(f"{bucket}/listed/{name}" for name in names)
 
 
 def test_what_cannot_be_listed_is_an_error_and_not_empty(uri):

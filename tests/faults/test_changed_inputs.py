@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from face0.model.folder import inspect_model
 from face0.readers.planning import plan, read
 from face0.readers.samples import Columns
 from face0.readers.versions import refuse_changed
+from face0.shards.files import iter_columns, open_shards
+from face0.shards.loader import FaceShards
+from face0.shards.selection import Holdout
 from tests.fixtures.faults import faulty, injected
 from tests.fixtures.inputs import tar_bytes
 from tests.fixtures.models import tiny_pipeline, write_model
@@ -213,3 +218,17 @@ def test_a_model_that_changed_since_the_plan_is_not_rendered_with(tmp_path):
     write_model(model, tiny_pipeline(seed=1))
     with pytest.raises(UsageError, match="model has changed since the job was planned"):
         Generator(config, "cpu", 1, 1)
+
+
+def test_a_shard_that_is_swapped_under_a_training_is_not_trained_on(shards, tmp_path):
+    shutil.copytree(shards, tmp_path / "shards")
+    data = FaceShards([str(tmp_path / "shards")], holdout=Holdout(count=0))
+    batches = {"batch": 4, "resolution": 8, "slots": 1, "seed": 0}
+    next(iter(data.batches(**batches)))
+    for path in (tmp_path / "shards" / "shards").iterdir():
+        path.write_bytes(path.read_bytes())
+        os.utime(path, (1, 1))
+    with pytest.raises(UsageError, match=r"parquet has changed since it was opened"):
+        next(iter(data.batches(**batches)))
+    with pytest.raises(UsageError, match=r"parquet has changed since it was opened"):
+        list(iter_columns(replace(open_shards([str(shards)])[0], version="another"), ["key"]))
