@@ -182,10 +182,9 @@ def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWrite
             upload(fs, copy.name, path, uri, writer.size)
         return
     partial = Path(filesystem(root)[1], PARTIAL_DIR, launch, f"{uuid.uuid4().hex}-{Path(path).name}")
-    for folder in (partial.parent, Path(path).parent):
-        retried(f"making {folder}", lambda folder=folder: make_folders(folder))  # type: ignore[misc]
+    retried(f"making {Path(path).parent}", lambda: make_folders(Path(path).parent))
     try:
-        with open(partial, "xb", opener=opener) as file:
+        with retried(f"writing {uri}", lambda: _created(partial)) as file:
             with _hashed(file) as writer:
                 yield writer
             file.flush()
@@ -199,6 +198,14 @@ def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWrite
         if not launch:
             with suppress(OSError):  # others are writing too
                 partial.parent.rmdir()
+
+
+def _created(partial: Path) -> IO[bytes]:
+    make_folders(partial.parent)
+    try:
+        return open(partial, "xb", opener=opener)
+    except FileNotFoundError as error:
+        raise ConnectionAbortedError("another writer has just removed the folder") from error
 
 
 @contextmanager

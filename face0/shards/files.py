@@ -119,7 +119,7 @@ def _read_footer(folder: Folder, file: DataFile) -> Shard:
 
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group. Raises UsageError at one that does not read, or a changed file."""
+    """Some columns of a shard, row group by row group. Raises UsageError if one does not read, or the file changes."""
     with storage.open_uri(shard.uri) as file:
         yield from _row_groups(shard, pq.ParquetFile(file), columns)
     refuse_changed(shard)

@@ -47,16 +47,16 @@ NAMES = [name for name, _ in people(4)]
 @contextmanager
 def after_task(number: int, change: Callable[[], Any]) -> Iterator[None]:
     """Changes something when so many tasks have read their rows, before they are committed."""
-    write, done = Augmenter.write, []
+    verify, done = Augmenter.verify, []
 
-    def write_and_change(self: Augmenter, *args: Any) -> None:
-        write(self, *args)
+    def change_and_verify(self: Augmenter, *args: Any) -> None:
         done.append(1)
         if len(done) == number:
             change()
+        verify(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Augmenter, "write", write_and_change)
+        patch.setattr(Augmenter, "verify", change_and_verify)
         yield
 
 

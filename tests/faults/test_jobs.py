@@ -79,7 +79,7 @@ def test_augment(inputs, shards, tmp_path, fails):
 def test_augment_in_worker_processes(inputs, shards, tmp_path):
     command = [sys.executable, "-m", "jobs.main", "augment", *inputs, "--output", faulty(tmp_path / "out")]
     command += ["--embedder", "random:0", "--threads", "1", *AUGMENT]
-    command += ["--direct_running_mode", "multi_processing", "--direct_num_workers", "2"]
+    command += ["--worker-processes", "2"]
     known = environment(tmp_path / "site", rate=0.03, short=0.03, short_writes=0.03)
     run = subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=240, check=False)
     assert run.returncode == 0, run.stderr
@@ -138,7 +138,7 @@ def test_train(shards, base, trained, tmp_path, fails):
 
 def generate(folder: str, output: str) -> int:
     named = ("--faces", f"{folder}/bank.parquet", "--model", f"{folder}/model", "--output", output)
-    usual = ("--threads", "1", "--requests-per-task", "2", "--batch", "2")
+    usual = ("--threads", "1", "--requests-per-task", "2", "--batch", "2", "--worker-processes", "0")
     return main(["generate", f"{folder}/manifest.csv", *named, *usual])
 
 
