@@ -21,7 +21,7 @@ from face0.io import listing
 from face0.io.permissions import make_folders, opener
 from face0.io.reading import ResumingFile
 from face0.io.retries import ANSWERS, retried
-from face0.io.uploading import upload
+from face0.io.uploading import abort_uploads, upload
 
 # What the storage of a file says, as against what a format's library says of its bytes (though by an OSError, too).
 STORAGE_ERRORS = (StorageError, *ANSWERS)
@@ -237,6 +237,7 @@ def remove(fs: fsspec.AbstractFileSystem, path: str, *, folder: bool = False) ->
 
 
 def drop_partial(root: str) -> None:
-    """Removes what writers that were killed left behind."""
+    """Removes what writers that were killed left behind, parts of uploads among it. Only while nobody writes there."""
     fs, path = filesystem(join(root, PARTIAL_DIR))
     remove(fs, path, folder=True)
+    abort_uploads(fs, path.removesuffix(PARTIAL_DIR))

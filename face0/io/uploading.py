@@ -56,7 +56,7 @@ def _put(fs: Any, local: str, path: str) -> None:
         sending.result()
     except BaseException:  # SystemExit of a signal among them
         sending.cancel()
-        _abort(fs, path)
+        abort_uploads(fs, path)
         raise
 
 
@@ -73,13 +73,21 @@ def _write(fs: fsspec.AbstractFileSystem, local: str, path: str) -> None:
                 view = view[len(view) if taken is None else taken :]
 
 
-def _abort(fs: Any, path: str) -> None:
-    """Ends uploads of a file in parts: S3 keeps the parts, which no listing shows, and charges for them."""
+def abort_uploads(fs: Any, path: str) -> None:
+    """Ends uploads in parts of a file, or of all that is below a folder if the path ends with a slash.
+
+    S3 keeps the parts, which no listing shows, and charges for them. Other stores forget them, and nothing is done.
+    """
+    if not hasattr(fs, "list_multipart_uploads"):
+        return
     bucket, key, _ = fs.split_path(path)
     try:
-        begun = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", [])
-        for begun_upload in begun:
-            if begun_upload["Key"] == key:
-                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=begun_upload["UploadId"])
+        pages = True
+        while pages:
+            answer = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for begun in answer.get("Uploads", []):
+                if begun["Key"] == key or path.endswith("/"):
+                    fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=begun["Key"], UploadId=begun["UploadId"])
+            pages = bool(answer.get("IsTruncated")) and path.endswith("/")
     except Exception as error:  # the error of the upload is the one to tell
         logger.warning("parts of s3://%s may be left of an upload, and be charged for: %s", path, error)

@@ -14,7 +14,7 @@ import s3fs
 from face0.errors import StorageError
 from face0.io import retries
 from face0.io.folder import Folder
-from face0.io.storage import HashingWriter, write_whole
+from face0.io.storage import HashingWriter, drop_partial, write_whole
 from tests.fixtures.faults import FaultyFile, faulty, injected
 from tests.fixtures.pictures import contents
 
@@ -86,6 +86,16 @@ def test_an_upload_in_parts_that_is_interrupted_is_aborted(bucket, monkeypatch):
     time.sleep(0.5)
     assert not begun()
     assert contents(f"{bucket}/interrupted") == {}
+
+
+def test_uploads_of_writers_that_were_killed_are_aborted_and_no_others(bucket):
+    client = boto3.client("s3")
+    for key in ("left/out/shards/a.parquet", "left/out/b.bin", "left/other/c.bin", "left/out.bin"):
+        client.create_multipart_upload(Bucket="face0", Key=key)
+    drop_partial(f"{bucket}/left/out")
+    assert {upload["Key"] for upload in begun()} == {"left/other/c.bin", "left/out.bin"}
+    drop_partial(f"{bucket}/left")
+    assert not begun()
 
 
 def test_a_file_that_came_short_is_sent_again(tmp_path):
