@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 SECONDS ?= 60
+QUICK := not long and not faults and not fuzz
 
-.PHONY: help setup demo test test-long fuzz test-wheel coverage check docs bench lock clean
+.PHONY: help setup demo test test-long test-faults fuzz test-wheel coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
+	@echo "make test-faults whole jobs whose processes are killed, whose storage fails, whose inputs change (minutes)"
 	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
@@ -34,10 +36,13 @@ demo: setup
 	$(BIN)/face0 demo --output demo-output
 
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not fuzz"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "$(QUICK)"
 
 test-long: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long
+
+test-faults: setup
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m faults
 
 fuzz: setup
 	FACE0_FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m fuzz tests/fuzz
@@ -46,7 +51,7 @@ test-wheel: setup
 	tests/wheel.sh
 
 coverage: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long and not fuzz" --cov --cov-report term --cov-report html
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "$(QUICK)" --cov --cov-report term --cov-report html
 
 check: setup
 	$(BIN)/ruff check .

@@ -7,3 +7,10 @@ class UsageError(ValueError):
 
 class TrainingError(Exception):
     """A training that cannot go on. The message says why; earlier checkpoints are whole."""
+
+
+class StorageError(OSError):
+    """Storage that fails, and went on to when it was asked again. The message names the file; jobs exit with 1 on it.
+
+    What a format's library says of the bytes of a file is another matter, though it may be an OSError too.
+    """

@@ -47,7 +47,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the demo; returns its exit code."""
-    output = arguments().parse_args(argv).output
+    args = arguments().parse_args(argv)
+    output = args.output
     started = time.monotonic()
     _start_anew(output)
     write_tar(output / MADE_HERE)
@@ -55,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
     (output / "scenes.txt").write_text("\n".join(SCENES) + "\n")
     for command in COMMANDS.strip().splitlines():
         print(f"\n$ face0 {command}", flush=True)
-        run = subprocess.run([sys.executable, "-m", "jobs.main", *command.split()], cwd=output, check=False)
+        words = [*command.split(), "--permissions", args.permissions]
+        run = subprocess.run([sys.executable, "-m", "jobs.main", *words], cwd=output, check=False)
         if run.returncode:
             print(f"the demo ends here: exit code {run.returncode}", file=sys.stderr)
             return run.returncode

@@ -20,7 +20,7 @@ from face0 import embedders, generation, model, runtime, shards, training
 from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
 from face0.io.json import write_json
-from jobs.options.parser import job_parser
+from jobs.options.parser import add_permissions, job_parser
 from jobs.options.values import at_least
 
 
@@ -48,6 +48,8 @@ def arguments() -> argparse.ArgumentParser:
         help="an image in which no face is found counts 0 as face alignment, as in the paper, or not (%(default)s)",
     )
     add("--json", metavar="FILE", help="write the figures there too")
+    for command in measures.choices.values():
+        add_permissions(command)
     return parser
 
 

@@ -26,9 +26,11 @@ import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
+from face0.io.permissions import applied
 from face0.io.secrets import PublicStream
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
+from jobs.options.parser import permissions_of
 
 # A job is imported when it is called for. None imports torch, Beam or diffusers before its command line is read.
 JOBS = {
@@ -72,11 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, rest: Sequence[str]) -> int:
     log_to_stderr()
     try:
-        with handled(raise_interrupted, [signal.SIGTERM]):
+        with handled(raise_interrupted, [signal.SIGTERM]), applied(permissions_of(rest)):
             return importlib.import_module(JOBS[name]).main(rest)
     except UsageError as error:
         print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}", file=sys.stderr)
         return 2
+    except StorageError as error:
+        print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}{RESUMES.get(name, '')}", file=sys.stderr)
+        return 1
     except Exception:
         traceback.print_exc()
         print(f"face0 {name}: broke off, see above{RESUMES.get(name, '')}", file=sys.stderr)

@@ -1,13 +1,14 @@
 """Fitting a face space as a Beam pipeline: every shard is read once, and what comes of it merges in any order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.faces.corpus import Corpus, read_corpus
 from face0.faces.space_fit import fit
+from face0.io.permissions import Permissions, apply, current
 from face0.shards.files import Shard
 from pipelines.options import spread, worker_processes
 
@@ -71,6 +72,7 @@ class FitAndSave:
         dims: principal components that the mixture is over.
         gaussians: of the mixture, at most.
         seed: of the mixture's start.
+        permissions: of what is saved; those of the process that asks.
     """
 
     uris: Sequence[str]
@@ -79,9 +81,11 @@ class FitAndSave:
     dims: int
     gaussians: int
     seed: int
+    permissions: Permissions = field(default_factory=current)
 
     def __call__(self, corpus: Corpus) -> None:
         """Fits and saves."""
+        apply(self.permissions)
         fit(corpus, self.uris, dict(self.embedder), self.dims, self.gaussians, self.seed).save(self.output)
 
 

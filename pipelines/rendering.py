@@ -13,12 +13,14 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny
+from face0.generation.clip import clip_fingerprint
 from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
+from face0.tasks.output_folder import OutputFolder
 from pipelines.generation import Generation, LoadGenerator
 from pipelines.options import check_device, pipeline_options, worker_processes
 from pipelines.tasks import Workers
@@ -82,6 +84,7 @@ class RenderOptions:
             embedder=self.embedder,
             judge=self.judge,
             clip=self.clip,
+            clip_fingerprint=clip_fingerprint(self.clip) if self.clip else None,
         )
 
     def denied(self, bank: FaceBank) -> set[str]:
@@ -167,6 +170,9 @@ def plan_rendering(
         "model": {"base": model.base, "step": model.step},  # by its fingerprint: the folder may have moved
         "embedder": dict(model.embedder) if config.embedder else None,
     }
+    held = OutputFolder(output).job
+    if held is not None and "clip_fingerprint" not in held.config:  # of version 0.2.0, which did not record it
+        del recorded["clip_fingerprint"]
     processes = worker_processes(options, render.worker_processes)
     threads = threads_per_process(render.threads, max(processes, 1))
     load = LoadGenerator(config=config, device=render.device, batch=render.batch, threads=threads)

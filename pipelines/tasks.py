@@ -13,6 +13,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
+from face0.io.permissions import Permissions, apply, current
 from face0.runtime.interruption import GRACE_SECONDS, Interrupted, handled, interruption, raise_interrupted
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.supervision import WorkerProcesses
@@ -32,17 +33,32 @@ class Workers:
         load: makes a worker; picklable.
         processes: that do tasks beside each other; 0: this one does, which a row can then take with it.
         row_seconds: that a row may take in such a process.
+        permissions: of what they write; those of the process that asks, which may be on another machine.
     """
 
     load: Callable[[], Worker]
     processes: int
     row_seconds: float
+    permissions: Permissions = field(default_factory=current)
 
     def open(self) -> "_Here | WorkerProcesses":
         """What does the tasks."""
+        load = _Permitted(self.load, self.permissions)
         if self.processes:
-            return WorkerProcesses(self.load, self.processes, self.row_seconds)
-        return _Here(self.load())
+            return WorkerProcesses(load, self.processes, self.row_seconds)
+        return _Here(load())
+
+
+@dataclass(frozen=True)
+class _Permitted:
+    """Loads a worker in a process that gives these permissions."""
+
+    load: Callable[[], Worker]
+    permissions: Permissions
+
+    def __call__(self) -> Worker:
+        apply(self.permissions)
+        return self.load()
 
 
 class _Here:

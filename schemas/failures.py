@@ -12,7 +12,7 @@ class Reason(StrEnum):
     # Read: the container
 
     UNREADABLE_INPUT = "unreadable_input"
-    """A file, or the rest of it, is corrupt, cut short or gone: one row for all that was lost, and exit code 1."""
+    """A file, or the rest of it, is corrupt or cut short: one row for all that was lost, and exit code 1."""
     DUPLICATE_KEY = "duplicate_key"
     """The key was seen before in this task."""
     NO_IMAGE = "no_image"

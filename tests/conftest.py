@@ -18,7 +18,8 @@ from jobs.main import main
 from tests.fixtures.pictures import augment, captioned, people, write_tar
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
-LONG = Path(__file__).parent / "long"
+# Tests that are run by themselves have the marker of their folder.
+MARKED = {Path(__file__).parent / name: getattr(pytest.mark, name) for name in ("long", "faults")}
 
 # Threads that wait for each other in every layer are slow where tests share the cores, and change last bits.
 torch.set_num_threads(1)
@@ -84,7 +85,8 @@ def space(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lies in ``tests/long`` takes minutes."""
+    """Marks what lies in ``tests/long`` and ``tests/faults``."""
     for item in items:
-        if LONG in item.path.parents:
-            item.add_marker(pytest.mark.long)
+        for folder, mark in MARKED.items():
+            if folder in item.path.parents:
+                item.add_marker(mark)

@@ -19,6 +19,7 @@ from face0.readers import planning
 from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
+from face0.readers.versions import refuse_changed
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
@@ -86,6 +87,7 @@ class Augmenter:
 
     def verify(self, run: TaskRun) -> None:
         """Looks whether the input is what was planned."""
+        refuse_changed(run.task)
 
     def fail(self, run: TaskRun, row: Sample | Outcome | None, aside: SetAside) -> Any:
         """The failure of a sample that is set aside; outcomes stay what they are."""

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 
 
@@ -20,6 +20,8 @@ def read_weights(uri: str, sha256: str | None, missing: str) -> tuple[bytes, str
     try:
         with storage.open_uri(uri) as file:
             data = file.read()
+    except StorageError:
+        raise
     except (OSError, UsageError) as error:
         raise UsageError(f"cannot read the weights {uri}: {missing}") from error
     digest = hashlib.sha256(data).hexdigest()

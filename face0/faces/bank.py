@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from face0.embedders.identity import Identity, identity_of
 from face0.embedders.metadata import VectorMetadata
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.io.secrets import public_text, public_values
@@ -123,6 +123,8 @@ def read_bank(uri: str) -> FaceBank:
     try:
         with storage.open_uri(uri) as file:
             table = pq.read_table(file)
+    except StorageError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"cannot read the bank {uri}: {error}; make one with `face0 faces from-photos`") from error
     metadata = VectorMetadata.of(table.schema.metadata)

@@ -9,7 +9,7 @@ import numpy as np
 from face0.detection.detections import FaceFilter
 from face0.detection.portraits import portrait
 from face0.embedders.interface import Embedder
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.faces.bank import BankFace
 from face0.faces.embedding import FaceEmbedder, PhotographFaces
 from face0.images.decoding import BadImage, decode
@@ -72,6 +72,8 @@ class FaceReader:
         try:
             with storage.open_uri(uri) as file:
                 data = file.read()
+        except StorageError:
+            raise
         except OSError as error:
             return PhotographFace(uri=uri, note=f"cannot be read: {error}")
         sha256 = hashlib.sha256(data).hexdigest()

@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.faces.bank import BankFace
 from face0.io import storage
 from face0.io.folder import Folder
@@ -151,6 +151,8 @@ class FaceSpace:
             if hashlib.sha256(parameters).hexdigest() != record.sha256:
                 raise ValueError(f"{PARAMETERS} is not the file that {RECORD} names")
             return cls(record, safetensors.numpy.load(parameters))
+        except StorageError:
+            raise
         except (OSError, ValueError, SafetensorError) as error:
             raise UsageError(
                 f"{uri} holds no face space ({error}): make one with face0 faces fit SHARDS --output {uri}"

@@ -11,7 +11,9 @@ from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.model.folder import fingerprint, refuse_changed_model
 
+WHOLE = (".",)  # the parts of it that its fingerprint is of
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json")
 
 
@@ -26,14 +28,25 @@ def check_clip(uri: str) -> str:
     return storage.absolute(uri)
 
 
+def clip_fingerprint(uri: str) -> str:
+    """The digest of all that is read of a CLIP folder."""
+    with Folder(uri).local() as folder:
+        return fingerprint(folder, WHOLE)
+
+
 class Clip:
     """A CLIP model; its vectors have unit length, so that a product of two is their cosine."""
 
-    def __init__(self, uri: str, device: str) -> None:
+    def __init__(self, uri: str, device: str, planned: str | None = None) -> None:
         """Loads a folder of transformers' CLIP (for the paper's figures ``openai/clip-vit-base-patch32`` or larger).
 
+        Args:
+            uri: of the folder.
+            device: of torch.
+            planned: its fingerprint when the job was planned; None: whichever it has.
+
         Raises:
-            UsageError: it does not load.
+            UsageError: it does not load, or is another than was planned.
         """
         with Folder(uri).local() as folder:
             try:
@@ -42,6 +55,8 @@ class Clip:
                 self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
             except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
                 raise UsageError(f"{uri} does not load as a CLIP model of transformers: {error}") from error
+            if planned is not None:
+                refuse_changed_model(uri, fingerprint(folder, WHOLE), planned)
         self._model = self._model.to(device).eval()
         self.text = lru_cache(4096)(self._text)
 

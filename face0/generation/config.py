@@ -30,6 +30,7 @@ class GenerateConfig:
         embedder: of the faces in the images; None: their vectors and similarity are not measured.
         judge: an independent embedder, likewise.
         clip: URI of a folder of CLIP; None: alignment with text and face is not measured.
+        clip_fingerprint: digest of what is in that folder.
     """
 
     model: str
@@ -41,6 +42,7 @@ class GenerateConfig:
     embedder: EmbedderConfig | None = None
     judge: EmbedderConfig | None = None
     clip: str | None = None
+    clip_fingerprint: str | None = None
 
     @property
     def needs_portraits(self) -> bool:

@@ -18,7 +18,7 @@ from face0.generation.renderer import Batch, Batches, Rendered, Renderer
 from face0.generation.requests import Request, read_requests
 from face0.generation.results import completed
 from face0.io.folder import Folder
-from face0.model.folder import local_model
+from face0.model.folder import fingerprint, local_model, refuse_changed_model
 from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.runtime.concurrency import ordered_map
@@ -54,13 +54,14 @@ class Generator:
         with local_model(config.model) as folder:
             lineage = Lineage.read(folder, config.model)
             pipe = Face0Pipeline.from_pretrained(folder, dtype=fast, local_files_only=True, use_safetensors=True)
+            refuse_changed_model(config.model, fingerprint(folder), config.fingerprint)
         self._render = Renderer(pipe.to(device))
         self._batches = Batches(self._render, batch)
         metrics = ImageMetrics(
             device,
             config.embedder.load(device) if config.embedder else None,
             config.judge.load(device) if config.judge else None,
-            Clip(config.clip, device) if config.clip else None,
+            Clip(config.clip, device, config.clip_fingerprint) if config.clip else None,
         )
 
         def measure(images: Sequence[tuple[np.ndarray, Request]]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A folder at a URI, and its files by their names."""
 
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,10 +9,18 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from face0.errors import UsageError
-from face0.io import storage
+from face0.io import listing, storage
+from face0.io.permissions import Permissions, current, make_folders
+from face0.io.reading import ResumingFile
+from face0.io.retries import retried
+from face0.io.uploading import upload
+
+_COPY_BYTES = 2**24
 
 
 class OutsideFolder(UsageError):
@@ -56,7 +65,9 @@ class Folder:
     @property
     def is_folder(self) -> bool:
         """Whether there is such a folder, and not a file."""
-        return bool(self._fs.isdir(self._path("")))
+        # On the web there are pages, of which one with links passes for a folder.
+        web = isinstance(self._fs, HTTPFileSystem)
+        return bool(self.entries()) if web else self._kind("") == "directory"
 
     @property
     def name(self) -> str:
@@ -73,25 +84,32 @@ class Folder:
 
     def exists(self, name: str = "") -> bool:
         """Whether there is a file or folder of this name, or the folder itself."""
-        return bool(self._fs.exists(self._path(name)))
+        return self._kind(name) is not None
 
     def is_file(self, name: str = "") -> bool:
         """Whether this name is a file's, or the URI itself."""
-        return bool(self._fs.isfile(self._path(name)))
+        return self._kind(name) == "file"
 
     def open(self, name: str) -> IO[bytes]:
-        """Opens a file for reading."""
-        file: IO[bytes] = self._fs.open(self._path(name), "rb")
-        return file
+        """Opens a file for reading. See ``storage.open_uri``."""
+        return ResumingFile(self._fs, self._path(name), self.join(name))  # type: ignore[return-value]
 
     def read(self, name: str) -> bytes:
         """The bytes of a file. Raises FileNotFoundError."""
-        data: bytes = self._fs.cat_file(self._path(name))
-        return data
+        if isinstance(self._fs, AsyncFileSystem):  # object stores and the web, of which one request is enough
+            data: bytes = retried(f"reading {self.join(name)}", lambda: self._fs.cat_file(self._path(name)))
+            return data
+        with self.open(name) as file:
+            return file.read()
 
     def stamp(self, name: str) -> str:
         """A value that changes when a file is written anew."""
-        return str(self._fs.ukey(self._path(name)))
+        return str(retried(f"looking at {self.join(name)}", lambda: self._fs.ukey(self._path(name))))
+
+    def info(self, name: str) -> dict[str, Any] | None:
+        """What fsspec says of a file now; None: there is none."""
+        self._fs.invalidate_cache(self._path(name))
+        return listing.info(self._fs, self._path(name))
 
     def files(self, below: str = "") -> list[str]:
         """The names of all files in the folder, or in one that lies in it, and in the folders therein; sorted."""
@@ -101,14 +119,18 @@ class Folder:
         """What fsspec says of each of the ``files``: its "size", whether its "type" is "file", and more."""
         self._fs.invalidate_cache()
         root = self._path("").rstrip("/") + "/"
-        return {path.removeprefix(root): info for path, info in self._fs.find(self._path(below), detail=True).items()}
+        return {path.removeprefix(root): info for path, info in listing.find(self._fs, self._path(below)).items()}
 
     def entries(self, below: str = "") -> list[str]:
         """The names, in a folder that lies in it, of the files and folders directly there; none if it is not there."""
         self._fs.invalidate_cache()
         path = self._path(below)
-        names = self._fs.ls(path, detail=False) if self._fs.isdir(path) else []
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
+        try:
+            paths = [info["name"].rstrip("/") for info in listing.entries(self._fs, path)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        # A file is listed as itself, and so is the mark that some stores have for a folder.
+        return sorted(name.rpartition("/")[2] for name in paths if name != path.rstrip("/"))
 
     def write(self, name: str) -> AbstractContextManager[storage.HashingWriter]:
         """Writes a file whole or not at all: see ``storage.write_whole``."""
@@ -121,13 +143,11 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Removes a file, if it is there."""
-        if self.exists(name):
-            self._fs.rm_file(self._path(name))
+        storage.remove(self._fs, self._path(name))
 
     def remove_folder(self, name: str) -> None:
         """Removes a folder in it with all that it holds, if it is there."""
-        if self.exists(name):
-            self._fs.rm(self._path(name), recursive=True)
+        storage.remove(self._fs, self._path(name), folder=True)
 
     def drop_partial(self) -> None:
         """Removes what writers that were killed left behind."""
@@ -135,11 +155,22 @@ class Folder:
 
     def make(self) -> None:
         """Makes an empty folder, where the file system has such. Raises FileExistsError."""
-        self._fs.makedirs(self._path(""))
+        path = self._path("")
+        if self.is_local:
+            make_folders(Path(path).parent)
+        retried(f"making {self.uri}", lambda: self._fs.makedirs(path))
+        if self.is_local and current() is Permissions.PRIVATE:
+            Path(path).chmod(0o700)
 
     def put(self, local: Path, name: str) -> None:
         """Copies all that a local folder holds into one that lies in it, file by file: a reader may see a part."""
-        self._fs.put(f"{local}/", f"{self._path(name)}/", recursive=True)
+        for file in sorted(path for path in local.rglob("*") if path.is_file()):
+            place = f"{name}/{file.relative_to(local).as_posix()}"
+            if not self.is_local:
+                upload(self._fs, str(file), self._path(place), self.join(place), file.stat().st_size)
+                continue
+            with self.write(place) as out, file.open("rb") as source:
+                shutil.copyfileobj(source, out)
 
     @contextmanager
     def local(self, without: Collection[str] = ()) -> Iterator[Path]:
@@ -157,12 +188,16 @@ class Folder:
             for name in self.files():
                 if name.partition("/")[0] not in without:
                     Path(copy, name).parent.mkdir(parents=True, exist_ok=True)
-                    self._fs.get_file(self._path(name), str(Path(copy, name)))
+                    with self.open(name) as source, Path(copy, name).open("wb") as out:
+                        shutil.copyfileobj(source, out, _COPY_BYTES)
             yield Path(copy)
 
     @property
     def _fs(self) -> fsspec.AbstractFileSystem:
         return storage.filesystem(self.uri)[0]
+
+    def _kind(self, name: str) -> str | None:
+        return listing.kind(self._fs, self._path(name))
 
     def _path(self, name: str) -> str:
         if not lies_within(name):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from face0.io import storage
+from face0.io.retries import retried
 from face0.io.secrets import public_values
 
 
@@ -31,5 +32,6 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{
 
 def write_json(uri: str, record: Any) -> None:
     """Writes JSON values as a file of any file system, indented; URIs in their public form."""
-    with storage.open_uri(uri, "wt", encoding="utf-8") as file:
-        file.write(json.dumps(public_values(record), indent=2) + "\n")
+    fs, path = storage.filesystem(uri)
+    data = (json.dumps(public_values(record), indent=2) + "\n").encode()
+    retried(f"writing {uri}", lambda: fs.pipe_file(path, data))

@@ -11,12 +11,20 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
+from face0.io import listing
+from face0.io.permissions import make_folders, opener
+from face0.io.reading import ResumingFile
+from face0.io.retries import ANSWERS, retried
+from face0.io.uploading import abort_uploads, upload
+
+# What the storage of a file says, as against what a format's library says of its bytes (though by an OSError, too).
+STORAGE_ERRORS = (StorageError, *ANSWERS)
 
 # Files being written lie in this folder of the output, where the file system renames atomically.
 PARTIAL_DIR = "_partial"
@@ -53,28 +61,70 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *parts])
 
 
-def expand(pattern: str) -> list[tuple[str, int]]:
-    """The files that a URI or a glob names, sorted, as (URI, bytes).
+class Listed(NamedTuple):
+    """A file as its file system lists it.
+
+    Attributes:
+        uri: of the file.
+        size: bytes; 0 where it does not say.
+        version: changes when the file does; empty where it does not say. See ``face0.io.listing.version``.
+    """
+
+    uri: str
+    size: int
+    version: str
+
+
+def expand(pattern: str) -> list[Listed]:
+    """The files and folders that a URI or a glob names, sorted.
 
     Raises:
         UsageError: nothing matches.
     """
     fs, path = filesystem(pattern)
-    magic = any(character in path for character in "*?[")
+    there = listing.info(fs, path)
     # A file whose own name holds a glob character is named by its plain path.
-    if not magic or fs.exists(path):
-        infos = {path: fs.info(path)} if fs.exists(path) else {}
-    else:
-        infos = fs.glob(path, detail=True)
+    infos = {path: there} if there is not None else {}
+    if there is None and any(character in path for character in "*?["):
+        infos = listing.glob(fs, path)
     if not infos:
         raise UsageError(f"no file matches {pattern!r}: check the path, and quote a pattern so that the shell keeps it")
-    return sorted((full_uri(fs, file), int(info.get("size") or 0)) for file, info in infos.items())
+    return sorted(
+        Listed(full_uri(fs, file), int(info.get("size") or 0), listing.version(info)) for file, info in infos.items()
+    )
 
 
-def open_uri(uri: str, mode: str = "rb", **options: Any) -> IO[Any]:
-    """Opens a file of any file system, for reading unless the mode says other."""
+def look(uri: str) -> Listed | None:
+    """A file as its file system has it now; None: it is gone."""
     fs, path = filesystem(uri)
-    return fs.open(path, mode, **options)
+    fs.invalidate_cache(path)
+    info = listing.info(fs, path)
+    return None if info is None else Listed(uri, int(info.get("size") or 0), listing.version(info))
+
+
+def sha256(uri: str) -> str:
+    """The digest of a file's bytes, in hexadecimal. Raises as ``open_uri`` does."""
+    digest = hashlib.sha256()
+    with open_uri(uri) as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def is_folder(uri: str) -> bool:
+    """Whether there is a folder at a URI."""
+    return listing.kind(*filesystem(uri)) == "directory"
+
+
+def open_uri(uri: str) -> IO[bytes]:
+    """Opens a file of any file system for reading. See ``face0.io.reading.ResumingFile``.
+
+    Raises:
+        OSError: there is no such file, or none that may be read.
+        StorageError: of storage that fails; here, and as it is read.
+    """
+    fs, path = filesystem(uri)
+    return ResumingFile(fs, path, uri)  # type: ignore[return-value]
 
 
 class HashingWriter(io.RawIOBase):
@@ -100,7 +150,9 @@ class HashingWriter(io.RawIOBase):
         view = memoryview(data).cast("B")
         self._hash.update(view)
         if not self.abandoned:
-            self._file.write(view)
+            taken = self._file.write(view)
+            if taken is not None and taken != view.nbytes:
+                raise StorageError(f"only {taken:,} of {view.nbytes:,} bytes were taken at byte {self.size:,}")
         self.size += view.nbytes
         return view.nbytes
 
@@ -120,29 +172,40 @@ def write_whole(root: str, name: str, launch: str = "") -> Iterator[HashingWrite
     once it is complete, and a writer that is killed before leaves no half of one, which shows in no listing and is paid
     for.
     """
-    fs, path = filesystem(join(root, name))
+    uri = join(root, name)
+    fs, path = filesystem(uri)
     if not isinstance(fs, LocalFileSystem):
-        with tempfile.NamedTemporaryFile() as upload:
-            with _hashed(upload) as writer:
+        with tempfile.NamedTemporaryFile() as copy:
+            with _hashed(copy) as writer:
                 yield writer
-            upload.flush()
-            fs.put_file(upload.name, path)
+            copy.flush()
+            upload(fs, copy.name, path, uri, writer.size)
         return
     partial = Path(filesystem(root)[1], PARTIAL_DIR, launch, f"{uuid.uuid4().hex}-{Path(path).name}")
-    for folder in (partial.parent, Path(path).parent):
-        folder.mkdir(parents=True, exist_ok=True)
+    retried(f"making {Path(path).parent}", lambda: make_folders(Path(path).parent))
     try:
-        with partial.open("wb") as file:
+        with retried(f"writing {uri}", lambda: _created(partial)) as file:
             with _hashed(file) as writer:
                 yield writer
             file.flush()
+            # Not twice: after an error of this the system may have forgotten what it did not write.
             os.fsync(file.fileno())  # or a machine that loses its power could keep the stats and lose the data
-        partial.replace(path)
+            if (there := os.fstat(file.fileno()).st_size) != writer.size:
+                raise StorageError(f"writing {uri} failed: {there:,} of {writer.size:,} bytes are there")
+        retried(f"writing {uri}", lambda: partial.replace(path))
     finally:
         partial.unlink(missing_ok=True)
         if not launch:
             with suppress(OSError):  # others are writing too
                 partial.parent.rmdir()
+
+
+def _created(partial: Path) -> IO[bytes]:
+    make_folders(partial.parent)
+    try:
+        return open(partial, "xb", opener=opener)
+    except FileNotFoundError as error:
+        raise ConnectionAbortedError("another writer has just removed the folder") from error
 
 
 @contextmanager
@@ -155,8 +218,26 @@ def _hashed(file: Any) -> Iterator[HashingWriter]:
         raise
 
 
+def remove(fs: fsspec.AbstractFileSystem, path: str, *, folder: bool = False) -> None:
+    """Removes a file, or a folder with all that it holds, if it is there."""
+
+    def attempt() -> None:
+        try:
+            if folder:
+                fs.rm(path, recursive=True)
+            else:
+                fs.rm_file(path)
+        except FileNotFoundError:  # of a folder's file, that somebody else removed
+            fs.invalidate_cache(path)
+            if listing.kind(fs, path) is not None:
+                raise ConnectionError(f"{path} is being removed by another, too") from None
+
+    if listing.kind(fs, path) is not None:
+        retried(f"removing {path}", attempt)
+
+
 def drop_partial(root: str) -> None:
-    """Removes what writers that were killed left behind."""
+    """Removes what writers that were killed left behind, parts of uploads among it. Only while nobody writes there."""
     fs, path = filesystem(join(root, PARTIAL_DIR))
-    if fs.exists(path):
-        fs.rm(path, recursive=True)
+    remove(fs, path, folder=True)
+    abort_uploads(fs, path.removesuffix(PARTIAL_DIR))

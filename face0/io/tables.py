@@ -5,7 +5,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.secrets import public
 
@@ -27,6 +27,8 @@ def read_rows(uri: str) -> pa.Table:
                 delimiter = "," if name == "csv" else "\t"
                 options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
                 return pa.csv.read_csv(file, parse_options=options)
+    except StorageError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"cannot read {uri}: {error}") from error
     raise UsageError(f"{uri}: give a file named .parquet, .csv, .tsv or .jsonl")
@@ -46,6 +48,8 @@ def read_text(uri: str) -> str:
     try:
         with storage.open_uri(uri) as file:
             text: str = file.read().decode("utf-8-sig")
+    except StorageError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {uri} as UTF-8 text: {error}") from error
     return text

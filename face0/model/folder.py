@@ -91,6 +91,15 @@ def local_model(uri: str) -> AbstractContextManager[Path]:
     return Folder(uri).local(without=("checkpoints", "logs"))
 
 
+def refuse_changed_model(uri: str, now: str, planned: str) -> None:
+    """Raises UsageError if the fingerprint of what was loaded of a model is not that of what was planned with."""
+    if now != planned:
+        raise UsageError(
+            f"{uri} has changed since the job was planned: it had the digest {planned[:12]}, now {now[:12]}; restore "
+            "it, or start the job again with what is there now and another --output"
+        )
+
+
 def fingerprint(folder: Path, parts: Sequence[str] = PARTS) -> str:
     """The digest of what is read of these parts of a local model or base folder: weights as safetensors, settings."""
     digest = hashlib.sha256()

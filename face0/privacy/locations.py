@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.embedders.metadata import VectorMetadata
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.faces.space import RECORD, FaceSpace
 from face0.generation.results import Results, results_of
 from face0.io import storage
@@ -185,6 +185,8 @@ def _open_bank(uri: str) -> BankLocation:
     try:
         file = storage.open_uri(uri)
         parquet = pq.ParquetFile(file)
+    except StorageError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"{uri} is no bank ({error}): {_REMEDY}") from error
     metadata = VectorMetadata.of(parquet.schema_arrow.metadata)

@@ -13,7 +13,8 @@ import aiohttp
 from fsspec.implementations.data import DataFileSystem
 from fsspec.implementations.http import HTTPFileSystem
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
+from face0.io.retries import is_passing
 from face0.io.secrets import public
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_web, origin
 from face0.readers.addresses import Addresses
@@ -78,7 +79,7 @@ class Fetcher:
                 return replace(row, data=self._download(uri, row.within, web), uri=None)
             # Whatever a URI out of somebody's list brings about is the row's fault.
             except Exception as error:
-                last = attempt == self.retries or not _may_pass(error)
+                last = attempt == self.retries or not is_passing(error)
                 # The wait ends at once when nobody waits for the row any more.
                 if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
                     return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {_detail(error)}")
@@ -163,15 +164,6 @@ def _capped(data: bytes, max_bytes: int) -> bytes:
     return data
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether another try makes sense."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return error.status in (408, 429) or error.status >= 500
-    return isinstance(
-        error, TimeoutError | ConnectionError | aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
-    )
-
-
 _REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (NotAllowed, Reason.NOT_ALLOWED),
     (NoFile, Reason.UNSUPPORTED),
@@ -191,7 +183,9 @@ _STATUS = {
 }
 
 
-def _reason(error: Exception) -> Reason:
+def _reason(error: BaseException) -> Reason:
+    if isinstance(error, StorageError) and error.__cause__ is not None:
+        return _reason(error.__cause__)
     if isinstance(error, aiohttp.ClientResponseError):
         return _STATUS.get(error.status, Reason.FETCH_ERROR)
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.FETCH_ERROR)

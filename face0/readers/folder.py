@@ -10,10 +10,12 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.folder import Folder
+from face0.io.listing import version
 from face0.io.storage import join
 from face0.readers import uri_list
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
@@ -22,6 +24,7 @@ from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension
+from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
@@ -34,11 +37,11 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int, access: Acce
     Raises:
         UsageError: there are no images and no lists, or a list lacks a column, or is a link out of the folder.
     """
-    sizes = _files(uri)
-    for name in sizes:
+    infos = _files(uri)
+    for name in infos:
         if is_local(uri) and os.path.isdir(join(uri, name)):
             _log.warning("%s is a link to a folder, and not followed: name it as an input too", join(uri, name))
-    lists = _metadata(sizes)
+    lists = _metadata(infos)
     for name in lists.values():
         refusal = _refusal(uri, name, access)
         if refusal is not None:
@@ -46,12 +49,14 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int, access: Acce
     for folder, name in lists.items():
         if any(parent in lists for parent in _parents(folder)):
             continue
-        for split in uri_list.plan(join(uri, name), sizes[name], _list_columns(columns), rows_per_task):
-            yield replace(split, reader="folder")
-    free = sorted(name for name in sizes if not any(parent in lists for parent in _parents(name)))
+        size_of_list = int(infos[name].get("size") or 0)
+        for split in uri_list.plan(join(uri, name), size_of_list, _list_columns(columns), rows_per_task):
+            yield replace(split, reader="folder", version=version(infos[name]))
+    free = sorted(name for name in infos if not any(parent in lists for parent in _parents(name)))
     if not lists and not any(split_extension(name)[1] in IMAGE_EXTENSIONS for name in free):
         raise UsageError(f"no images lie in {uri}: for a directory of tars or lists, name them: '{join(uri, '*.tar')}'")
-    yield from _plan_names(free, uri, size, rows_per_task)
+    for split in _plan_names(free, uri, size, rows_per_task):
+        yield replace(split, version=of_names(infos, split.names))
 
 
 def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
@@ -63,10 +68,10 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
         yield from _rows(split.uri, key, names, columns, access)
 
 
-def _files(uri: str) -> dict[str, int]:
-    """The files below a directory by their path relative to it, with their bytes; hidden ones aside."""
+def _files(uri: str) -> dict[str, dict[str, Any]]:
+    """The files below a directory by their path relative to it, as fsspec lists them; hidden ones aside."""
     return {
-        name: int(info.get("size") or 0)
+        name: info
         for name, info in Folder(uri).file_infos().items()
         # A pipe or a device would hang who opens it. Links are reported as such, whatever they lead to.
         if (info["type"] == "file" or info.get("islink")) and not any(part.startswith(".") for part in name.split("/"))
@@ -179,7 +184,9 @@ def _read_sidecars(uri: str, key: str, names: list[str], access: Access) -> Mapp
             return failed_row(key, join(uri, name), Reason.NOT_ALLOWED, f"{name} is not read: {error}")
         except NoFile as error:
             return failed_row(key, join(uri, name), Reason.UNSUPPORTED, f"{name} is not read: {error}")
-        except OSError as error:
+        except StorageError:
+            raise
+        except OSError as error:  # it alone is gone, or not to be read
             return failed_row(key, join(uri, name), Reason.UNREADABLE_INPUT, f"{name} cannot be read: {error}")
         except MemoryError:
             return failed_row(key, join(uri, name), Reason.OUT_OF_MEMORY, f"{name} does not fit into memory")

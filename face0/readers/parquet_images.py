@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from face0.io.storage import STORAGE_ERRORS
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.columns import find_caption, find_image, find_key, is_text
 from face0.readers.failures import failed_row, unreadable_rest
@@ -66,6 +67,8 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
     try:
         with open_parquet(split.uri) as file:
             yield from _rows(file, split, columns)
+    except STORAGE_ERRORS:
+        raise
     except (*UNREADABLE, MemoryError) as error:
         yield unreadable_rest(split.uri, error)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from face0.io.storage import open_uri
+from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.columns import is_text
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_pages import MAX_COLUMNS, WatchedFile, check_rows
 from face0.readers.uris import name_of, row_key
 from schemas.failures import Failure, Reason
 
-# What a file that is corrupt, cut short or gone ends in.
+# What a file that is corrupt or cut short ends in. Errors of the storage are OSErrors too, and are raised before these.
 UNREADABLE = (OSError, EOFError, pa.ArrowException)
 
 # Read ahead per column. Without it Arrow loads whole column chunks: all the images of a row group.
@@ -59,7 +59,7 @@ class ParquetInput:
 
 @contextmanager
 def open_parquet(uri: str) -> Iterator[ParquetInput]:
-    """Opens a file and reads its footer. Raises one of UNREADABLE."""
+    """Opens a file and reads its footer. Raises one of STORAGE_ERRORS or UNREADABLE."""
     with open_uri(uri) as file:
         watched = WatchedFile(file)
         footer = watched.footer_size()
@@ -84,6 +84,8 @@ def read_footer(uri: str) -> tuple[pa.Schema, list[int]] | None:
     try:
         with open_parquet(uri) as file:
             return file.schema, file.group_rows
+    except STORAGE_ERRORS:
+        raise
     except UNREADABLE:
         return None
 
@@ -116,6 +118,8 @@ def row_batches(
                 row += len(batch)
         except MemoryError:
             yield from out_of_memory(uri, range(max(row, wanted.start), wanted.stop))
+        except STORAGE_ERRORS:
+            raise
         except UNREADABLE as error:
             yield _unreadable(uri, range(max(row, wanted.start), wanted.stop), error)
 

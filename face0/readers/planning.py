@@ -1,16 +1,19 @@
 """Inputs of captioned images: which reader reads what, how inputs are cut into tasks."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
+from face0.io.retries import ANSWERS
 from face0.io.secrets import public
-from face0.io.storage import expand, filesystem
+from face0.io.storage import Listed, expand, is_folder
 from face0.readers import folder, parquet_images, uri_list, webdataset
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.columns import find_image, find_url, known_image
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
 from face0.readers.uris import name_of
+from face0.readers.versions import is_unchanged
 from schemas.failures import Failure
 
 READERS: dict[str, Reader] = {
@@ -27,15 +30,27 @@ def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int, access: Ac
     ``access`` is what links and lists in them may lead to.
 
     Raises:
-        UsageError: nothing matches, an input is of no known kind, or a column is missing.
+        UsageError: nothing matches, an input cannot be read or is of no known kind, or a column is missing.
+        StorageError: the storage of an input fails.
     """
-    files = dict(file for pattern in inputs for file in expand(pattern))
+    files = {file.uri: file for pattern in inputs for file in expand(pattern)}
     _refuse_alike(files)
-    return [
-        split
-        for uri, size in files.items()
-        for split in READERS[_reader_of(uri, columns)].plan(uri, size, columns, rows_per_task, access)
-    ]
+    return [split for file in files.values() for split in _plan_file(file, columns, rows_per_task, access)]
+
+
+def _plan_file(file: Listed, columns: Columns, rows_per_task: int, access: Access) -> list[Split]:
+    try:
+        reader = _reader_of(file.uri, columns)
+        splits = list(READERS[reader].plan(file.uri, file.size, columns, rows_per_task, access))
+    except ANSWERS as error:
+        raise UsageError(f"{file.uri} cannot be read: {error}") from error
+    if reader != "folder":  # which knows its files' versions
+        splits = [replace(split, version=file.version) for split in splits]
+    # What was read of these is not what their digest is of, if they changed in between.
+    for split in {split.uri: split for split in splits if split.sha256}.values():
+        if not is_unchanged(split):
+            raise UsageError(f"{split.uri} changes while the job is planned: start it again once it stays as it is")
+    return splits
 
 
 def _refuse_alike(uris: Iterable[str]) -> None:
@@ -48,14 +63,24 @@ def _refuse_alike(uris: Iterable[str]) -> None:
 
 
 def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
-    """Streams the rows of a split. See ``Reader.read``."""
-    return READERS[split.reader].read(split, columns, access)
+    """Streams the rows of a split. See ``Reader.read``.
+
+    Raises:
+        StorageError: the input cannot be read, whatever is in it: it is gone, forbidden, or its storage fails.
+    """
+    try:
+        yield from READERS[split.reader].read(split, columns, access)
+    except ANSWERS as error:
+        raise StorageError(
+            f"{split.uri} was there when the job was planned, and cannot be read now ({error}): "
+            "bring it back, or take it out of the inputs"
+        ) from error
 
 
 def _reader_of(uri: str, columns: Columns) -> str:
     """The name of the reader for a file or a directory."""
     # First, for Spark names directories like files. On the web there are none, and asking fetches the page.
-    if not uri.startswith(("http://", "https://")) and _is_folder(uri):
+    if not uri.startswith(("http://", "https://")) and is_folder(uri):
         return "folder"
     name = name_of(uri).lower()
     if name.endswith(webdataset.ENDINGS):
@@ -66,11 +91,6 @@ def _reader_of(uri: str, columns: Columns) -> str:
         return _parquet_reader(uri, columns)
     understood = ", ".join((*webdataset.ENDINGS, ".parquet", *uri_list.ENDINGS))
     raise UsageError(f"cannot tell what {uri} is: name a directory of images, or a file that ends in {understood}")
-
-
-def _is_folder(uri: str) -> bool:
-    fs, path = filesystem(uri)
-    return fs.isdir(path)
 
 
 def _parquet_reader(uri: str, columns: Columns) -> str:

@@ -43,6 +43,9 @@ class Split:
         first_row: row number, in the file, of the first row in this split.
         rows: how many there are, where that is known without reading.
         names: the files of a folder that has no list of its own.
+        version: what the file system said of the file, or of all ``names``, when it was planned: see
+            ``face0.readers.versions``. Empty: it said nothing.
+        sha256: of the file, in hexadecimal, where planning reads all of it; empty elsewhere.
     """
 
     reader: str
@@ -53,11 +56,14 @@ class Split:
     first_row: int = 0
     rows: int | None = None
     names: tuple[str, ...] = ()
+    version: str = ""
+    sha256: str = ""
 
     @property
     def task_id(self) -> str:
-        """Names the outputs: readable, and unique by the content of the split (the file's size aside)."""
-        content = {name: value for name, value in asdict(self).items() if name not in ("size", "rows", "first_row")}
+        """Names the outputs: readable, and unique by what is read of the file, whichever version of it is there."""
+        of_version = ("size", "rows", "first_row", "version", "sha256")
+        content = {name: value for name, value in asdict(self).items() if name not in of_version}
         content["uri"] = uri = public(self.uri)  # a renewed signature makes no new task
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(uri.rstrip("/")).name.split(".")[0])[:40]
@@ -106,6 +112,6 @@ class Reader(Protocol):
 
         ``access`` is what may be read beside what lies below the input, where its own links or names lead further.
 
-        A row that cannot be read is a Failure in its place; a file that breaks off is one Failure at its end. Raises
-        only when the machine is at fault.
+        A row that cannot be read is a Failure in its place; a file that its format rejects, from there on, is one
+        Failure at its end. Raises OSError where storage is at fault: what it did not give is in no row.
         """

@@ -9,14 +9,14 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any
 
 import pyarrow as pa
 
-from face0.errors import UsageError
-from face0.io.storage import open_uri
+from face0.errors import StorageError, UsageError
+from face0.io.storage import STORAGE_ERRORS, open_uri, sha256
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_RECORD_BYTES
 from face0.readers.captions import json_object, well_formed
@@ -60,7 +60,11 @@ def plan(
         with _open_text(uri) as file:
             head = _head(file, uri)
             _find_columns(head.schema, columns, uri)
-            yield from _plan_records(_records(file, uri, head), uri, size, rows_per_task)
+            splits = list(_plan_records(_records(file, uri, head), uri, size, rows_per_task))
+        digest = sha256(uri)
+        yield from (replace(split, sha256=digest) for split in splits)
+    except StorageError:
+        raise
     except OSError as error:
         raise UsageError(f"cannot read {uri}: {error}") from error
 
@@ -72,6 +76,8 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
             yield from _read_parquet(split, columns)
         else:
             yield from _read_text(split, columns)
+    except STORAGE_ERRORS:
+        raise
     except (*UNREADABLE, MemoryError) as error:
         yield unreadable_rest(split.uri, error, part=f"rows from {split.first_row}")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
-from face0.io.storage import open_uri
+from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_IMAGE_BYTES, MAX_SIDECAR_BYTES
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
@@ -133,8 +133,9 @@ def _contents(uri: str) -> Iterator[tuple[str, str, bytes | _NotRead | None]]:
     """The members that count, as (name, extension, content); no content where it is of no use.
 
     Raises:
-        _Broken: the file is missing, no tar, or breaks off.
+        _Broken: the file is no tar, or breaks off.
         UsageError: the protocol is not installed.
+        OSError: of the storage: there is no such file, or it cannot be read now.
     """
     try:
         with open_uri(uri) as file, open_tar(file) as tar:
@@ -144,7 +145,7 @@ def _contents(uri: str) -> Iterator[tuple[str, str, bytes | _NotRead | None]]:
                     continue
                 extension = split_extension(name)[1]
                 yield name, extension, _content(tar, member, extension)
-    except UsageError:
+    except (UsageError, *STORAGE_ERRORS):
         raise
     # Whatever it is, the rest cannot be read. GeneratorExit is no Exception and passes.
     except Exception as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.embedders.metadata import VectorMetadata, refuse_other_embedder
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
@@ -33,6 +33,7 @@ class Shard:
         embedder: what made the embeddings: the entries ``face0.embedder.*`` of its metadata, by the names after the
             dot.
         dim: length of an embedding.
+        version: what its file system said of it as it was opened: see ``face0.io.listing.version``.
     """
 
     uri: str
@@ -40,6 +41,7 @@ class Shard:
     group_sizes: list[int]
     embedder: Mapping[str, str]
     dim: int
+    version: str = ""
 
 
 def open_shards(uris: Sequence[str]) -> list[Shard]:
@@ -85,13 +87,14 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
     """A shard by its footer, and the file open to be read on. Raises UsageError if it is not what its stats say."""
     uri = folder.join(file.name)
     remedy = f"run augment again into a new folder, or remove this task's file from {folder.uri}/stats and run it again"
-    try:
-        opened = folder.open(file.name)
-    except FileNotFoundError as error:
-        raise UsageError(f"{uri} is missing, but its stats name it: {remedy}") from error
-    with opened:
+    there = storage.look(uri)
+    if there is None:
+        raise UsageError(f"{uri} is missing, but its stats name it: {remedy}")
+    with folder.open(file.name) as opened:
         try:
             parquet = pq.ParquetFile(opened)
+        except StorageError:
+            raise
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
         footer = parquet.metadata
@@ -105,6 +108,7 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
             group_sizes=[footer.row_group(group).num_rows for group in range(footer.num_row_groups)],
             embedder=metadata.embedder,
             dim=metadata.dim,
+            version=there.version,
         )
         yield shard, parquet
 
@@ -115,9 +119,10 @@ def _read_footer(folder: Folder, file: DataFile) -> Shard:
 
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group. Raises UsageError at one that does not read."""
+    """Some columns of a shard, row group by row group. Raises UsageError if one does not read, or the file changes."""
     with storage.open_uri(shard.uri) as file:
         yield from _row_groups(shard, pq.ParquetFile(file), columns)
+    refuse_changed(shard)
 
 
 def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[tuple[Shard, pa.Table]]:
@@ -134,11 +139,20 @@ def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> It
         yield table
 
 
+def refuse_changed(shard: Shard) -> None:
+    """Raises UsageError if a shard that was read again is not the file any more that was opened first."""
+    there = storage.look(shard.uri)
+    if there is None or there.version != shard.version:
+        raise UsageError(f"{shard.uri} has changed since it was opened: restore it, and run the same command again")
+
+
 @contextmanager
 def reading_row_group(uri: str, index: int) -> Iterator[None]:
     """Raises UsageError, with the name of the row group that does not read."""
     try:
         yield
+    except StorageError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UsageError(
             f"{uri}: row group {index} does not read ({error}): "

@@ -21,7 +21,7 @@ from face0.io import storage
 from face0.io.secrets import public
 from face0.runtime.concurrency import ordered_map
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
-from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group
+from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group, refuse_changed
 from face0.shards.order import EpochOrder
 from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
 
@@ -67,7 +67,7 @@ class FaceShards:
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
         self.fingerprint = _fingerprint(shards, rows, holdout)
-        sizes = [(shard.uri, index, size) for shard in shards for index, size in enumerate(shard.group_sizes)]
+        sizes = [(shard, index, size) for shard in shards for index, size in enumerate(shard.group_sizes)]
         begins = itertools.accumulate((size for _, _, size in sizes), initial=0)
         self._groups = [_Group(*group, begin) for group, begin in zip(sizes, begins, strict=False)]
         selection = select_rows(shards, rows, holdout)
@@ -207,10 +207,15 @@ class FaceShards:
 class _Group:
     """A row group."""
 
-    uri: str
+    shard: Shard
     index: int  # in its file
     size: int  # rows
     begin: int  # number of its first row, of all rows of the folders
+
+    @property
+    def uri(self) -> str:
+        """Of its file."""
+        return self.shard.uri
 
 
 def _fingerprint(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> str:
@@ -241,7 +246,7 @@ def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
         keys, captions, widths, heights = (
             table[name].take(rows).to_pylist() for name in ("key", "caption", "width", "height")
         )
-        return LoadedRows(
+        loaded = LoadedRows(
             numbers=group.begin + rows,
             keys=keys,
             captions=captions,
@@ -250,3 +255,5 @@ def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
             faces=faces[rows],
             present=present[rows],
         )
+    refuse_changed(group.shard)
+    return loaded

@@ -23,6 +23,7 @@ from typing import Protocol
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.retries import retried
 
 logger = logging.getLogger(__name__)
 
@@ -314,26 +315,40 @@ class _RemoteFile:
                 return False
             self._folder.remove(LEASE)
         with suppress(FileExistsError):
-            self._fs.pipe_file(self._path, holder.to_json(), mode="create")
+            retried(f"making {self._folder.join(LEASE)}", lambda: self._make(holder.to_json()))
             if instead_of is not None:
                 time.sleep(self.SETTLE_SECONDS)
             self.held = self.holder() == holder
         return self.held
 
-    def holder(self) -> Holder | None:
+    def _make(self, record: bytes) -> None:
+        """Makes the file. May be done twice: what a try that failed has left is told from another's."""
+        try:
+            self._fs.pipe_file(self._path, record, mode="create")
+        except FileExistsError:
+            if self._content() != record:
+                raise
+        except OSError:
+            if (there := self._content()) not in (None, record) and record.startswith(there):
+                self._folder.remove(LEASE)
+            raise
+
+    def _content(self) -> bytes | None:
         self._fs.invalidate_cache()
         with suppress(FileNotFoundError):
-            return _parse(self._fs.cat_file(self._path))
+            return self._folder.read(LEASE)
         return None
+
+    def holder(self) -> Holder | None:
+        content = self._content()
+        return None if content is None else _parse(content)
 
     def sign(self) -> str | None:
-        self._fs.invalidate_cache()
-        with suppress(FileNotFoundError):
-            return hashlib.sha256(self._fs.cat_file(self._path)).hexdigest()
-        return None
+        content = self._content()
+        return None if content is None else hashlib.sha256(content).hexdigest()
 
     def renew(self, holder: Holder) -> None:
-        self._fs.pipe_file(self._path, holder.to_json())
+        retried(f"writing {self._folder.join(LEASE)}", lambda: self._fs.pipe_file(self._path, holder.to_json()))
 
     def release(self, launch: str) -> None:
         holder = self.holder()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from face0.errors import UsageError
@@ -9,6 +10,9 @@ from face0.io.json import to_json_values
 from face0.io.secrets import public, public_values
 from schemas.failures import Reason
 from schemas.job import TaskStats
+
+# Fields that tell a version of an input from another, the surest first.
+_OF_VERSION = ("sha256", "version")
 
 
 class Task(Protocol):
@@ -68,9 +72,15 @@ def select(
     return runs, stale
 
 
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two records are of one task: a version of Face0 may know fields of it that another does not."""
-    return all(one[name] == other[name] for name in one.keys() & other.keys())
+def _is_same(committed: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
+    """Whether a task is what was committed: a version of Face0 may know fields of it that another does not.
+
+    Bytes go before the words of a file system.
+    """
+    if any(committed[name] != planned[name] for name in (committed.keys() & planned.keys()) - {*_OF_VERSION}):
+        return False
+    known = (name for name in _OF_VERSION if committed.get(name) and planned.get(name))
+    return all(committed[name] == planned[name] for name in islice(known, 1))
 
 
 def input_changed(stats: TaskStats) -> UsageError:

@@ -10,6 +10,7 @@ import torch
 from filelock import FileLock
 
 from face0.errors import UsageError
+from face0.io.permissions import make_folders, opener
 from schemas.latents import LATENTS
 
 
@@ -93,13 +94,13 @@ class OnDisk:
 
 def _reserve(path: Path, size: int) -> None:
     """A file of zeros, whole or not there, unless there is one already. Other processes may want the same one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
             return
         part = path.with_suffix(".part")
         try:
-            with part.open("wb") as file:
+            with open(part, "wb", opener=opener) as file:
                 os.posix_fallocate(file.fileno(), 0, size)
             part.rename(path)
         finally:

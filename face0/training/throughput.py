@@ -7,7 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from face0.errors import TrainingError, UsageError
+from face0.errors import StorageError, TrainingError, UsageError
 from face0.shards.decoding import Batch
 from face0.training.trainer import Trainer
 
@@ -38,7 +38,7 @@ class Throughput:
             started = time.perf_counter()
             try:
                 batch = next(batches)
-            except UsageError as error:  # a file that went bad since the start
+            except (UsageError, StorageError) as error:  # a file that went bad since the start, or its storage
                 raise TrainingError(str(error)) from error
             self._waiting += time.perf_counter() - started
             self._samples += len(batch.keys) * self._world

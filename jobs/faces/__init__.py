@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Sequence
 
 from jobs.faces import edits, fit, from_photos, from_results, from_shards, sample
-from jobs.options.parser import job_parser
+from jobs.options.parser import add_permissions, job_parser
 from pipelines.flags import split_flags
 
 
@@ -28,6 +28,8 @@ def arguments() -> argparse.ArgumentParser:
     ways = parser.add_subparsers(dest="way", required=True, metavar="WAY")
     for command in (from_photos, from_shards, from_results, fit, sample, edits):
         command.add_to(ways)
+    for way in ways.choices.values():
+        add_permissions(way)
     return parser
 
 

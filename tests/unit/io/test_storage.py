@@ -30,6 +30,10 @@ def uploads() -> list[dict]:
     return boto3.client("s3").list_multipart_uploads(Bucket="face0").get("Uploads", [])
 
 
+def listed(pattern: str) -> list[tuple[str, int]]:
+    return [(file.uri, file.size) for file in expand(pattern)]
+
+
 def write(uri: str, data: bytes = b"x") -> None:
     fs, path = storage.filesystem(uri)
     fs.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -110,11 +114,11 @@ def test_a_pattern_names_files_in_order_with_their_sizes(root):
     fs, path = storage.filesystem(root)
     fs.invalidate_cache()
     full = storage.full_uri(fs, path)
-    assert expand(join(root, "*.tar")) == [(f"{full}/a.tar", 2), (f"{full}/b.tar", 3)]
-    assert expand(join(root, "**/*.tar")) == [(f"{full}/a.tar", 2), (f"{full}/b.tar", 3), (f"{full}/d/e.tar", 4)]
-    assert expand(join(root, "[ac].*")) == [(f"{full}/a.tar", 2), (f"{full}/c.txt", 1)]
-    assert expand(join(root, "c.txt")) == [(f"{full}/c.txt", 1)]
-    assert [storage.open_uri(uri).read() for uri, _ in expand(join(root, "[ac].*"))] == [bytes(2), bytes(1)]
+    assert listed(join(root, "*.tar")) == [(f"{full}/a.tar", 2), (f"{full}/b.tar", 3)]
+    assert listed(join(root, "**/*.tar")) == [(f"{full}/a.tar", 2), (f"{full}/b.tar", 3), (f"{full}/d/e.tar", 4)]
+    assert listed(join(root, "[ac].*")) == [(f"{full}/a.tar", 2), (f"{full}/c.txt", 1)]
+    assert listed(join(root, "c.txt")) == [(f"{full}/c.txt", 1)]
+    assert [storage.open_uri(uri).read() for uri, _ in listed(join(root, "[ac].*"))] == [bytes(2), bytes(1)]
 
 
 @pytest.mark.parametrize("name", ["none.tar", "*.tar", "none/*.tar"])
@@ -132,7 +136,7 @@ def test_a_local_file_of_any_name_is_found_by_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"12")
     (tmp_path / "a1.tar").write_bytes(b"1")
     (tmp_path / "a").exists() or (tmp_path / "a").write_bytes(b"")
-    ((uri, size),) = expand(str(tmp_path / name))
+    ((uri, size),) = listed(str(tmp_path / name))
     assert (os.path.normpath(uri), size) == (os.path.normpath(tmp_path / name), 2)
     with storage.open_uri(uri) as file:
         assert file.read() == b"12"
@@ -141,7 +145,7 @@ def test_a_local_file_of_any_name_is_found_by_it(tmp_path, name):
 def test_a_relative_path_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.tar").write_bytes(b"12")
-    assert expand("./a.tar") == expand("*.tar") == expand(f"file://{tmp_path}/a.tar") == [(f"{tmp_path}/a.tar", 2)]
+    assert listed("./a.tar") == listed("*.tar") == listed(f"file://{tmp_path}/a.tar") == [(f"{tmp_path}/a.tar", 2)]
 
 
 @pytest.mark.parametrize("uri", ["nonsense://bucket/a", "hdfs2://x/y.tar"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from face0.errors import StorageError
 from face0.readers import uri_list
 from face0.readers.planning import plan, read
 from face0.readers.samples import Columns, Sample
@@ -83,14 +84,14 @@ def test_jsonl_with_bad_lines(tmp_path):
     assert rows[4].key == "l-000000004"
 
 
-def test_list_that_is_gone_after_planning_is_one_failure(tmp_path):
+def test_list_that_is_gone_after_planning_is_no_row_but_an_error(tmp_path):
     path = tmp_path / "l.csv"
     path.write_text("url,caption\na.jpg,a\nb.jpg,b\n")
     splits = plan([str(path)], NONE, 1)
     path.unlink()
-    rows = [row for split in splits for row in read(split, NONE)]
-    assert reasons(rows) == ["unreadable_input"] * 2
-    assert len({row.key for row in rows}) == 2
+    for split in splits:
+        with pytest.raises(StorageError, match=r"l\.csv was there when the job was planned"):
+            list(read(split, NONE))
 
 
 # Everything but what UTF-8 cannot hold, with what is special to the formats made frequent.

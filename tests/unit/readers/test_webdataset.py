@@ -10,7 +10,7 @@ import tracemalloc
 import fsspec
 import pytest
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.readers import webdataset
 from face0.readers.planning import plan, read
 from face0.readers.samples import Sample, Split
@@ -137,9 +137,10 @@ def test_object_that_is_no_tar_is_one_failure(tmp_path, content):
     assert reasons(rows_of(path)) == ["unreadable_input"]
 
 
-def test_tar_that_is_gone_is_one_failure(tmp_path):
+def test_tar_that_is_gone_is_no_row_but_an_error(tmp_path):
     split = Split(reader="webdataset", uri=str(tmp_path / "gone.tar"), size=1)
-    assert reasons(list(read(split, NONE))) == ["unreadable_input"]
+    with pytest.raises(StorageError, match=r"gone\.tar was there when the job was planned"):
+        list(read(split, NONE))
 
 
 def test_protocol_that_is_not_installed_here_is_no_failure_of_the_row():
