@@ -23,6 +23,7 @@ from typing import Protocol
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.permissions import make_folders
 from face0.io.retries import retried
 
 logger = logging.getLogger(__name__)
@@ -255,7 +256,7 @@ class _LocalFile:
         self.held = self.locked = False
 
     def claim(self, holder: Holder, instead_of: str | None = None) -> bool:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(self._path.parent)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import pickle
 import ssl
 from types import SimpleNamespace
 from typing import Any
@@ -145,3 +146,13 @@ def test_what_stays_is_raised_at_once_and_an_answer_as_it_is():
         with pytest.raises(type(error)):
             retries(clock)("reading a", failing([error]))
     assert not clock.waits
+
+
+def test_a_full_disk_is_known_in_the_process_that_asked():
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError) as raised:
+        Retries(tries=1)("writing a", full)
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (type(error), error.errno, str(error)) == (StorageError, errno.ENOSPC, str(raised.value))
