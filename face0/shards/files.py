@@ -75,7 +75,13 @@ def shard_files(folder: OutputFolder, committed: Mapping[str, TaskStats]) -> lis
             f"{folder.uri} holds no committed task of augment: check the path, "
             f"or run `face0 augment ... --output {folder.uri}`"
         )
-    if not folder.finished:
+    success = folder.success
+    if success is not None and success.tasks != len(committed):
+        raise UsageError(
+            f"{folder.uri} has the stats of {len(committed):,} tasks, but its _SUCCESS says {success.tasks:,}: its "
+            "augment command, run once more, mends it"
+        )
+    if success is None:
         _log.warning(
             "%s is not finished (it has no _SUCCESS): what its %d committed tasks hold is used", folder.uri, len(files)
         )
@@ -86,10 +92,12 @@ def shard_files(folder: OutputFolder, committed: Mapping[str, TaskStats]) -> lis
 def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetFile]]:
     """A shard by its footer, and the file open to be read on. Raises UsageError if it is not what its stats say."""
     uri = folder.join(file.name)
-    remedy = f"run augment again into a new folder, or remove this task's file from {folder.uri}/stats and run it again"
+    remedy = f"the augment command of {folder.uri}, run once more, makes it anew"
     there = storage.look(uri)
     if there is None:
         raise UsageError(f"{uri} is missing, but its stats name it: {remedy}")
+    if there.size != file.bytes:
+        raise UsageError(f"{uri} has {there.size:,} bytes, but its stats say {file.bytes:,}: {remedy}")
     with folder.open(file.name) as opened:
         try:
             parquet = pq.ParquetFile(opened)

@@ -1,5 +1,8 @@
 """Folders of shards: joined, unfinished, or refused."""
 
+import json
+from pathlib import Path
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,12 +45,32 @@ def test_a_file_that_is_not_as_its_stats_say_is_refused(tmp_path):
     data = path.read_bytes()
     path.unlink()
     assert f"{path} is missing" in refused(folder)
-    path.write_bytes(data[: len(data) // 2])
+    path.write_bytes(data[:-10])
+    assert f"{path} has {len(data) - 10:,} bytes, but its stats say {len(data):,}" in refused(folder)
+    path.write_bytes(bytes(len(data)))
     assert f"{path} does not open as Parquet" in refused(folder)
     path.write_bytes((tmp_path / "a" / "shards" / "part-000.parquet").read_bytes())
+    restate(tmp_path / "a", path)
     message = refused(folder)
     assert f"{path} has 3 rows, but its stats say 4" in message
-    assert "run augment again" in message
+    assert f"the augment command of {folder}, run once more" in message
+
+
+def restate(folder: Path, path: Path) -> None:
+    """Makes the stats say the size that a file has now."""
+    for stats in folder.glob("stats/*.json"):
+        record = json.loads(stats.read_text())
+        for file in record["files"]:
+            file["bytes"] = path.stat().st_size if folder / file["name"] == path else file["bytes"]
+        stats.write_text(json.dumps(record))
+
+
+def test_a_folder_that_lacks_stats_is_refused(tmp_path):
+    folder = write(tmp_path / "a", numbered([[3], [4]]))
+    stats = OutputFolder(folder)
+    assert stats.succeed(stats.stats_names()) is not None
+    min((tmp_path / "a" / "stats").iterdir()).unlink()
+    assert "has the stats of 1 tasks, but its _SUCCESS says 2" in refused(folder)
 
 
 def test_rows_of_another_schema_are_refused(tmp_path):
@@ -56,6 +79,7 @@ def test_rows_of_another_schema_are_refused(tmp_path):
     pq.write_table(
         pq.read_table(path).replace_schema_metadata({"face0.schema": "face_shard", "face0.version": "9"}), path
     )
+    restate(tmp_path / "a", path)
     assert "('face_shard', '9')" in refused(folder)
 
 
