@@ -9,7 +9,7 @@ from the space; `fixed`, one face for all. What is measured, and what it cannot 
 docs/reference/measures.md. Run the same command again to go on after an interruption; Beam's options are taken too.
 
 exit codes: 0 done; 1 more requests failed than --max-failures allows, or the run broke off; 2 wrong usage or
-configuration
+configuration; 130, 143 stopped by Ctrl-C, SIGTERM
 """
 
 import argparse

@@ -7,7 +7,7 @@ images or in a metadata file, and lists (Parquet, CSV, JSONL) of image URIs. Run
 an interruption. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
 
 exit codes: 0 done; 1 more rows failed than --max-failures allows, an input could not be read to its end, or the run
-broke off; 2 wrong usage or configuration
+broke off; 2 wrong usage or configuration; 130, 143 stopped by Ctrl-C, SIGTERM
 """
 
 import argparse

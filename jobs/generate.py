@@ -7,7 +7,7 @@ Run the same command again to go on after an interruption. A manifest that has g
 rendered twice. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
 
 exit codes: 0 done; 1 more requests failed than --max-failures allows, or the run broke off; 2 wrong usage or
-configuration
+configuration; 130, 143 stopped by Ctrl-C, SIGTERM
 """
 
 import argparse
