@@ -1,6 +1,7 @@
 """A job from its plan to its success mark: what augment and generate do alike."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.errors import UsageError
 from face0.runtime.interruption import interruption
-from face0.tasks.lease import Lease
+from face0.tasks.lease import Lease, LeaseLostError, hold
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.progress import Progress
 from face0.tasks.task import Task, TaskRun, select
@@ -78,4 +79,8 @@ class Job:
                         tasks.run(runs, workers, folder, options)
                 return folder.succeed(task.task_id for task in self.planned)
             finally:
-                folder.drop_partial()
+                # Not if another launch has taken over, whose files they may be; what storage does not let go, the next
+                # launch takes away.
+                with suppress(LeaseLostError, OSError):
+                    hold(folder, lease.launch)
+                    folder.drop_partial()

@@ -45,6 +45,7 @@ _DATA = re.compile(r"(data:[^,]{0,200},)(.*)", re.IGNORECASE | re.DOTALL)
 _DATA_IN_TEXT = re.compile(r"(\bdata:[\w.+-]{1,80}/[^,\s\"'<>]{0,200},)([^\s\"'<>]*)", re.IGNORECASE)
 _SUSPECT = re.compile(r"://|=|@")
 _BETWEEN = re.compile(r"([\s\"'<>`|]+)")  # what ends a URI in a text
+_NESTED = 8  # URIs as parameters of URIs, each in the one before; what lies deeper is left out
 
 
 def public(uri: str) -> str:
@@ -125,12 +126,12 @@ def _public_word(word: str) -> str:
     return _without_secrets(uri) + word[len(uri) :]
 
 
-def _without_secrets(chain: str) -> str:
+def _without_secrets(chain: str, depth: int = 0) -> str:
     """A chain of URIs, or a path with a query, in its public form."""
-    return "::".join(map(_without_secrets_of_one, _NEXT_IN_CHAIN.split(chain)))
+    return "::".join(_without_secrets_of_one(uri, depth) for uri in _NEXT_IN_CHAIN.split(chain))
 
 
-def _without_secrets_of_one(uri: str) -> str:
+def _without_secrets_of_one(uri: str, depth: int) -> str:
     if "@" in uri:
         if "://" in uri:
             uri = _AFTER_SCHEME.sub(_without_user, _joined_authority(uri))
@@ -141,7 +142,7 @@ def _without_secrets_of_one(uri: str) -> str:
     if not found:
         return uri
     query, hash_mark, fragment = rest.partition("#")
-    shown = _public_query(query)
+    shown = _public_query(query, depth)
     if shown == query:
         return uri
     return path + (f"{mark}{shown}" if shown else "") + hash_mark + fragment
@@ -166,26 +167,32 @@ def _without_user(match: re.Match[str]) -> str:
     return f"{match[1]}://{host}"
 
 
-def _public_query(query: str) -> str:
+def _public_query(query: str, depth: int) -> str:
     parameters = query.split("&")
     names = [_normal(parameter.partition("=")[0]) for parameter in parameters]
     signed = any(_SIGNATURES.search(name) for name in names) and any(_is_secret(n) or n in _TIMED for n in names)
     return "&".join(
-        _public_parameter(parameter)
+        _public_parameter(parameter, depth)
         for parameter, name in zip(parameters, names, strict=True)
         if not (_is_secret(name) or (signed and name in _ACCOMPANY))
     )
 
 
-def _public_parameter(parameter: str) -> str:
+def _public_parameter(parameter: str, depth: int) -> str:
     """A parameter whose value may be a URI in its turn, escaped or not."""
     name, equals, value = parameter.partition("=")
-    if "://" in value:
-        return f"{name}{equals}{public(value)}"
     plain = unquote(value)
-    if "://" in plain and (shown := public(plain)) != plain:
+    if "://" in plain and depth == _NESTED:
+        return f"{name}{equals}"
+    if "://" in value:
+        return f"{name}{equals}{_public_nested(value, depth)}"
+    if "://" in plain and (shown := _public_nested(plain, depth)) != plain:
         return f"{name}{equals}{quote(shown, safe='')}"
     return parameter
+
+
+def _public_nested(uri: str, depth: int) -> str:
+    return public(uri) if uri[:5].lower() == "data:" else _without_secrets(uri, depth + 1)
 
 
 def _is_secret(name: str) -> bool:

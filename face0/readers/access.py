@@ -33,6 +33,9 @@ _WRAPPERS = frozenset(
     )
 )
 
+# Each time a name is decoded costs its length, and no honest name is written so.
+_DECODED = 8
+
 # Files there are made as they are read, and say of themselves that they are regular and empty.
 _PSEUDO = ("/proc", "/sys")
 
@@ -257,9 +260,13 @@ def _refuse_steps(name: str) -> None:
 
 
 def _decoded(name: str) -> Iterator[str]:
-    """What comes of a name as percent signs and backslashes are taken for what they stand for in URLs and elsewhere."""
-    form = ""
-    while form != name:
+    """What comes of a name as percent signs and backslashes are taken for what they stand for in URLs and elsewhere.
+
+    Raises NotAllowed for a name that is encoded again and again.
+    """
+    for _ in range(_DECODED):
         form, name = name, unquote(name).replace("\\", "/")
-        if form != name:
-            yield name
+        if form == name:
+            return
+        yield name
+    raise NotAllowed(f"its name is encoded {_DECODED} times or more")

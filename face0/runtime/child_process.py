@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
@@ -52,7 +52,8 @@ class ChildProcess:
             [sys.executable, "-c", command], pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL
         )
         theirs.close()
-        self._send(load)
+        with suppress(ChildDiedError):  # the first call says it
+            self._send(load)
 
     def call(self, *arguments: Any, check: Callable[[], None]) -> Any:
         """What the object returns for some arguments, or raises.

@@ -51,6 +51,8 @@ class Holder:
         started: when the process did, as the machine counts; 0: that is not known.
         since: when the lease was taken, for a person.
         beat: counts the heartbeats.
+        pids: names the machine since it was started, and the container, in which ``pid`` is this process's number;
+            containers may share the name of a host. Empty: that is not known.
     """
 
     launch: str
@@ -60,15 +62,21 @@ class Holder:
     started: int
     since: str
     beat: int = 0
+    pids: str = ""
 
     def to_json(self) -> bytes:
         """The content of the file."""
         return json.dumps(asdict(self), sort_keys=True).encode()
 
     @property
+    def can_be_seen(self) -> bool:
+        """Whether this process can tell whether the holder lives."""
+        return self.host == socket.gethostname() and self.pids == _pids()
+
+    @property
     def has_ended(self) -> bool:
-        """Whether it is known to be gone: a process of this machine that lives no more."""
-        if self.host != socket.gethostname():
+        """Whether it is known to be gone: a process beside this one that lives no more."""
+        if not self.can_be_seen:
             return False
         if self.pid == os.getpid() and self.started == _started(self.pid):
             return self.launch not in _OURS
@@ -87,6 +95,14 @@ def _started(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def _pids() -> str:
+    """What tells the processes that this one can see by their numbers from those of other machines and containers."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
 
 
 def _parse(data: bytes) -> Holder | None:
@@ -137,6 +153,7 @@ class Lease:
             pid=os.getpid(),
             started=_started(os.getpid()),
             since=time.strftime("%Y-%m-%d %H:%M:%S"),
+            pids=_pids(),
         )
         _OURS.add(self.launch)
         try:
@@ -166,7 +183,7 @@ class Lease:
                 continue  # it was given back in this moment
             if other is not None and other.has_ended:
                 self._file.claim(holder, instead_of=sign)
-            elif other is not None and other.host == holder.host and other.started:
+            elif other is not None and other.can_be_seen and other.started:
                 raise self._refused(other)
             elif first_sign is None:
                 first_sign, still_since = sign, time.monotonic()

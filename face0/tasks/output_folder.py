@@ -220,13 +220,19 @@ class OutputFolder(Folder):
         Args:
             planned: task ids.
             committed: the stats of all committed tasks, where they are known; None: they are read.
+
+        Raises:
+            LeaseLostError: another launch has taken the folder over, whose new files these stats do not name.
         """
         committed = self.intact() if committed is None else committed
         ledger = sum((stats.ledger for stats in committed.values()), Ledger())
         if set(planned) - committed.keys() or not ledger.balanced:
             self.remove(SUCCESS)
             return None
-        for name in self.unnamed(committed):
+        unnamed = self.unnamed(committed)
+        if self.launch:
+            hold(self, self.launch)
+        for name in unnamed:
             self.remove(name)
         success = Success(
             tasks=len(committed),

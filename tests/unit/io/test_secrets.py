@@ -2,6 +2,7 @@
 
 import io
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_long_texts_take_no_time():
         public_text(text)
         public(text)
     assert time.monotonic() - started < 20
+
+
+def test_uris_within_uris_are_followed_so_far_and_no_deeper():
+    nested = "http://b/?token=MARK3R&c=1"
+    for _ in range(3):
+        nested = f"http://a/?next={quote(nested, safe='')}"
+    assert "MARK3R" not in public(nested)
+    for form in ("http://a/?next=", "http://a/?next=data:x,", "http://a/?next=http%3A//b/%3Fnext="):
+        shown = public(form * 40 + "http://b/?token=MARK3R")
+        assert "MARK3R" not in shown
+        assert len(public(form * 2000)) < 2000
 
 
 def test_a_stream_shows_the_public_form():

@@ -88,6 +88,12 @@ def test_what_lies_elsewhere_is_refused(folder, reference):
     assert "secret" not in str(refusal.value).replace(str(folder.parent), "")
 
 
+@pytest.mark.parametrize("home", ["/data", "s3://bucket"])
+def test_a_name_that_is_encoded_again_and_again_is_refused_at_once(home):
+    with pytest.raises(NotAllowed, match="encoded"):
+        read("%" + "25" * 20 + "2e", home)
+
+
 def test_links_out_of_the_folder_are_refused(folder):
     os.symlink(folder.parent / "secret", folder / "link.jpg")
     os.symlink(folder.parent, folder / "up")

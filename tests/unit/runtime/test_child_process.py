@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -116,3 +117,11 @@ def test_what_a_child_prints_has_no_secrets(capfd) -> None:
     printed = capfd.readouterr().err
     assert "see https://host/a\n" in printed
     assert "MARK3R" not in printed
+
+
+def test_a_child_that_dies_before_it_has_all_to_load_is_told_of_by_the_first_call(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    child = ChildProcess(partial(len, bytes(2**24)))
+    with pytest.raises(ChildDiedError, match="exit code 1"):
+        child.call(check=nothing)
+    child.terminate()

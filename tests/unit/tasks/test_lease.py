@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import time
 from dataclasses import replace
 
@@ -26,7 +25,10 @@ def held_by(folder: Folder, **changes: object) -> Holder:
     ended.start()
     ended.join()
     assert ended.pid is not None
-    holder = Holder(launch="other", job="augment", host=socket.gethostname(), pid=ended.pid, started=1, since="today")
+    elsewhere = Folder("memory://lease-of-this-process")
+    with Lease(elsewhere, "augment"):
+        holder = Holder(**json.loads(elsewhere.read(LEASE)))
+    holder = replace(holder, launch="other", pid=ended.pid, started=1, since="today")
     holder = replace(holder, **changes)
     folder.write_text(LEASE, holder.to_json().decode())
     return holder
@@ -57,8 +59,9 @@ def test_a_number_that_another_process_has_now_is_no_sign_of_life(root):
         pass
 
 
-def test_a_launch_on_another_machine_is_waited_for_until_its_lease_expires(root):
-    held_by(Folder(root), host="elsewhere")
+@pytest.mark.parametrize("where", [{"host": "elsewhere"}, {"pids": "of another container with the name of this host"}])
+def test_a_launch_on_another_machine_is_waited_for_until_its_lease_expires(root, where):
+    held_by(Folder(root), **where)
     started = time.monotonic()
     with Lease(Folder(root), "augment", **QUICK):
         assert time.monotonic() - started >= QUICK["expiry"]
@@ -99,11 +102,14 @@ def test_a_launch_that_lost_its_lease_is_told_and_commits_nothing(root):
         held_by(folder)
         with pytest.raises(LeaseLostError, match="taken over by face0 augment"):
             do(mine, Count(uri="after"))
+        with pytest.raises(LeaseLostError, match="taken over by face0 augment"):
+            mine.succeed(["count-before"])
         deadline = time.monotonic() + 10
         while not told and time.monotonic() < deadline:
             time.sleep(0.05)
     assert told == ["lost"]
     assert folder.stats_names() == {"count-before"}
+    assert not folder.finished
     assert json.loads(folder.read(LEASE))["launch"] == "other"  # it is not ours to give back
 
 
