@@ -123,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
         planned=planned,
         folder=folder,
-        seen=folder.stats_names(),
+        seen=folder.stats_versions(),
     )
     runs, stale = job.left(folder.intact(), args.retry_failed)
     if args.dry_run:

@@ -80,7 +80,7 @@ class Generation:
             UsageError: the folder holds the output of another configuration.
         """
         folder = OutputFolder(output)
-        seen = folder.stats_names()
+        seen = folder.stats_versions()
         committed = folder.intact()
         planned = plan_requests(folder, requests, committed, size, embedder)
         job = Job(name="generate", config=config, planned=planned.tasks, folder=folder, seen=seen)

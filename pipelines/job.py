@@ -8,7 +8,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.errors import UsageError
-from face0.runtime.interruption import interruption
+from face0.runtime.interruption import Interrupted, interruption
 from face0.tasks.lease import Lease, LeaseLostError, hold
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.progress import Progress
@@ -28,14 +28,14 @@ class Job:
         config: what determines the output, as JSON values; a resumed job must have the same.
         planned: the tasks.
         folder: where the output goes.
-        seen: ids of the tasks that were committed there before the job was planned.
+        seen: versions of the stats that were there before the job was planned.
     """
 
     name: str
     config: Mapping[str, Any]
     planned: Sequence[Task]
     folder: OutputFolder
-    seen: Collection[str]
+    seen: Mapping[str, str]
 
     def left(
         self, committed: Mapping[str, TaskStats], retry: Collection[Reason] = ()
@@ -63,11 +63,12 @@ class Job:
 
         Raises:
             UsageError: another launch is at work on the folder, or was since the job was planned.
+            LeaseLostError: another launch has taken the folder over.
             Interrupted: by a signal.
         """
         with Lease(self.folder, self.name, lost=interruption.request) as lease:
             folder = replace(self.folder, launch=lease.launch)
-            if folder.stats_names() != set(self.seen):
+            if folder.stats_versions() != self.seen:
                 raise UsageError(f"another launch was at work on {folder.uri} until now: run the same command again")
             try:
                 if runs or stale:
@@ -78,6 +79,10 @@ class Job:
                     with Progress(folder, runs):
                         tasks.run(runs, workers, folder, options)
                 return folder.succeed(task.task_id for task in self.planned)
+            except Interrupted:
+                if lease.lost:
+                    raise LeaseLostError(f"{folder.uri} was taken over by another launch") from None
+                raise
             finally:
                 # Not if another launch has taken over, whose files they may be; what storage does not let go, the next
                 # launch takes away.

@@ -55,11 +55,11 @@ def worker_processes(options: PipelineOptions, asked: int | None = None) -> int:
     """How many processes of a machine, or of each worker of a cluster, do tasks; 0: they are done where Beam is.
 
     Args:
-        options: of the pipeline. ``--direct_running_mode=multi_processing --direct_num_workers=N`` asks for N too.
+        options: of the pipeline. ``--direct_num_workers=N`` asks for N too, with multi_processing or multi_threading.
         asked: for how many; None: one, unless the options ask for more.
     """
     direct = options.view_as(DirectOptions)
-    if asked is not None or direct.direct_running_mode != "multi_processing":
+    if asked is not None or direct.direct_running_mode == "in_memory":
         return 1 if asked is None else asked
     return direct.direct_num_workers or os.cpu_count() or 1  # to Beam 0 means one for each core
 

@@ -6,23 +6,25 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from errno import EDQUOT, ENOSPC, EROFS
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from face0.io.permissions import Permissions, apply, current
+from face0.io.permissions import Permissions, current
 from face0.runtime.interruption import GRACE_SECONDS, Interrupted, handled, interruption, raise_interrupted
 from face0.tasks.output_folder import OutputFolder
-from face0.tasks.supervision import WorkerProcesses
+from face0.tasks.supervision import LoadWorker, WorkerLoadError, WorkerProcesses
 from face0.tasks.task import TaskRun
 from face0.tasks.worker import Worker, run_task
 from pipelines.options import is_local, spread
 from schemas.job import TaskStats
 
 logger = logging.getLogger(__name__)
+
+_HOPELESS = (ENOSPC, EDQUOT, EROFS, EACCES, EPERM)  # the next task would meet them too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +45,10 @@ class Workers:
 
     def open(self) -> "_Here | WorkerProcesses":
         """What does the tasks."""
-        load = _Permitted(self.load, self.permissions)
+        load = LoadWorker(load=self.load, permissions=self.permissions)
         if self.processes:
             return WorkerProcesses(load, self.processes, self.row_seconds)
         return _Here(load())
-
-
-@dataclass(frozen=True)
-class _Permitted:
-    """Loads a worker in a process that gives these permissions."""
-
-    load: Callable[[], Worker]
-    permissions: Permissions
-
-    def __call__(self) -> Worker:
-        apply(self.permissions)
-        return self.load()
 
 
 class _Here:
@@ -140,7 +130,8 @@ class _Launch:
 
     def failed(self, run: TaskRun, error: Exception) -> None:
         """A task that storage has failed is left for the next launch, the others go on. All else ends the job."""
-        if isinstance(error, OSError) and error.errno not in (ENOSPC, EDQUOT, EROFS):
+        hopeless = isinstance(error, WorkerLoadError) or getattr(error, "errno", None) in _HOPELESS
+        if isinstance(error, OSError) and not hopeless:
             logger.error("task %s is not done: %s", run.task.task_id, error)
             return
         with self._lock:

@@ -46,7 +46,8 @@ def is_passing(error: BaseException) -> bool:
     status, code = _answer(error)
     if status is not None:
         return status in (408, 425, 429) or status >= 500 or code in _PASSING_CODES
-    if "Certificate" in type(error).__name__:  # aiohttp's are no kin of ssl's
+    # No kin of what is final here, and of packages whose other errors pass.
+    if any(word in type(error).__name__ for word in ("Certificate", "Credentials", "InvalidURL", "Validation")):
         return False
     return not isinstance(error, _FINAL) and getattr(error, "errno", None) not in _FINAL_NUMBERS
 

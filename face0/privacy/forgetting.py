@@ -30,6 +30,7 @@ from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import FACE, scan_shard, shard_files
+from face0.tasks.lease import Lease
 from schemas.failures import Reason
 from schemas.job import DataFile
 
@@ -114,6 +115,8 @@ def forget(findings: Findings) -> None:
     with ExitStack() as leases:
         for place in (*findings.locations.renders, *findings.locations.shards):
             leases.enter_context(place.held())
+        for training in findings.locations.trainings:
+            leases.enter_context(Lease(Folder(training.uri), "forget"))
         _forget(findings)
 
 

@@ -47,6 +47,7 @@ class OutputLocation:
     requests: dict[str, set[str]] = field(default_factory=dict)
     results: dict[str, set[str]] = field(default_factory=dict)
     embedders: list[Mapping[str, str]] = field(default_factory=list)
+    _versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.job.job == "generate" and (embedder := self.job.config.get("embedder")):
@@ -60,6 +61,7 @@ class OutputLocation:
     @cached_property
     def tasks(self) -> dict[str, TaskStats]:
         """The stats of the committed tasks by task id. Who commits one anew puts its stats here."""
+        self._versions = self.folder.stats_versions()
         return self.folder.committed()
 
     @cached_property
@@ -82,7 +84,7 @@ class OutputLocation:
             UsageError: one is at work there, or has committed tasks since they were read.
         """
         with Lease(self.folder, "forget"):
-            if self.folder.stats_names() != set(self.tasks):
+            if self.folder.stats_versions() != self._versions:
                 raise UsageError(f"a job was at work on {self.uri} until now: run the same command again")
             yield
 

@@ -28,6 +28,11 @@ class Addresses:
     every: bool = False
     origins: set[tuple[str, int]] = field(default_factory=set)
 
+    def add_origin(self, host: str, port: int) -> None:
+        """Permits where an input itself came from, if that is an address: a name may lead elsewhere the next time."""
+        if host == "localhost" or literal(host) is not None:
+            self.origins.add((host, port))
+
     def permit(self, host: str, port: int, address: str) -> bool:
         """Whether a host may be connected to at an address, as text."""
         if self.every or (host, port) in self.hosts or (host, port) in self.origins:

@@ -63,7 +63,7 @@ class Fetcher:
             for row in rows:
                 if isinstance(row, Sample) and row.data is None and row.uri is not None:
                     if row.within is not None and is_web(row.within):
-                        addresses.origins.add(origin(row.within))
+                        addresses.add_origin(*origin(row.within))
                     waiting.append(pool.submit(self._fetch_row, row, row.uri, web, closing))
                 else:
                     waiting.append(_done(row))

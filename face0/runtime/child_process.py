@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from face0.io.secrets import PublicStream
-from face0.runtime.interruption import Interrupted, handled, raise_interrupted
+from face0.runtime.interruption import Interrupted, raise_interrupted
 
 TERMINATE_SECONDS = 5.0  # for a child that is asked to end: what it has begun to upload is taken back
 _POLL_SECONDS = 0.5
@@ -46,7 +46,7 @@ class ChildProcess:
 
     def __init__(self, load: Callable[[], Callable[..., Any]]) -> None:
         self._connection, theirs = Pipe()
-        command = f"from face0.runtime.child_process import serve; serve({theirs.fileno()})"
+        command = f"from face0.runtime.child_process import serve; serve({theirs.fileno()}, {os.getpid()})"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self._process = subprocess.Popen(
             [sys.executable, "-c", command], pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL
@@ -101,30 +101,34 @@ class ChildProcess:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-def serve(file: int) -> None:
+def serve(file: int, parent: int) -> None:
     """Runs in the child: loads the object, then calls it for whatever comes, until the parent is gone."""
-    connection = Connection(file)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
-    target: Callable[..., Any] | None = None
+    signal.signal(signal.SIGTERM, raise_interrupted)
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     with (
+        suppress(Interrupted, EOFError, BrokenPipeError, ConnectionResetError),
         redirect_stdout(PublicStream(sys.stdout)),
         redirect_stderr(PublicStream(sys.stderr)),
-        handled(raise_interrupted, [signal.SIGTERM]),
     ):
         try:
-            load = pickle.loads(connection.recv_bytes())
-            while True:
-                arguments = pickle.loads(connection.recv_bytes())
-                message: tuple[Exception | None, Any]
-                try:
-                    target = target or load()
-                    message = (None, target(*arguments))
-                except Exception as error:
-                    message = (_picklable(error), traceback.format_exc())
-                connection.send(message)
-        except (EOFError, BrokenPipeError, ConnectionResetError, Interrupted):
-            return
+            _answer(Connection(file))
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
+
+
+def _answer(connection: Connection) -> None:
+    load = pickle.loads(connection.recv_bytes())
+    target: Callable[..., Any] | None = None
+    while True:
+        arguments = pickle.loads(connection.recv_bytes())
+        message: tuple[Exception | None, Any]
+        try:
+            target = target or load()
+            message = (None, target(*arguments))
+        except Exception as error:
+            message = (_picklable(error), traceback.format_exc())
+        connection.send(message)
 
 
 def _end_with(parent: int) -> None:

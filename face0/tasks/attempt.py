@@ -108,7 +108,7 @@ class Attempt:
         journal: where its position is noted.
         set_aside: rows that are not tried, by their number in the task, counted from 0.
         alone: rows during which nothing else is under way.
-        probe: rows that are tried, alone and without writing anything, to see whether one of them ends the process;
+        probe: rows that are tried, alone and without a commit, to see whether one of them ends the process;
             None: the task is done.
     """
 

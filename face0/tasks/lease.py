@@ -123,6 +123,7 @@ class Lease:
         expiry: seconds without any after which a lease may be taken over.
 
     Attributes:
+        lost: whether another launch has it, or storage could not be asked for as long as it holds.
         launch: names this launch. ``hold`` in workers refuses when another has taken over.
 
     Raises:
@@ -139,7 +140,8 @@ class Lease:
         expiry: float = EXPIRY_SECONDS,
     ) -> None:
         self.launch = uuid.uuid4().hex[:16]
-        self._folder, self._job, self._lost = folder, job, lost
+        self.lost = False
+        self._folder, self._job, self._tell = folder, job, lost
         self._heartbeat, self._expiry = heartbeat, expiry
         self._file: _LeaseFile = (_LocalFile if folder.is_local else _RemoteFile)(folder)
         self._ended = threading.Event()
@@ -218,8 +220,9 @@ class Lease:
                     break
         else:
             return
-        logger.error("the lease on %s is lost to %s", self._folder.uri, "another launch")
-        self._lost()
+        self.lost = True
+        logger.error("the lease on %s is lost: this launch commits nothing more", self._folder.uri)
+        self._tell()
 
 
 def _named(holder: Holder | None) -> str:

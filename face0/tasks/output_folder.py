@@ -21,6 +21,7 @@ from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder, lies_within
 from face0.io.json import differences, to_json_values
+from face0.io.listing import version
 from face0.io.secrets import public_values
 from face0.io.storage import HashingWriter
 from face0.runtime.versions import library_versions
@@ -147,6 +148,10 @@ class OutputFolder(Folder):
     def stats_names(self) -> set[str]:
         """The task ids that have a stats file; a listing, cheap enough to poll."""
         return {name.removesuffix(".json") for name in self.entries("stats") if name.endswith(".json")}
+
+    def stats_versions(self) -> dict[str, str]:
+        """What tells the stats files that are there from those that were: by name, see ``face0.io.listing.version``."""
+        return {name: version(info) for name, info in self.file_infos("stats").items()}
 
     def stats_stamp(self, task_id: str) -> str:
         """A value that changes when the stats of a task are written anew."""

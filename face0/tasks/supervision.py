@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from face0.errors import StorageError
+from face0.io.permissions import Permissions, apply
 from face0.runtime.child_process import ChildDiedError, ChildProcess
 from face0.runtime.device_errors import is_device_failure
 from face0.runtime.interruption import interruption
@@ -31,12 +33,37 @@ from schemas.job import TaskStats
 
 logger = logging.getLogger(__name__)
 
-IDLE_DEATHS = 10  # of one task, without a row that can be set aside for them
+IDLE_DEATHS = 20  # of one task, without a row that can be set aside for them
 SET_ASIDE = 64  # rows of one task
+
+
+class WorkerLoadError(StorageError):
+    """A worker cannot be loaded, for something that it takes cannot be read: no task can be done."""
 
 
 class WorkerDiedError(OSError):
     """A task's process died again and again, and it is not a row of the task that ended it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadWorker:
+    """Loads a worker in a process that gives these permissions.
+
+    Attributes:
+        load: makes the worker.
+        permissions: of what it writes.
+    """
+
+    load: Callable[[], Worker]
+    permissions: Permissions
+
+    def __call__(self) -> Worker:
+        """The worker. Raises WorkerLoadError for an OSError."""
+        apply(self.permissions)
+        try:
+            return self.load()
+        except OSError as error:
+            raise WorkerLoadError(f"no worker can be loaded: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +113,8 @@ class _Inquiry:
         elif culprit is None:
             self.probe = position.suspects
         else:
-            self.strikes[culprit] += 2 if reason is Reason.TIMED_OUT else 1
+            # Storage that is slow for once is no fault of the input.
+            self.strikes[culprit] += 2 if reason is Reason.TIMED_OUT and not position.reading else 1
             stop = self.probe.stop if self.probe else culprit + 1
             if self.strikes[culprit] < 2:
                 self.probe = range(culprit, stop)

@@ -20,8 +20,7 @@ def test_a_job_that_is_asked_to_end_leaves_whole_tasks_and_goes_on(
     work, output = works(job, 6), tmp_path / "out"
     command = (*work.to(output), "--worker-processes", workers)
     launch = launches.start(command, tmp_path / "log")
-    while not list(output.glob("stats/*")):
-        time.sleep(0.02)
+    launch.wait_for(lambda: list(output.glob("stats/*")))
     processes = workers_of(launch.pid)
     asked = time.monotonic()
     if signum == signal.SIGINT:
@@ -29,7 +28,7 @@ def test_a_job_that_is_asked_to_end_leaves_whole_tasks_and_goes_on(
     else:
         os.kill(launch.pid, signum)
     assert launch.wait() == code, launch.text
-    assert time.monotonic() - asked < 20
+    assert time.monotonic() - asked < 60
     assert f"face0 {job}: stopped by {signum.name}; the same command goes on where it stood" in launch.text
     assert "Traceback" not in launch.text
     assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
@@ -43,11 +42,10 @@ def test_a_job_that_is_asked_to_end_leaves_whole_tasks_and_goes_on(
 def test_a_second_signal_ends_it_at_once(works, launches, tmp_path):
     work, output = works("augment", 12), tmp_path / "out"
     launch = launches.start((*work.to(output), "--worker-processes", 1), tmp_path / "log")
-    while not list(output.glob("_partial/*/*")):
-        time.sleep(0.02)
+    launch.wait_for(lambda: list(output.glob("_partial/*/*")))
     os.kill(launch.pid, signal.SIGTERM)
     os.kill(launch.pid, signal.SIGTERM)
     asked = time.monotonic()
     assert launch.wait() == 143
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 30
     assert not (output / "_partial").exists()
