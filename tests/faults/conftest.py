@@ -71,7 +71,7 @@ def works(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Work
             return Work(("augment", f"{tars}/*.tar", "--embedder", "random:0", *usual), "shards", "key", 6 * tasks)
         manifest = folder / f"manifest-{tasks}.parquet"
         prompts = [f"a photo of {i}" for i in range(tasks)]
-        pq.write_table(cross(prompts, ("anna", "berta"), range(2), {"steps": 2}), manifest)
+        pq.write_table(cross(prompts, ("anna", "berta"), range(2), {"steps": 20}), manifest)
         command = ("generate", manifest, "--faces", bank, "--model", model, "--requests-per-task", 4, "--batch", 2)
         return Work((*command, *usual), "results", "request_id", 4 * tasks)
 
