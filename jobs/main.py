@@ -25,6 +25,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 
 from face0.errors import StorageError, UsageError
 from face0.io.permissions import applied
@@ -74,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, rest: Sequence[str]) -> int:
     log_to_stderr()
     try:
-        with handled(raise_interrupted, [signal.SIGTERM]), applied(permissions_of(rest)):
+        stop_at_once = partial(raise_interrupted, tell=partial(_tell_stopped, name))
+        with handled(stop_at_once), applied(permissions_of(rest)):
             return importlib.import_module(JOBS[name]).main(rest)
     except UsageError as error:
         print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}", file=sys.stderr)
@@ -88,8 +90,13 @@ def _run(name: str, rest: Sequence[str]) -> int:
         return 1
     except (Interrupted, KeyboardInterrupt) as stop:
         signum = stop.signum if isinstance(stop, Interrupted) else signal.SIGINT
-        print(f"face0 {name}: stopped by {signal.Signals(signum).name}{RESUMES.get(name, '')}", file=sys.stderr)
+        _tell_stopped(name, signum)
         return 128 + signum
+
+
+def _tell_stopped(name: str, signum: int) -> None:
+    signal_name = signal.Signals(signum).name
+    print(f"face0 {name}: stopped by {signal_name}{RESUMES.get(name, '')}", file=sys.stderr, flush=True)
 
 
 class PlainLine(logging.Formatter):

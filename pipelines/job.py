@@ -71,8 +71,9 @@ class Job:
             if folder.stats_versions() != self.seen:
                 raise UsageError(f"another launch was at work on {folder.uri} until now: run the same command again")
             try:
-                if runs or stale:
+                if runs or stale or folder.job is None:
                     folder.prepare(self.name, self.config)
+                if runs or stale:
                     prepare(folder)
                     for stats in stale:
                         folder.take_back(stats)

@@ -33,7 +33,7 @@ class Ledger:
         """
         counts = {name.name: record.get(name.name, 0) for name in fields(cls)}
         for name, count in counts.items():
-            if type(count) is not int:
+            if type(count) is not int or count < 0:
                 raise BrokenRecord(f"{name} is {count!r}, no count")
         return cls(**counts)
 
@@ -189,6 +189,10 @@ def _from_json(kind: type[_Record], text: str | bytes) -> _Record:
     for name, types in _TYPES.items():
         if not isinstance(getattr(parsed, name, types()), types):
             raise BrokenRecord(f"{name} is {type(getattr(parsed, name)).__name__}, not {types.__name__}")
+    for counts in ("reasons", "totals"):
+        for name, count in getattr(parsed, counts, {}).items():
+            if type(count) is not int:
+                raise BrokenRecord(f"{counts} has {count!r} of {name}, no count")
     return parsed
 
 

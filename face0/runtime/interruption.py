@@ -1,5 +1,6 @@
 """Requests to stop: a signal asks once, and the work ends where it is safe to end."""
 
+import os
 import signal
 import threading
 import time
@@ -90,6 +91,28 @@ def handled(
             signal.signal(signum, earlier)
 
 
-def raise_interrupted(signum: int, _: FrameType | None) -> None:
-    """A handler that breaks off whatever the main thread does."""
+def raise_interrupted(signum: int, frame: FrameType | None, tell: Callable[[int], None] = lambda _: None) -> None:
+    """A handler that breaks off whatever the main thread does.
+
+    While a module is imported it ends the process: libraries take any exception of an import for a sign that something
+    is not installed, and go on; torch's C++ code aborts. Nothing is to be cleaned up then.
+
+    Args:
+        signum: number of the signal.
+        frame: what the main thread does.
+        tell: is called with the number before the process ends.
+    """
+    if _imports(frame):
+        try:
+            tell(signum)
+        finally:
+            os._exit(128 + signum)
     raise Interrupted(signum)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

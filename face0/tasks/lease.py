@@ -107,9 +107,11 @@ def _pids() -> str:
 
 def _parse(data: bytes) -> Holder | None:
     try:
-        return Holder(**json.loads(data))
-    except (ValueError, TypeError):
+        holder = Holder(**json.loads(data))
+    except (ValueError, TypeError, RecursionError):
         return None  # torn, as it is being written, or of another version
+    # Signals are sent to a process of this number, be it only to ask: 0 and less are groups.
+    return holder if type(holder.pid) is int and 0 < holder.pid < 1 << 31 else None
 
 
 class Lease:

@@ -116,10 +116,13 @@ class OutputFolder(Folder):
         """The stats of every committed task, by task id: for readers, who must not miss one.
 
         Raises:
-            UsageError: a stats file is broken.
+            UsageError: a stats file is broken, and not just one of a task that the finished job does not have.
         """
         committed, broken = self._read_stats()
-        if broken:
+        success = self.success if broken else None
+        if success is not None and success.tasks == len(committed):
+            logger.warning("%s, and of no task of the finished job: it is passed over", broken[0])
+        elif broken:
             raise UsageError(
                 f"{broken[0]}: run its job once more, which does that task again; {len(broken)} such files"
             )
@@ -162,9 +165,7 @@ class OutputFolder(Folder):
         stats = TaskStats.from_json(self.read(_stats(task_id)))
         if stats.task_id != task_id:
             raise BrokenRecord(f"it is of the task {stats.task_id!r}")
-        for file in stats.files:
-            if not lies_within(file.name):
-                raise BrokenRecord(f"it names {file.name!r}, which does not lie in the output")
+        _refuse_contradictions(stats)
         return stats
 
     def write_stats(self, stats: TaskStats) -> None:
@@ -286,6 +287,23 @@ class OutputFolder(Folder):
         """The bytes of each file in the folders that stats name files in."""
         tables = {file.name.partition("/")[0] for stats in committed for file in stats.files}
         return {name: int(info["size"]) for table in sorted(tables) for name, info in self.file_infos(table).items()}
+
+
+def _refuse_contradictions(stats: TaskStats) -> None:
+    """Raises BrokenRecord for stats that cannot be of a commit: files of others, or rows that are in none."""
+    for file in stats.files:
+        if not lies_within(file.name):
+            raise BrokenRecord(f"it names {file.name!r}, which does not lie in the output")
+        table, revision = file.name.partition("/")[0], task_and_revision(file.name)[1]
+        if file.name not in (data_file(table, stats.task_id, number) for number in (0, revision)):
+            raise BrokenRecord(f"it names {file.name!r}, which is no file of its task")
+    if not isinstance(stats.task.get("uri"), str):
+        raise BrokenRecord("its task names no input")
+    if not stats.ledger.balanced:
+        raise BrokenRecord(f"rows are missing: {stats.ledger}")
+    rows, in_files = stats.ledger.written + stats.ledger.failed, sum(file.rows for file in stats.files)
+    if rows != in_files:
+        raise BrokenRecord(f"{rows:,} rows were written or failed, and its files have {in_files:,}")
 
 
 def _stats(task_id: str) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,19 @@ def test_a_stop_is_no_error_that_somebody_mends():
 
     with handled(raise_interrupted), pytest.raises(Interrupted):
         mend()
+
+
+def test_an_import_that_swallows_errors_does_not_swallow_a_stop(tmp_path):
+    (tmp_path / "stops.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    (tmp_path / "optional.py").write_text("try:\n    import stops\nexcept BaseException:\n    stops = None\n")
+    program = """
+from face0.runtime.interruption import handled, raise_interrupted
+with handled(lambda signum, frame: raise_interrupted(signum, frame, lambda signum: print("told", signum, flush=True))):
+    import optional
+print("went on")
+"""
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    stopped = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert (stopped.returncode, stopped.stdout) == (143, "told 15\n")

@@ -117,6 +117,15 @@ def test_a_torn_stats_file_counts_as_not_committed_and_is_named(root, caplog, da
         {"files": [{"name": "shards/../../outside", "rows": 1, "bytes": 1, "sha256": ""}]},
         {"files": "shards/a.parquet"},
         {"files": [{"name": "shards/a.parquet"}]},
+        {"files": []},
+        {"files": [{"name": "job.json", "rows": 30, "bytes": 1, "sha256": ""}]},
+        {"files": [{"name": "shards/count-b.parquet", "rows": 30, "bytes": 1, "sha256": ""}]},
+        {"ledger": {"read": 30, "written": 29}},
+        {"ledger": {"read": 30, "written": 33, "failed": -3}},
+        {"ledger": {"read": 29, "written": 26, "failed": 3}},
+        {"reasons": {"empty": "3"}},
+        {"totals": {"sum": None}},
+        {"task": {}},
         {"ledger": {"read": "30"}},
         {"ledger": {"read": 1e300}},
         {"reasons": 3},
@@ -133,6 +142,17 @@ def test_stats_of_others_count_as_not_committed_and_what_they_name_is_left_alone
     finish(folder, Count(uri="a"), Count(uri="b"))
     assert outside.read_text() == "keep"
     assert_trustworthy(str(tmp_path / "out"))
+
+
+def test_stats_of_no_task_of_a_finished_job_are_told_of_and_passed_over(tmp_path, caplog):
+    folder = OutputFolder(str(tmp_path))
+    finish(folder, Count(uri="a"))
+    (tmp_path / "stats" / "foreign.json").write_text("{}")
+    assert set(folder.committed()) == {"count-a"}
+    assert "stats/foreign.json is broken" in caplog.text
+    folder.remove("_SUCCESS")
+    with pytest.raises(UsageError, match=r"foreign\.json is broken"):
+        folder.committed()
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"x" * 100_000])

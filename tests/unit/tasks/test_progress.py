@@ -21,7 +21,7 @@ class Read:
 
 def commit(folder: OutputFolder, task: Read) -> None:
     with folder.commit(task) as output:
-        output.ledger.read = output.ledger.written = task.rows
+        output.ledger.read = output.ledger.no_face = task.rows
 
 
 def lines(folder: OutputFolder, tasks: list[Read], *done: Read) -> list[str]:
