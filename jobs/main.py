@@ -25,6 +25,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from errno import EDQUOT, ENOSPC, EROFS
 from functools import partial
 
 from face0.errors import StorageError, UsageError
@@ -84,7 +85,14 @@ def _run(name: str, rest: Sequence[str]) -> int:
     except StorageError as error:
         print(f"face0 {name}: {BEAMS_PLACE.sub('', str(error))}{RESUMES.get(name, '')}", file=sys.stderr)
         return 1
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EROFS):
+            place = f" in {error.filename}" if error.filename else ""
+            print(
+                f"face0 {name}: nothing more can be written{place}: {error.strerror}{RESUMES.get(name, '')}",
+                file=sys.stderr,
+            )
+            return 1
         traceback.print_exc()
         print(f"face0 {name}: broke off, see above{RESUMES.get(name, '')}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ _SECRET = re.compile(
     r"""(?: ^|_ ) (?:
         tokens? | secrets? | passwords? | passwd | passphrase | pwd | pass | signatures? | signed | sig | sign | auth
         | authorization | authentication | credentials? | creds | hmac | jwt | bearer | apikey | sas | otp
-        | sessionid | hdnea | hdnts | hdntl
+        | j?sessionid | phpsessid | hdnea | hdnts | hdntl
     ) (?: _|$ )
     | (?: api | access | private | secret | subscription | account | client | pair | app | auth | storage | shared
         | function | host | aws\w* | oss\w* | google ) _? key
@@ -39,6 +39,10 @@ _NEXT_IN_CHAIN = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")  # of fssp
 _AFTER_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://([^/?#]*)")
 # At the root of a file system that takes user info for a part of the path
 _USER_IN_PATH = re.compile(r"(?:(?<=://)|(?<![^(\[{=,;:]))/[^/\s:@?#]{1,100}:[^/\s@]{1,300}@")
+# The same where a message names what follows s3:// alone
+_USER_FIRST = re.compile(r"^[^/\s:@?#=]{1,100}:[^/\s@]{1,300}@(?=[\w\[])")
+_USER_WITHOUT_SCHEME = re.compile(r"(?:^|(?<=[(\[{=,;]))//[^/\s@?#]{1,300}@")  # the scheme is that of the page
+_PATH_PARAMETER = re.compile(r";([^;/?#=\s]{1,60})=[^;/?#\s]*")  # https://host/a;jsessionid=0f3a/b.jpg
 # File systems in whose URIs a name stands before the @: a container, or a repository
 _NAMES_FIRST = {"abfs", "abfss", "az", "adl", "wasb", "wasbs", "github", "gitlab", "git", "hf", "onelake"}
 _DATA = re.compile(r"(data:[^,]{0,200},)(.*)", re.IGNORECASE | re.DOTALL)
@@ -59,7 +63,7 @@ def public(uri: str) -> str:
     """
     if uri[:5].lower() == "data:":
         return _DATA.sub(_digested, uri, count=1)
-    return _without_secrets(uri) if "://" in uri else uri
+    return _without_secrets(uri) if "://" in uri or uri.startswith("//") else uri
 
 
 def public_text(text: str) -> str:
@@ -123,7 +127,7 @@ class PublicStream(io.TextIOBase):
 def _public_word(word: str) -> str:
     """A word of a text in its public form, with the punctuation that follows it."""
     uri = word.rstrip(".,:;)]}")
-    return _without_secrets(uri) + word[len(uri) :]
+    return _without_secrets(_USER_FIRST.sub("", uri)) + word[len(uri) :]
 
 
 def _without_secrets(chain: str, depth: int = 0) -> str:
@@ -133,10 +137,16 @@ def _without_secrets(chain: str, depth: int = 0) -> str:
 
 def _without_secrets_of_one(uri: str, depth: int) -> str:
     if "@" in uri:
+        uri = _USER_WITHOUT_SCHEME.sub("//", uri)
         if "://" in uri:
             uri = _AFTER_SCHEME.sub(_without_user, _joined_authority(uri))
         if not uri.startswith("file:"):
             uri = _USER_IN_PATH.sub("/", uri, count=1)
+    if "://" in uri:
+        uri = _PATH_PARAMETER.sub(lambda match: "" if _is_secret(_normal(match[1])) else match[0], uri)
+        base, _, fragment = uri.partition("#")
+        if "=" in fragment and (shown := _public_query(fragment, depth)) != fragment:
+            uri = f"{base}#{shown}" if shown else base
     mark = "?" if "?" in uri else "&"  # the end of a URI that was cut up
     path, found, rest = uri.partition(mark)
     if not found:

@@ -68,6 +68,12 @@ SIGNED = {
     f"https://p/https://me:{S}@h/a?sig={S}": "https://p/https://h/a",
     f"https://me:{S}@h/a b.jpg?sig={S}&w=1#m.jpg": "https://h/a b.jpg?w=1#m.jpg",
     f"memory://a.tar?token={S}": "memory://a.tar",
+    # Without a scheme, in a path, behind the hash
+    f"//me:{S}@host/a.jpg": "//host/a.jpg",
+    f"https://h/a;jsessionid={S}/a.jpg?w=1": "https://h/a/a.jpg?w=1",
+    f"https://h/a?w=1;token={S}": "https://h/a?w=1",
+    f"https://h/a?w=1#access_token={S}&x=2": "https://h/a?w=1#x=2",
+    f"https://h/a#token={S}": "https://h/a",
 }
 NAMES = [
     "https://h/a.jpg?id=7&page=2&keyword=x&author=me&monkey=1&design=2&st=5&e=6&sp=1",
@@ -78,6 +84,8 @@ NAMES = [
     "github://org:repo@main/a",
     "s3://arn:aws:s3:us-west-2:1:accesspoint/name/a@b",
     "https://h/a?b=c%2Fd%26e",
+    "https://h/a;v=1/b.jpg#page=2",
+    "s3://b/a.tar#0007",
 ]
 
 
@@ -117,6 +125,9 @@ def test_messages_of_libraries_are_cleaned_and_the_rest_of_a_text_stays():
         f"GET /a.tar?X-Amz-Signature={S} -> 403": "GET /a.tar -> 403",
         f"…a.tar?x=1&amp;sig={S} is gone": "…a.tar?x=1 is gone",
         f"cut off: ab&sig={S}": "cut off: ab",
+        f'listing ab:{S}@bucket/a failed: Invalid bucket name "ab:{S}@bucket"': (
+            'listing bucket/a failed: Invalid bucket name "bucket"'
+        ),
         "loss = 0.5, x=1; why? a=b": "loss = 0.5, x=1; why? a=b",
     }
     assert {text: public_text(text) for text in texts} == texts
