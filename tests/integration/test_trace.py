@@ -31,6 +31,7 @@ from tests.fixtures.holdings import (
     request,
 )
 from tests.fixtures.reads import counted_reads
+from tests.fixtures.shards import restate
 
 PHOTOGRAPH_OF_ANNA = {
     ("photograph", digest("a1"), "asked for"),
@@ -146,6 +147,7 @@ def test_a_photograph_that_lies_in_two_shards_has_both_rows_under_any_of_its_nam
     renamed = table.set_column(0, "key", [["copy of group", "else"]])
     digests = renamed.set_column(renamed.schema.get_field_index("sha256"), "sha256", [[digest("group"), digest("x")]])
     pq.write_table(digests.cast(table.schema), f"{other}/shards/t9.parquet")
+    restate(Path(other), Path(other, "shards", "t9.parquet"))
     (photograph,) = answer("group", [*world.places, other])["photographs"]
     assert [(row["folder"], row["key"]) for row in photograph["rows"]] == [
         (world.shards, "group"),

@@ -37,6 +37,7 @@ from face0.training.encoder import Encoder
 from face0.training.trainer import Trainer
 from jobs.main import main
 from tests.fixtures.pictures import augment, captioned, people, write_tar
+from tests.fixtures.shards import restate
 
 USUAL = ("--batch", "8", "--resolution", "64", "--learning-rate", "1e-3", "--holdout", "4", "--holdout-similarity", "1",
          "--evaluate-every", "0", "--precision", "fp32")  # fmt: skip
@@ -298,6 +299,7 @@ def test_a_broken_image_is_left_out_and_told(base: Path, tmp_path: Path, capsys)
     images[5] = b"\xff\xd8 no picture"
     column = table.schema.get_field_index("image")
     pq.write_table(table.set_column(column, table.schema.field("image"), pa.array(images, pa.binary())), path)
+    restate(tmp_path / "out", path)
     assert train(tmp_path / "out", base, tmp_path / "m", 3, "--holdout", "0") == 0
     assert f"not trained on: {table['key'][5].as_py()}" in capsys.readouterr().err
 

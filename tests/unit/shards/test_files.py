@@ -1,15 +1,12 @@
 """Folders of shards: joined, unfinished, or refused."""
 
-import json
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
 from face0.shards.loader import FaceShards
 from face0.tasks.output_folder import OutputFolder
-from tests.fixtures.shards import NONE, keys, numbered, refused, row, take, write
+from tests.fixtures.shards import NONE, keys, numbered, refused, restate, row, take, write
 
 
 def test_folders_are_joined(tmp_path):
@@ -54,15 +51,6 @@ def test_a_file_that_is_not_as_its_stats_say_is_refused(tmp_path):
     message = refused(folder)
     assert f"{path} has 3 rows, but its stats say 4" in message
     assert f"the augment command of {folder}, run once more" in message
-
-
-def restate(folder: Path, path: Path) -> None:
-    """Makes the stats say the size that a file has now."""
-    for stats in folder.glob("stats/*.json"):
-        record = json.loads(stats.read_text())
-        for file in record["files"]:
-            file["bytes"] = path.stat().st_size if folder / file["name"] == path else file["bytes"]
-        stats.write_text(json.dumps(record))
 
 
 def test_a_folder_that_lacks_stats_is_refused(tmp_path):
