@@ -24,6 +24,8 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
             file=sys.stderr,
         )
         return 1
+    if success.reasons.get(Reason.NOT_ALLOWED):
+        print(f"what was not allowed is in {output}/failures/, with the --allow that permits it", file=sys.stderr)
     failed = unwanted_failures(success)
     if budget.allows(failed, success.ledger.read):
         return 0

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from face0.errors import UsageError
 from face0.runtime.interruption import Interrupted, interruption
 from face0.tasks.lease import Lease, LeaseLostError, hold
-from face0.tasks.output_folder import OutputFolder
+from face0.tasks.output_folder import JOB, OutputFolder
 from face0.tasks.progress import Progress
 from face0.tasks.task import Task, TaskRun, select
 from pipelines import tasks
@@ -71,7 +71,7 @@ class Job:
             if folder.stats_versions() != self.seen:
                 raise UsageError(f"another launch was at work on {folder.uri} until now: run the same command again")
             try:
-                if runs or stale or folder.job is None:
+                if runs or stale or not folder.exists(JOB):
                     folder.prepare(self.name, self.config)
                 if runs or stale:
                     prepare(folder)

@@ -287,7 +287,8 @@ class _LocalFile:
             self.locked = True
         except OSError:
             self.locked = False
-        free = not os.fstat(fd).st_size or self.sign() == instead_of
+        # What is torn was left by a launch that was killed: the living hold the lock.
+        free = self.holder() is None or self.sign() == instead_of
         if not self.locked and self._is_current(fd) and free:
             self._fd, self.held = fd, True
             self.renew(holder)

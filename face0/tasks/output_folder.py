@@ -58,8 +58,8 @@ class OutputFolder(Folder):
             return JobRecord.from_json(self.read(JOB))
         except BrokenRecord as error:
             raise UsageError(
-                f"{self.join(JOB)} is no record of a job ({error}): restore it; or, if this is the output of the very "
-                "same command, remove it, and the command writes it anew"
+                f"{self.join(JOB)} is no record of a job ({error}), and nobody can tell with which configuration its "
+                "tasks were done: restore it, or give another --output"
             ) from error
 
     @property
@@ -100,9 +100,14 @@ class OutputFolder(Folder):
             config: what determines the output, as JSON values.
 
         Raises:
-            UsageError: it is another job, or the same one with another configuration.
+            UsageError: it is another job, or the same one with another configuration; or that cannot be told.
         """
         held = self.job
+        if held is None and self.stats_names():
+            raise UsageError(
+                f"{self.join(JOB)} is gone, and nobody can tell with which configuration the tasks there were done: "
+                "restore it, or give another --output"
+            )
         if held is None:
             return
         old, new = ({"job": name, **public_values(values)} for name, values in ((held.job, held.config), (job, config)))

@@ -11,9 +11,15 @@ from tests.faults.test_killed_workers import workers_of
 from tests.fixtures.pictures import contents
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("job", ["augment", "generate"])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("job", "workers", "signum", "code"),
+    [
+        ("augment", 2, signal.SIGTERM, 143),
+        ("augment", 0, signal.SIGINT, 130),
+        ("generate", 2, signal.SIGINT, 130),
+        ("generate", 0, signal.SIGTERM, 143),
+    ],
+)
 def test_a_job_that_is_asked_to_end_leaves_whole_tasks_and_goes_on(
     works, launches, tmp_path, job, workers, signum, code
 ):

@@ -179,8 +179,16 @@ def test_a_shard_that_is_gone_is_made_again(root, caplog):
 def test_a_torn_job_record_is_named_with_the_remedy(root, data):
     folder = OutputFolder(root)
     damaged(folder, "job.json", data)
-    with pytest.raises(UsageError, match=r"job\.json is no record of a job .* remove it"):
+    with pytest.raises(UsageError, match=r"job\.json is no record of a job .*: restore it"):
         folder.check("count", {})
+
+
+def test_without_its_job_record_an_output_is_nobodys(root):
+    folder = OutputFolder(root)
+    finish(folder, Count(uri="a"))
+    folder.remove("job.json")
+    with pytest.raises(UsageError, match=r"job\.json is gone, .*: restore it"):
+        folder.check("count", {"of": "another"})
 
 
 @pytest.mark.parametrize("data", TORN)
