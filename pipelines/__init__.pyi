@@ -1,7 +1,8 @@
 from .augmentation import LoadAugmenter
 from .face_space import FitAndSave, fit_face_space
 from .flags import beam_flags, split_flags
-from .generation import Generation, LoadGenerator
+from .generation import Generation
+from .generator import LoadGenerator
 from .job import Job
 from .options import check_device, pipeline_options, worker_processes
 from .rendering import Rendering, RenderOptions, plan_rendering

@@ -1,4 +1,4 @@
-"""Augmentation: what loads its worker in each process."""
+"""Augmentation: what loads its worker in each process. Without Beam, which a worker process does not need."""
 
 from dataclasses import dataclass
 

@@ -6,38 +6,14 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from face0.generation.config import GenerateConfig
-from face0.generation.generator import Generator
 from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request
-from face0.runtime.devices import claim_device
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from pipelines.job import Job
 from pipelines.tasks import Workers
 from schemas.failures import Reason
 from schemas.job import Success, TaskStats
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadGenerator:
-    """Loads the worker in each process.
-
-    Attributes:
-        config: what decides, beside the requests, what is written.
-        device: of torch, or ``auto``; of several GPUs each process claims one.
-        batch: images at once, at most.
-        threads: of each process.
-    """
-
-    config: GenerateConfig
-    device: str
-    batch: int
-    threads: int
-
-    def __call__(self) -> Generator:
-        """The worker of this process."""
-        return Generator(self.config, claim_device(self.device), self.batch, self.threads)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from face0.model.folder import ModelFolder, inspect_model
 from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
 from face0.tasks.output_folder import OutputFolder
-from pipelines.generation import Generation, LoadGenerator
+from pipelines.generation import Generation
+from pipelines.generator import LoadGenerator
 from pipelines.options import check_device, pipeline_options, worker_processes
 from pipelines.tasks import Workers
 from schemas.failures import Reason

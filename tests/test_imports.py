@@ -168,6 +168,12 @@ def test_the_library_loads_without_beam():
     assert "apache_beam" not in found
 
 
+@pytest.mark.parametrize("name", ["pipelines.augmentation.LoadAugmenter", "pipelines.generator.LoadGenerator"])
+def test_a_worker_process_loads_without_beam(name):
+    module, _, function = name.rpartition(".")
+    assert "apache_beam" not in loaded(f"from {module} import {function}")
+
+
 def test_schemas_load_without_the_library():
     assert not loaded("import schemas.face_shard, schemas.failures, schemas.job") & {"face0", "torch", "apache_beam"}
 

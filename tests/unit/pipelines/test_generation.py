@@ -8,7 +8,7 @@ from face0.generation.config import GenerateConfig
 from face0.readers.fetching import Fetcher
 from pipelines import augmentation, generation
 from pipelines.augmentation import LoadAugmenter
-from pipelines.generation import LoadGenerator
+from pipelines.generator import LoadGenerator
 
 AUGMENT = LoadAugmenter(
     config=AugmentConfig(embedder=embedder_config("random:0")), fetcher=Fetcher(), device="cuda", threads=1
