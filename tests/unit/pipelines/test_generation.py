@@ -6,7 +6,7 @@ from face0.augmentation.config import AugmentConfig
 from face0.embedders.specification import embedder_config
 from face0.generation.config import GenerateConfig
 from face0.readers.fetching import Fetcher
-from pipelines import augmentation, generation
+from pipelines import augmentation, generator
 from pipelines.augmentation import LoadAugmenter
 from pipelines.generator import LoadGenerator
 
@@ -17,7 +17,7 @@ GENERATE = LoadGenerator(config=GenerateConfig(model="model", fingerprint=""), d
 
 
 @pytest.mark.parametrize(
-    ("load", "module", "worker"), [(AUGMENT, augmentation, "Augmenter"), (GENERATE, generation, "Generator")]
+    ("load", "module", "worker"), [(AUGMENT, augmentation, "Augmenter"), (GENERATE, generator, "Generator")]
 )
 def test_each_process_computes_on_the_device_that_it_claims(load, module, worker, monkeypatch):
     monkeypatch.setattr(module, "claim_device", lambda name: f"{name}:1")
