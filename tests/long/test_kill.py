@@ -90,10 +90,8 @@ def moment(kind: str, output: Path) -> Callable[[], bool]:
 
 
 def list_safely(folder: Path) -> list[str]:
-    try:
-        return [entry.path for entry in os.scandir(folder) if entry.is_file()]
-    except FileNotFoundError:
-        return []
+    """The files in the folders of launches."""
+    return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
 def killed(run: Run, come: Callable[[], bool], delay: float) -> bool:
