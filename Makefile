@@ -11,8 +11,8 @@ QUICK := not long and not faults and not fuzz
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
-	@echo "make test       the tests (minutes); make test-long: those that kill, resume and change runners"
-	@echo "make test-faults whole jobs whose processes are killed, whose storage fails, whose inputs change (minutes)"
+	@echo "make test       the tests (minutes); make test-long: those of other runners, and of the audit's statistics"
+	@echo "make test-faults whole jobs that are killed, whose storage fails, whose inputs and outputs change (minutes)"
 	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"

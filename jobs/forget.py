@@ -20,6 +20,7 @@ from face0.errors import UsageError
 from face0.io.json import write_json
 from jobs.options.embedder import add_embedder_details, embedder_of
 from jobs.options.parser import job_parser
+from jobs.options.places import add_places
 from jobs.options.values import at_least, between
 
 SHOWN = 20  # names of a place that are printed
@@ -42,14 +43,7 @@ def arguments() -> argparse.ArgumentParser:
     whom.add_argument("--faces", metavar="BANK", help="bank of their faces")
     add("--threshold", type=between(0, 1, float), required=True, metavar="T",
         help="cosine of identity vectors from which a face counts as one of theirs")  # fmt: skip
-    add(
-        "--in",
-        dest="places",
-        action="append",
-        required=True,
-        metavar="URI",
-        help="output of face0 augment, generate, characters, audit, train or faces, or latents; may be repeated",
-    )
+    add_places(parser)
     add("--apply", action="store_true", help="remove what is found")
     add("--json", metavar="FILE", help="write the whole list there")
     add(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from face0 import privacy
 from face0.io.json import write_json
 from jobs.options.parser import job_parser
+from jobs.options.places import add_places
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -20,14 +21,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = job_parser("trace", __doc__)
     add = parser.add_argument
     add("id", metavar="ID", help="of a photograph, a face or an image")
-    add(
-        "--in",
-        dest="places",
-        action="append",
-        required=True,
-        metavar="URI",
-        help="output of face0 augment, generate, characters, audit, train or faces, or latents; may be repeated",
-    )
+    add_places(parser)
     add("--json", metavar="FILE", help="write the answer there too")
     return parser
 

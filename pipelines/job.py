@@ -87,6 +87,6 @@ class Job:
             finally:
                 # Not if another launch has taken over, whose files they may be; what storage does not let go, the next
                 # launch takes away.
-                with suppress(LeaseLostError, OSError):
+                with suppress(OSError):
                     hold(folder, lease.launch)
                     folder.drop_partial()

@@ -15,6 +15,7 @@ from apache_beam.utils.shared import Shared
 
 from face0.io.permissions import Permissions, current
 from face0.runtime.interruption import GRACE_SECONDS, Interrupted, handled, interruption, raise_interrupted
+from face0.tasks.lease import LeaseLostError
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.supervision import LoadWorker, WorkerLoadError, WorkerProcesses
 from face0.tasks.task import TaskRun
@@ -82,7 +83,7 @@ class _RunTask(beam.DoFn):
             # One copy of the models in a process, whatever the number of its threads.
             self._opened = self._shared.acquire(self._workers.open)
             if launch is not None:
-                launch.opened.append(self._opened)
+                launch.opened.add(self._opened)
             stats = self._opened.run(run, self._folder)
         except Interrupted:
             return []
@@ -124,13 +125,13 @@ class RunTasks(beam.PTransform):
 class _Launch:
     """What this process learns of its pipeline, where the workers are in it too."""
 
-    opened: list[_Here | WorkerProcesses] = field(default_factory=list)
+    opened: set[_Here | WorkerProcesses] = field(default_factory=set)
     broken: Exception | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def failed(self, run: TaskRun, error: Exception) -> None:
         """A task that storage has failed is left for the next launch, the others go on. All else ends the job."""
-        hopeless = isinstance(error, WorkerLoadError) or getattr(error, "errno", None) in _HOPELESS
+        hopeless = isinstance(error, WorkerLoadError | LeaseLostError) or getattr(error, "errno", None) in _HOPELESS
         if isinstance(error, OSError) and not hopeless:
             logger.error("task %s is not done: %s", run.task.task_id, error)
             return

@@ -102,10 +102,6 @@ class Folder:
         with self.open(name) as file:
             return file.read()
 
-    def stamp(self, name: str) -> str:
-        """A value that changes when a file is written anew."""
-        return str(retried(f"looking at {self.join(name)}", lambda: self._fs.ukey(self._path(name))))
-
     def info(self, name: str) -> dict[str, Any] | None:
         """What fsspec says of a file now; None: there is none."""
         self._fs.invalidate_cache(self._path(name))

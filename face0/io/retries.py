@@ -5,6 +5,7 @@ import http.client
 import io
 import random
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _FINAL = (*ANSWERS, StorageError, io.UnsupportedOperation, ssl.SSLCertVerificati
 _PASSING_CODES = frozenset(
     {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException"}
 )
+
+# Set while this process is asked to end: nothing is waited for, and what fails now has failed.
+giving_up = threading.Event()
 
 _jitter = random.Random()  # not the global one, whose state tests and trainings set
 
@@ -87,7 +91,7 @@ class Retries:
     first: float = 0.1
     longest: float = 5.0
     total: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = giving_up.wait
     clock: Callable[[], float] = time.monotonic
 
     def __call__(self, what: str, operation: Callable[[], T]) -> T:
@@ -113,7 +117,7 @@ class Retries:
                     raise
                 wait = min(self.longest, self.first * 2 ** (tried - 1)) * _jitter.uniform(0.5, 1)
                 seconds = self.clock() - begun
-                if not passing or tried == self.tries or seconds + wait > self.total:
+                if not passing or tried == self.tries or seconds + wait > self.total or giving_up.is_set():
                     failure = StorageError(f"{what} failed{_effort(tried, seconds)}: {_described(error)}")
                     failure.errno = getattr(error, "errno", None)  # a full disk is met in another way
                     raise failure from error

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from face0.io.retries import giving_up
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SECONDS = 10.0  # for work under way to end well; Kubernetes kills 30 s after it asked, spot machines too
 
@@ -47,6 +49,7 @@ class Interruption:
         self._at = time.monotonic() - (GRACE_SECONDS if self.requested else 0)
         self._signum = signum
         self._requested.set()
+        giving_up.set()
 
     def check(self) -> None:
         """Raises Interrupted if work is to end."""
@@ -70,6 +73,7 @@ class Interruption:
                 yield
             finally:
                 self._requested.clear()
+                giving_up.clear()
 
 
 interruption = Interruption()

@@ -1,8 +1,8 @@
 """A lease on an output folder: one launch at a time writes to it.
 
 The file ``_lease`` names its holder. On a local disk it is locked as long as its holder lives (flock), so that a killed
-launch leaves nothing to wait for. On an object store it is created on the condition that there is none, and its holder
-rewrites it every few seconds; one that stands still for a minute has expired.
+launch leaves nothing to wait for on the machine that it ran on. On an object store it is created on the condition that
+there is none, and its holder rewrites it every few seconds; one that stands still for a minute has expired.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from face0.errors import UsageError
+from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.io.permissions import make_folders
@@ -35,7 +35,7 @@ EXPIRY_SECONDS = 60.0
 _OURS: set[str] = set()  # launches of this process that hold a lease
 
 
-class LeaseLostError(RuntimeError):
+class LeaseLostError(StorageError):
     """Another launch has taken the output folder over, for this one was silent too long."""
 
 
@@ -291,7 +291,7 @@ class _LocalFile:
         free = self.holder() is None or self.sign() == instead_of
         if not self.locked and self._is_current(fd) and free:
             self._fd, self.held = fd, True
-            self.renew(holder)
+            os.ftruncate(fd, os.pwrite(fd, holder.to_json(), 0))
         else:
             os.close(fd)
         return self.held
@@ -306,8 +306,8 @@ class _LocalFile:
             return str(self._path.stat().st_mtime_ns)
         return None
 
-    def renew(self, holder: Holder) -> None:
-        os.ftruncate(self._fd, os.pwrite(self._fd, holder.to_json(), 0))
+    def renew(self, holder: Holder) -> None:  # noqa: ARG002
+        os.utime(self._fd)  # and not its content, which workers read at any moment
 
     def release(self, launch: str) -> None:  # noqa: ARG002
         if self._is_current(self._fd):

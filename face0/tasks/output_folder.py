@@ -161,9 +161,9 @@ class OutputFolder(Folder):
         """What tells the stats files that are there from those that were: by name, see ``face0.io.listing.version``."""
         return {name: version(info) for name, info in self.file_infos("stats").items()}
 
-    def stats_stamp(self, task_id: str) -> str:
-        """A value that changes when the stats of a task are written anew."""
-        return self.stamp(_stats(task_id))
+    def stats_version(self, task_id: str) -> str:
+        """That of the stats of one task."""
+        return version(self.info(_stats(task_id)))
 
     def stats(self, task_id: str) -> TaskStats:
         """The stats of one committed task. Raises BrokenRecord."""

@@ -7,7 +7,7 @@ from typing import TextIO
 from face0.runtime.progress import ProgressBar
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
-from schemas.job import Ledger
+from schemas.job import BrokenRecord, Ledger
 
 
 class Progress:
@@ -17,7 +17,7 @@ class Progress:
         self._folder = folder
         self._waiting = {run.task.task_id for run in runs}
         # Tasks that run again are committed already: their stats count once they are written anew.
-        self._before = {task_id: folder.stats_stamp(task_id) for task_id in self._waiting & folder.stats_names()}
+        self._before = {task_id: folder.stats_version(task_id) for task_id in self._waiting & folder.stats_names()}
         self._ledger = Ledger()
         self._bar = ProgressBar(total=len(runs), unit="tasks", file=stream)
         self._stop = threading.Event()
@@ -44,10 +44,10 @@ class Progress:
         before = len(self._waiting)
         try:
             for task_id in self._waiting & self._folder.stats_names():
-                if self._folder.stats_stamp(task_id) != self._before.get(task_id):
+                if self._folder.stats_version(task_id) != self._before.get(task_id):
                     self._ledger += self._folder.stats(task_id).ledger
                     self._waiting.discard(task_id)
-        except OSError:
+        except (OSError, BrokenRecord):
             pass  # a commit that is being replaced, or storage out of breath: the next look will tell
         if done := before - len(self._waiting):
             rows = self._ledger.read

@@ -1,5 +1,6 @@
 """Inputs and outputs of the jobs whose processes are killed and launched twice."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -49,7 +50,9 @@ class Work:
         found = contents(output)
         assert {name for name in found if name.split("/")[0] not in ("images", "requests")} <= named
         if self.table == "results":
-            assert {Path(name).stem for name in found if name.startswith("images/")} == set(keys)
+            digests = {row["image"]: row["image_sha256"] for row in rows(output, "results")}
+            images = {name: data for name, data in found.items() if name.startswith("images/")}
+            assert {name: hashlib.sha256(data).hexdigest() for name, data in images.items()} == digests
         assert not {path.name for path in output.iterdir()} & {"_partial", "_lease"}
 
 

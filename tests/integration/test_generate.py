@@ -2,13 +2,9 @@
 
 import hashlib
 import json
-import os
-import random
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -344,23 +340,7 @@ def test_parameters_are_in_the_form_that_other_tools_read() -> None:
     assert b"parameters" in encode_image(pixels, "png", 90, ask("é 漢", None), {})
 
 
-# --- Damage
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, lambda image: image.write_bytes(image.read_bytes()[:-10])])
-def test_an_image_that_is_gone_or_cut_is_made_again(tmp_path, model, bank, capsys, damage) -> None:
-    manifest, out = manifest_of(tmp_path / "m.parquet", prompts=3, seeds=2), tmp_path / "out"
-    assert generate(manifest, bank, model, out) == 0
-    before = {name: data for name, data in files(out).items() if name.startswith("images/")}
-    damage(out / min(before))
-    capsys.readouterr()
-    assert generate(manifest, bank, model, out) == 0
-    assert "it counts as not committed" in capsys.readouterr().err
-    whole(out, 12)
-    assert {name: data for name, data in files(out).items() if name.startswith("images/")} == before
-
-
-# --- Kills and other workers
+# --- Other workers
 
 
 def command(manifest: Path, bank: Path, model: Path, output: Path, *options: str) -> list[str]:
@@ -368,31 +348,6 @@ def command(manifest: Path, bank: Path, model: Path, output: Path, *options: str
         sys.executable, "-m", "jobs.main", "generate", str(manifest), "--faces", str(bank), "--model", str(model),
         "--output", str(output), "--threads", "1", "--requests-per-task", "5", "--batch", "4", *options,
     ]  # fmt: skip
-
-
-@pytest.mark.long
-def test_killed_at_twenty_moments_nothing_is_missing_twice_or_stray(tmp_path, model, bank) -> None:
-    """SIGKILL at random times after the first image, then the same command to its end: as one that was not killed."""
-    manifest = manifest_of(tmp_path / "m.parquet", prompts=20, seeds=8, steps=12)
-    undisturbed = tmp_path / "undisturbed"
-    assert generate(manifest, bank, model, undisturbed) == 0
-    out, chance, kills = tmp_path / "out", random.Random(0), 0
-    while kills < 20:
-        images = len(list((out / "images").glob("*")))
-        process = subprocess.Popen(command(manifest, bank, model, out), cwd=ROOT, start_new_session=True)
-        while process.poll() is None and len(list((out / "images").glob("*"))) == images:
-            time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.4))
-        if process.poll() is not None:
-            break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert kills >= 10
-    assert subprocess.run(command(manifest, bank, model, out), cwd=ROOT, check=False).returncode == 0
-    whole(out, 320)
-    there, expected = ({k: v for k, v in files(each).items() if k.startswith("images/")} for each in (out, undisturbed))
-    assert there == expected
 
 
 @pytest.mark.long

@@ -63,13 +63,6 @@ def test_it_travels_to_workers(folder):
     assert copy.read("a.txt") == b"text of a.txt"
 
 
-def test_its_stamp_changes_when_a_file_is_written_anew(folder):
-    before = folder.stamp("a.txt")
-    assert folder.stamp("a.txt") == before
-    folder.write_text("a.txt", "another, longer text")
-    assert folder.stamp("a.txt") != before
-
-
 def test_it_comes_to_a_local_disk_without_some_of_its_folders(folder):
     with folder.local(without=("below",)) as local:
         assert (local / "a.txt").read_text() == "text of a.txt"

@@ -4,6 +4,8 @@ import errno
 import io
 import pickle
 import ssl
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from fsspec.exceptions import FSTimeoutError
 
 from face0.errors import StorageError
 from face0.io.retries import Retries, is_passing
+from face0.runtime.interruption import interruption
 
 
 def answered(status: int) -> aiohttp.ClientResponseError:
@@ -156,3 +159,19 @@ def test_a_full_disk_is_known_in_the_process_that_asked():
         Retries(tries=1)("writing a", full)
     error = pickle.loads(pickle.dumps(raised.value))
     assert (type(error), error.errno, str(error)) == (StorageError, errno.ENOSPC, str(raised.value))
+
+
+def test_who_is_asked_to_end_waits_for_nothing():
+    calls: list[float] = []
+
+    def fails() -> None:
+        calls.append(time.monotonic())
+        raise TimeoutError
+
+    with interruption.on_signals():
+        threading.Timer(0.3, interruption.request).start()
+        with pytest.raises(StorageError, match="2 times"):
+            Retries(first=60, longest=60, total=600)("reading a", fails)
+    assert calls[1] - calls[0] < 10
+    with pytest.raises(StorageError, match="3 times"):  # and the next work of this process does
+        Retries(tries=3, first=0.01)("reading a", fails)

@@ -93,6 +93,7 @@ def test_a_lease_that_is_torn_expires_too(root, left):
     assert contents(root) == {}
 
 
+@pytest.mark.faults
 def test_a_launch_that_lost_its_lease_is_told_and_commits_nothing(root):
     folder, told = OutputFolder(root), []
     with Lease(folder, "augment", lost=lambda: told.append("lost"), **QUICK) as lease:

@@ -15,6 +15,8 @@ from face0.tasks.task import TaskRun
 from tests.fixtures.deadly import Numbers, NumbersWorker
 from tests.fixtures.pictures import rows
 
+pytestmark = pytest.mark.faults  # each starts processes anew, many times
+
 
 @pytest.fixture
 def run(tmp_path):

@@ -1,11 +1,8 @@
-"""A job that is killed again and again ends as if it never had been."""
+"""A job that is killed again and again, with its worker process, ends as if it never had been."""
 
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import tarfile
 import time
 from collections.abc import Callable
@@ -14,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHARED_DATA
+from tests.fixtures.launcher import Launch, Launcher
 from tests.fixtures.pictures import captioned, contents, original, people, picture, success, write_tar
 
-ROOT = Path(__file__).parents[2]
 ROWS = 150  # of each tar
-DEADLINE = 300  # seconds for one start of the job
 
 # Where kills land. Each waits for its moment, then for up to so many seconds more.
 STARTING, CONFIGURED, WORKING = "starting", "configured", "working"
@@ -49,27 +45,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [write_tar(folder / f"{i}.tar", captioned([*people(ROWS, first=i * ROWS), *extra])) for i in (0, 1)]
 
 
-class Run:
-    """The job as a process of its own."""
-
-    def __init__(self, inputs: list[Path], output: Path) -> None:
-        command = [sys.executable, "-m", "jobs.main", "augment", *map(str, inputs), "--output", str(output)]
-        command += ["--embedder", "random:0", "--threads", "1", "--max-failures", "100%"]
-        self.log = output.with_suffix(".log")
-        with open(self.log, "a") as log:
-            # A session of its own, so that a kill reaches whatever it started.
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-
-    def ends(self) -> int:
-        try:
-            return self.process.wait(DEADLINE)
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+def start(launches: Launcher, inputs: list[Path], output: Path) -> Launch:
+    options = ("--embedder", "random:0", "--threads", 1, "--max-failures", "100%", "--output", output)
+    return launches.start(("augment", *inputs, *options), output.with_suffix(".log"))
 
 
 def names(output: Path, *folders: str) -> set[str]:
@@ -94,21 +72,19 @@ def list_safely(folder: Path) -> list[str]:
     return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
-def killed(run: Run, come: Callable[[], bool], delay: float) -> bool:
+def killed(launch: Launch, come: Callable[[], bool], delay: float) -> bool:
     """Kills it at its moment; False if it ended before."""
-    deadline = time.monotonic() + DEADLINE
     try:
         while not happened(come):
-            if run.process.poll() is not None:
+            if launch.ended:
                 return False
-            assert time.monotonic() < deadline, f"nothing happened: {run.log.read_text()}"
             time.sleep(0.0005)
         until = time.monotonic() + delay
-        while time.monotonic() < until and run.process.poll() is None:
+        while time.monotonic() < until and not launch.ended:
             time.sleep(0.001)
-        return run.process.poll() is None
+        return not launch.ended
     finally:
-        run.kill()
+        launch.kill()
 
 
 def happened(come: Callable[[], bool]) -> bool:
@@ -128,8 +104,8 @@ def without_times(output: Path) -> dict[str, object]:
     return found
 
 
-def test_killed_twenty_times_it_ends_as_if_it_never_had_been(inputs, tmp_path):
-    assert Run(inputs, tmp_path / "undisturbed").ends() == 0
+def test_killed_twenty_times_augment_ends_as_if_it_never_had_been(launches, inputs, tmp_path):
+    assert start(launches, inputs, tmp_path / "undisturbed").wait() == 0
     expected = without_times(tmp_path / "undisturbed")
     ledger = success(tmp_path / "undisturbed")["ledger"]
     assert ledger["read"] > 2 * ROWS
@@ -143,7 +119,8 @@ def test_killed_twenty_times_it_ends_as_if_it_never_had_been(inputs, tmp_path):
     rounds, output = 1, tmp_path / "killed-1"
 
     def finish() -> None:
-        assert Run(inputs, output).ends() == 0, output.with_suffix(".log").read_text()
+        launch = start(launches, inputs, output)
+        assert launch.wait() == 0, launch.text
         assert without_times(output) == expected, f"after {landed}"
 
     tries = 0
@@ -155,10 +132,36 @@ def test_killed_twenty_times_it_ends_as_if_it_never_had_been(inputs, tmp_path):
             finish()
             rounds += 1
             output = tmp_path / f"killed-{rounds}"
-        run = Run(inputs, output)
-        if killed(run, moment(kinds[0], output), chance.uniform(0, MOMENTS[kinds[0]][1])):
+        launch = start(launches, inputs, output)
+        if killed(launch, moment(kinds[0], output), chance.uniform(0, MOMENTS[kinds[0]][1])):
             landed.append((kinds.pop(0), len(names(output, "stats"))))
     finish()
     print(f"{len(landed)} kills over {rounds} outputs, {tries} starts: {landed}")
     # They did not all land before the work began
     assert {committed for _, committed in landed} >= {0, 1}
+
+
+def test_killed_twenty_times_generate_has_every_image_once(works, launches, tmp_path):
+    work, output, log = works("generate", 24), tmp_path / "out", tmp_path / "log"
+    assert launches.run(work.to(tmp_path / "undisturbed"), tmp_path / "log-0") == 0
+    chance, kills, rounds = random.Random(0), 0, 0
+
+    def images(folder: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (folder / "images").glob("*")}
+
+    while kills < 20:
+        if (output / "_SUCCESS").exists():
+            work.check(output)
+            rounds += 1
+            assert rounds < 6, f"{kills} kills, all others came too late"
+            output = tmp_path / f"out-{rounds}"
+        before = len(images(output))
+        launch = launches.start(work.to(output), log)
+        while not launch.ended and len(images(output)) == before:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.4))
+        kills += not launch.ended
+        launch.kill()
+    assert launches.run(work.to(output), log) == 0, log.read_text()
+    work.check(output)
+    assert images(output) == images(tmp_path / "undisturbed")
