@@ -53,14 +53,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with self.server.lock:
             self.server.requests[self.path] += 1
-            self.server.now += 1
-            self.server.most = max(self.server.most, self.server.now)
-        try:
-            kind, *arguments = self.path.strip("/").split("/")
-            getattr(self, f"get_{kind.partition('?')[0]}")(*arguments)
-        finally:
-            with self.server.lock:
-                self.server.now -= 1
+        kind, *arguments = self.path.strip("/").split("/")
+        getattr(self, f"get_{kind.partition('?')[0]}")(*arguments)
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -109,7 +103,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.stopping.wait(30)
 
     def get_slow(self, seconds: str, *_: str) -> None:
+        with self.server.lock:
+            self.server.now += 1
+            self.server.most = max(self.server.most, self.server.now)
         self.server.stopping.wait(float(seconds))
+        with self.server.lock:  # before the answer, after which the client may ask again
+            self.server.now -= 1
         self.answer(200, self.path.encode())
 
 
