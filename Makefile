@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+CASES ?= ../shared/cases
 SECONDS ?= 60
 QUICK := not long and not faults and not fuzz
 
-.PHONY: help setup demo test test-long test-faults fuzz test-wheel coverage check docs bench lock clean
+.PHONY: help setup demo test test-long test-faults fuzz test-wheel cases coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
@@ -15,6 +16,7 @@ help:
 	@echo "make test-faults whole jobs that are killed, whose storage fails, whose inputs and outputs change (minutes)"
 	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
+	@echo "make cases      inputs that people have, a script each in CASES=$(CASES): is what becomes of them right?"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
 	@echo "make check      ruff and mypy"
 	@echo "make docs       the pages in docs/, and those made of the code; open site/index.html"
@@ -49,6 +51,9 @@ fuzz: setup
 
 test-wheel: setup
 	tests/wheel.sh
+
+cases: setup
+	tests/cases.sh $(abspath $(CASES)) $(abspath $(DATA))
 
 coverage: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "$(QUICK)" --cov --cov-report term --cov-report html

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs the cases of a folder, a script of Python each: a small input of a kind that people have, and exit code 0 where
+# what becomes of it is what they expect. Tells nothing but each one's verdict, and all that a failing one said.
+set -euo pipefail
+cases=${1:?folder of the cases} data=${2:?folder of the data}
+if ! [ -d "$cases" ] || ! [ -d "$data" ]; then
+    echo "skipped: there is no $cases, or no $data"
+    exit 0
+fi
+cd "$(dirname "$0")/.."
+export PY=$PWD/.venv/bin/python FACE0=$PWD/.venv/bin/face0 DATA=$data OMP_NUM_THREADS=1
+export HUNT_FORK=1 PYTHONPATH=$PWD # jobs run within the script's own process, which has imported everything once
+one() {
+    if said=$("$PY" "$1" 2>&1); then
+        echo "$(basename "$1" .py): $(tail -n 1 <<<"$said")"
+    else
+        printf '%s\n%s FAILED\n' "$said" "$(basename "$1" .py)"
+        exit 1
+    fi
+}
+export -f one
+printf '%s\n' "$cases"/[0-9]*.py | xargs -P "$(nproc)" -I{} bash -c 'one {}'
