@@ -11,7 +11,8 @@ broke off; 2 wrong usage or configuration; 130, 143 stopped by Ctrl-C, SIGTERM
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pipelines
 from face0 import augmentation, detection, faces, readers, runtime, tasks
@@ -21,6 +22,7 @@ from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.io.json import to_json_values
 from face0.io.storage import absolute
 from face0.readers.samples import Columns
+from face0.readers.values import parse_names
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
 from jobs.options.parser import job_parser
@@ -78,6 +80,14 @@ def arguments() -> argparse.ArgumentParser:
     for name in _COLUMNS:
         columns.add_argument(f"--{name}-column", metavar="NAME", help=_COLUMNS[name])
 
+    more = parser.add_argument_group("further columns, or fields of the JSON beside an image")
+    more.add_argument("--where", metavar="CONDITION", 
+        help="rows that are wanted, as \"aesthetic >= 5.5 and punsafe < 0.5\"; the others "
+        "are neither fetched nor decoded, and counted as filtered")  # fmt: skip
+    more.add_argument("--keep-columns", type=lambda text: text.split(","), default=[], metavar="NAME[:TYPE],...",
+        help="that come along into the shards; TYPE is string, int64, double or bool, and taken from the first rows "
+        "where it is not given")  # fmt: skip
+
     running = parser.add_argument_group("running")
     running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",
         help="cut Parquet files, lists and folders into tasks of about so many rows (%(default)s)")  # fmt: skip
@@ -100,7 +110,8 @@ def main(argv: Sequence[str]) -> int:
     options = pipelines.pipeline_options(flags)
     pipelines.check_device(args.device, options)
     detection.load_facenet()  # before the job begins
-    config = _config(args)
+    keep = parse_names(args.keep_columns)
+    config = _config(args, keep)
     processes = pipelines.worker_processes(options, args.worker_processes)
     fetcher = readers.Fetcher(
         timeout=args.fetch_timeout,
@@ -110,14 +121,16 @@ def main(argv: Sequence[str]) -> int:
         # No part of the configuration: what a run may read is no more a property of its output than credentials are.
         access=readers.Access.of(args.allow),
     )
+    folder = tasks.OutputFolder(absolute(args.output))
+    planned = readers.plan(args.inputs, config.reading, args.rows_per_task, fetcher.access)
+    if config.reading.also:
+        config = replace(config, keep=augmentation.kept_types(keep, planned, config.reading, fetcher.access) or None)
     load = pipelines.LoadAugmenter(
         config=config,
         fetcher=fetcher,
         device=args.device,
         threads=runtime.threads_per_process(args.threads, max(processes, 1)),
     )
-    folder = tasks.OutputFolder(absolute(args.output))
-    planned = readers.plan(args.inputs, config.columns, args.rows_per_task, fetcher.access)
     job = pipelines.Job(
         name="augment",
         config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
@@ -135,8 +148,12 @@ def main(argv: Sequence[str]) -> int:
     return report(args.output, job.run(runs, stale, workers, options), args.max_failures)
 
 
-def _config(args: argparse.Namespace) -> AugmentConfig:
-    """What decides which rows come out. Raises UsageError if the options do not go together."""
+def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> AugmentConfig:
+    """What decides which rows come out, but for types of columns that the inputs tell.
+
+    Raises:
+        UsageError: the options do not go together.
+    """
     check_deny(args)
     embedder = embedder_of(args)
     return AugmentConfig(
@@ -149,4 +166,6 @@ def _config(args: argparse.Namespace) -> AugmentConfig:
         keep_faceless=args.keep_faceless,
         pad=args.pad,
         deny=faces.read_deny(args.deny, args.deny_threshold, embedder.metadata()) if args.deny else None,
+        keep={name: kind or "string" for name, kind in keep.items()} or None,
+        where=args.where,
     )

@@ -27,7 +27,7 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
     if success.reasons.get(Reason.NOT_ALLOWED):
         print(f"what was not allowed is in {output}/failures/, with the --allow that permits it", file=sys.stderr)
     failed = unwanted_failures(success)
-    if budget.allows(failed, success.ledger.read):
+    if budget.allows(failed, success.ledger.read - success.ledger.filtered):
         return 0
     print(
         f"{failed:,} rows failed, more than --max-failures {budget}: see {output}/failures/, "

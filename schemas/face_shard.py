@@ -1,5 +1,6 @@
 """The face shard: the rows that augment writes and train reads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -7,12 +8,15 @@ import pyarrow as pa
 VERSION = "1"
 
 
-def face_shard(dim: int, embedder: dict[str, Any] | None = None) -> pa.Schema:
+def face_shard(
+    dim: int, embedder: dict[str, Any] | None = None, kept: Mapping[str, pa.DataType] | None = None
+) -> pa.Schema:
     """The Arrow schema of a face shard.
 
     Args:
         dim: length of the stored embedding.
         embedder: what made the embeddings, as strings for the file's metadata (name, weights' sha256, crop margins).
+        kept: columns of the input that came along, by name; they follow the others, and are null where a row had none.
     """
     face = pa.struct(
         [
@@ -34,6 +38,7 @@ def face_shard(dim: int, embedder: dict[str, Any] | None = None) -> pa.Schema:
             pa.field("source", pa.string(), nullable=False),  # URI, "#member" appended for a part of a container
             pa.field("sha256", pa.string(), nullable=False),  # of the source's image bytes, before crop and encoding
             pa.field("faces", pa.list_(face), nullable=False),  # largest first; empty only with --keep-faceless
+            *(pa.field(name, kind) for name, kind in (kept or {}).items()),
         ],
         metadata={
             "face0.schema": "face_shard",

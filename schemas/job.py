@@ -18,11 +18,12 @@ class BrokenRecord(ValueError):
 
 @dataclass(kw_only=True)
 class Ledger:
-    """Where every row went: ``read = written + no_face + failed``."""
+    """Where every row went: ``read = written + no_face + filtered + failed``."""
 
     read: int = 0
     written: int = 0
     no_face: int = 0
+    filtered: int = 0
     failed: int = 0
 
     @classmethod
@@ -40,7 +41,7 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """Whether every row that was read is accounted for."""
-        return self.read == self.written + self.no_face + self.failed
+        return self.read == self.written + self.no_face + self.filtered + self.failed
 
     def __add__(self, other: "Ledger") -> "Ledger":
         mine, theirs = asdict(self), asdict(other)
@@ -52,7 +53,9 @@ class Ledger:
         return f"requested {self.read:,} = generated {self.written:,} + failed {self.failed:,}"
 
     def __str__(self) -> str:
-        return f"read {self.read:,} = written {self.written:,} + no_face {self.no_face:,} + failed {self.failed:,}"
+        filtered = f" + filtered {self.filtered:,}" if self.filtered else ""
+        written = f"written {self.written:,} + no_face {self.no_face:,}"
+        return f"read {self.read:,} = {written}{filtered} + failed {self.failed:,}"
 
 
 @dataclass(frozen=True, kw_only=True)

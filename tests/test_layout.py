@@ -10,6 +10,7 @@ LIBRARY = ROOT / "face0"
 LARGE = 60  # lines from which on a module has tests of its own
 # Larger modules that work only among others, or are plain parts of one thing: what tests them.
 ELSEWHERE = {
+    "augmentation/config.py": "integration/test_further_columns.py",
     "augmentation/augmenter.py": "integration/test_augment.py",
     "demo.py": "integration/test_demo.py",
     "embedders/onnx.py": "integration/test_augment.py",
@@ -37,6 +38,7 @@ ELSEWHERE = {
     "reports/generation/contact_sheet.py": "unit/reports/generation/test_page.py",
     "reports/generation/measures.py": "unit/reports/generation/test_page.py",
     "reports/sweeps.py": "integration/test_sweeps.py",
+    "tasks/outcomes.py": "integration/test_augment.py",
     "training/config.py": "integration/test_train.py",
     "training/encoder.py": "integration/test_train.py",
     "training/log.py": "integration/test_train.py",

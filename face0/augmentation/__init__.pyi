@@ -1,9 +1,11 @@
 from .augmenter import Augmenter
 from .config import AugmentConfig
 from .dry_run import survey
+from .kept_columns import kept_types
 
 __all__ = [
     "AugmentConfig",
     "Augmenter",
+    "kept_types",
     "survey",
 ]

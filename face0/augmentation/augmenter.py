@@ -1,6 +1,7 @@
 """Augment: captioned images in, rows with faces and their embeddings out."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +17,17 @@ from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
 from face0.io.secrets import public
 from face0.readers import planning
+from face0.readers.conditions import Condition
 from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
-from face0.readers.samples import Sample
+from face0.readers.samples import Sample, Split
+from face0.readers.values import Value, as_type
 from face0.readers.versions import refuse_changed
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.attempt import SetAside
-from face0.tasks.outcomes import EarlierRow, NoFace, why_failed
+from face0.tasks.outcomes import EarlierRow, Filtered, NoFace, why_failed
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
 from face0.tasks.task_output import TableWriter, TaskOutput
@@ -32,6 +35,7 @@ from face0.tasks.totals import shard_totals
 from schemas.failures import Failure, Reason, Stage
 from schemas.job import TaskStats
 
+_log = logging.getLogger(__name__)
 IMAGE_BATCH = 16  # images that go through the models together
 
 
@@ -50,7 +54,7 @@ class Prepared:
     sha256: str
 
 
-Outcome = FaceRow | NoFace | EarlierRow | Failure
+Outcome = FaceRow | NoFace | Filtered | EarlierRow | Failure
 
 
 class Augmenter:
@@ -66,15 +70,21 @@ class Augmenter:
         self._embed = FaceEmbedder(self._embedder, config.faces, device)
         self._deny = config.deny.load(config.embedder.weights) if config.deny else None
         self._look = FittingBatches(self._find_and_embed, IMAGE_BATCH)
+        self._mistyped: set[str] = set()  # columns of which that was told
         self.schema = config.schema(self._embedder.dim)
 
     def rows(self, run: TaskRun, folder: OutputFolder) -> Iterable[Sample | Outcome]:
         """The samples of a task; outcomes of those that need not run again. See ``face0.tasks.worker.Worker``."""
-        rows = checked(planning.read(run.task, self.config.columns, self.access))
+        rows = self.read(run.task)
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
             return settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
         return rows
+
+    def read(self, task: Split) -> Iterator[Sample | Filtered | Failure]:
+        """The samples of a task: what the user does not want, or cannot become a row, is so before it is fetched."""
+        rows = planning.read(task, self.config.reading, self.access)
+        return checked(wanted(rows, self.config.condition))
 
     def process(
         self,
@@ -155,14 +165,36 @@ class Augmenter:
             sha256=item.sha256,
             faces=faces,
             embeddings=embedded.vectors,
+            kept=self._kept(item.sample),
         )
 
+    def _kept(self, sample: Sample) -> dict[str, Value]:
+        """The values that come along, as their types have them. Tells once of each column that one of them is not."""
+        kept = {}
+        for name, kind in (self.config.keep or {}).items():
+            value = sample.values.get(name)
+            kept[name] = as_type(value, kind)
+            if kept[name] is None and value is not None and name not in self._mistyped:
+                self._mistyped.add(name)
+                _log.warning(
+                    "%s: %s is %r, no %s: such values are null in the shards; --keep-columns %s:string has them",
+                    *(sample.source, name, value, kind, name),
+                )
+        return kept
 
-def checked(rows: Iterable[Sample | Failure]) -> Iterator[Sample | Failure]:
+
+def wanted(rows: Iterable[Sample | Failure], condition: Condition | None) -> Iterator[Sample | Filtered | Failure]:
+    """Leaves out the samples that do not meet a condition."""
+    for row in rows:
+        is_out = condition is not None and isinstance(row, Sample) and not condition.is_met(row.values)
+        yield Filtered() if is_out else row
+
+
+def checked(rows: Iterable[Sample | Filtered | Failure]) -> Iterator[Sample | Filtered | Failure]:
     """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before."""
     keys: set[str] = set()
     for row in rows:
-        if isinstance(row, Failure):
+        if not isinstance(row, Sample):
             yield row
         elif row.key in keys:
             yield row.failure(Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
@@ -175,7 +207,7 @@ def checked(rows: Iterable[Sample | Failure]) -> Iterator[Sample | Failure]:
 
 
 def settle(
-    rows: Iterable[Sample | Failure], folder: OutputFolder, stats: TaskStats, retry: set[Reason]
+    rows: Iterable[Sample | Filtered | Failure], folder: OutputFolder, stats: TaskStats, retry: set[Reason]
 ) -> Iterator[Sample | Outcome]:
     """Replaces each sample that need not run again by its outcome in the earlier commit.
 
@@ -195,7 +227,7 @@ def settle(
     head = next(kept, None)
     faceless = 0
     for row in rows:
-        if isinstance(row, Failure):
+        if not isinstance(row, Sample):
             yield row
         elif (failure := failures.get((row.key, row.source))) is not None:
             yield row if failure.reason in retry else failure

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from face0.augmentation.augmenter import Augmenter, checked
-from face0.readers import planning
+from face0.augmentation.augmenter import Augmenter
 from face0.readers.samples import Sample, Split
 from face0.shards.rows import FaceRow, to_batch
+from face0.tasks.outcomes import Filtered
 from face0.tasks.task import TaskRun
 from schemas.failures import Failure
 
@@ -24,7 +24,7 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     ]
     if not runs:
         return lines[0]
-    rows = list(islice(checked(planning.read(runs[0].task, worker.config.columns, worker.access)), SAMPLE))
+    rows = list(islice(worker.read(runs[0].task), SAMPLE))
     started = time.monotonic()
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started
@@ -44,7 +44,7 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     return "\n".join(lines)
 
 
-def _rows(split: Split, sample: Sequence[Sample | Failure]) -> float:
+def _rows(split: Split, sample: Sequence[Sample | Filtered | Failure]) -> float:
     """The rows of a split: known from the plan, or its size over that of the rows tried (2 KiB for what is around)."""
     if split.rows is not None:
         return split.rows

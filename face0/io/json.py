@@ -18,16 +18,21 @@ def to_json_values(record: Any) -> Any:
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], form: str = "{}, {}") -> list[str]:
     """What differs between two records, in words: ``name: value, other value``, sorted by name.
 
+    Records within them are compared field by field, under names as ``columns.image``.
+
     Args:
         one: a record. What it lacks counts as None.
         other: what it is compared with.
         form: how the two values stand, as for ``str.format``.
     """
-    return [
-        f"{name}: {form.format(one.get(name), other.get(name))}"
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
-    ]
+    found = []
+    for name in sorted(one.keys() | other.keys()):
+        left, right = one.get(name), other.get(name)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            found += [f"{name}.{difference}" for difference in differences(left, right, form)]
+        elif left != right:
+            found.append(f"{name}: {form.format(left, right)}")
+    return found
 
 
 def write_json(uri: str, record: Any) -> None:

@@ -52,6 +52,15 @@ def find_key(schema: pa.Schema, given: str | None, where: str) -> str | None:
     return _required(given, schema, _is_key, "key", where)
 
 
+def find_also(schema: pa.Schema, names: Sequence[str] | None, where: str) -> list[str]:
+    """The columns that come along. Raises UsageError for one that is not there."""
+    for name in names or ():
+        if schema.names.count(name) != 1:
+            there = ", ".join(schema.names) or "none"
+            raise UsageError(f"{where} has no one column {name!r}, which --keep-columns or --where names: {there}")
+    return list(names or ())
+
+
 def is_image(kind: pa.DataType) -> bool:
     """Whether a column of this type can hold the bytes of images."""
     if types.is_struct(kind):

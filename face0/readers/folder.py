@@ -24,6 +24,7 @@ from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension
+from face0.readers.values import sidecar_values
 from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 
@@ -157,10 +158,11 @@ def _rows(uri: str, key: str, names: list[str], columns: Columns, access: Access
             continue
         try:
             caption = sidecar_caption(sidecars, columns.caption)
+            values = sidecar_values(sidecars, columns.also)
         except MemoryError:
             yield failed_row(key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
             continue
-        yield Sample(key=key, source=source, caption=caption, uri=source, within=uri)
+        yield Sample(key=key, source=source, caption=caption, uri=source, within=uri, values=values)
 
 
 def _refusal(uri: str, name: str, access: Access) -> str | None:

@@ -4,17 +4,19 @@ A split is a run of row groups: ``start`` and ``stop`` are their indices.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.io.storage import STORAGE_ERRORS
 from face0.readers.access import NOTHING_MORE, Access
-from face0.readers.columns import find_caption, find_image, find_key, is_text
+from face0.readers.columns import find_also, find_caption, find_image, find_key, is_text
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import (
     UNREADABLE,
     ParquetInput,
+    also_values,
     open_parquet,
     out_of_memory,
     read_footer,
@@ -49,6 +51,7 @@ def plan(
         return
     schema, group_rows = footer
     _find_columns(schema, columns, uri)
+    find_also(schema, columns.also, uri)
     start = first_row = rows = 0
     for group, count in enumerate([*group_rows, None]):
         if rows and (count is None or rows + count > rows_per_task):
@@ -75,7 +78,8 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
 
 def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     image, caption, key = _find_columns(file.schema, columns, split.uri)
-    leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), caption, *([] if key is None else [key])]))
+    also = find_also(file.schema, columns.also, split.uri)
+    leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), caption, *([] if key is None else [key]), *also]))
     rows = range(split.first_row, split.first_row + sum(file.group_rows[split.start : split.stop]))
     for first, batch in row_batches(file, split.uri, rows, leaves, _BATCH_ROWS):
         if isinstance(batch, Failure):
@@ -85,12 +89,14 @@ def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample
             contents, paths = _images(batch.column(image))
             captions = texts(batch.column(caption))
             keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
+            values = also_values(batch, also)
         except MemoryError:
             yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
             continue
         for offset, (content, path) in enumerate(zip(contents, paths, strict=True)):
             row_name = keys[offset] or row_key(split.uri, first + offset)
-            yield _row(split.uri, first + offset, row_name, captions[offset], content, path)
+            row = _row(split.uri, first + offset, row_name, captions[offset], content, path)
+            yield replace(row, values=values[offset]) if also and isinstance(row, Sample) else row
 
 
 def _row(

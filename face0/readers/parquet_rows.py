@@ -12,6 +12,7 @@ from face0.readers.columns import is_text
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_pages import MAX_COLUMNS, WatchedFile, check_rows
 from face0.readers.uris import name_of, row_key
+from face0.readers.values import Value, plain
 from schemas.failures import Failure, Reason
 
 # What a file that is corrupt or cut short ends in. Errors of the storage are OSErrors too, and are raised before these.
@@ -133,6 +134,20 @@ def out_of_memory(uri: str, rows: range) -> Iterator[tuple[int, Failure]]:
 
 def _unreadable(uri: str, rows: range, error: Exception) -> tuple[int, Failure]:
     return rows.start, unreadable_rest(uri, error, part=f"rows {rows.start} to {rows.stop - 1}")
+
+
+def also_values(batch: pa.RecordBatch, names: Sequence[str]) -> list[dict[str, Value]]:
+    """The values of the columns that come along, a dictionary a row."""
+    columns = [_plain_values(batch.column(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if names else [{}] * len(batch)
+
+
+def _plain_values(column: pa.Array) -> list[Value]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if is_text(column.type) or pa.types.is_temporal(column.type):  # Python's own times are no nanoseconds
+        return [plain(text) for text in texts(column)]
+    return [plain(value) for value in column.to_pylist()]
 
 
 def texts(column: pa.Array) -> list[str | None]:

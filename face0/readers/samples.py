@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from face0.io.secrets import public
 from face0.readers.access import NOTHING_MORE, Access
+from face0.readers.values import Value
 from schemas.failures import Failure, Reason, Stage
 
 
@@ -22,12 +23,14 @@ class Columns:
         caption: captions; for JSON beside an image, the key of the caption.
         url: URIs of images.
         key: keys of rows.
+        also: further columns, whose values come along with each row.
     """
 
     image: str | None = None
     caption: str | None = None
     url: str | None = None
     key: str | None = None
+    also: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,7 @@ class Sample:
         data: bytes of the image file; None: still to be fetched.
         uri: where to fetch it; None: ``data`` is at hand.
         within: URI of the folder of the input that named it: what lies below may be fetched. None: there is none.
+        values: of the columns ``Columns.also``, those that the row has.
     """
 
     key: str
@@ -89,6 +93,7 @@ class Sample:
     data: bytes | None = None
     uri: str | None = None
     within: str | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in (("key", self.key), ("source", self.source)):

@@ -7,7 +7,7 @@ at most 8 MiB in a record.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,11 +20,20 @@ from face0.io.storage import STORAGE_ERRORS, open_uri, sha256
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_RECORD_BYTES
 from face0.readers.captions import json_object, well_formed
-from face0.readers.columns import find_caption, find_key, find_url, text_schema
+from face0.readers.columns import find_also, find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
-from face0.readers.parquet_rows import UNREADABLE, open_parquet, out_of_memory, read_footer, row_batches, texts
+from face0.readers.parquet_rows import (
+    UNREADABLE,
+    also_values,
+    open_parquet,
+    out_of_memory,
+    read_footer,
+    row_batches,
+    texts,
+)
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import folder_of, name_of, resolve, row_key, split_extension
+from face0.readers.values import Value, plain
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")  # and .parquet
@@ -96,6 +105,7 @@ class _Names:
     url: str
     caption: str
     key: str | None
+    also: list[str]
 
 
 def _find_columns(schema: pa.Schema, columns: Columns, uri: str) -> _Names:
@@ -103,16 +113,20 @@ def _find_columns(schema: pa.Schema, columns: Columns, uri: str) -> _Names:
         url=find_url(schema, columns.url, uri),
         caption=find_caption(schema, columns.caption, uri),
         key=find_key(schema, columns.key, uri),
+        also=find_also(schema, columns.also, uri),
     )
 
 
-def _row(uri: str, row: int, url: str | None, caption: str | None, key: str | None) -> Sample | Failure:
+def _row(
+    uri: str, row: int, url: str | None, caption: str | None, key: str | None, values: Mapping[str, Value]
+) -> Sample | Failure:
     key = key or row_key(uri, row)
     reference = (url or "").strip()
     if not reference:
         return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} of {name_of(uri)} names no image")
     image_uri = resolve(reference, folder_of(uri))
-    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
+    within = folder_of(uri)
+    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=within, values=values)
 
 
 def _malformed(uri: str, row: int, message: str) -> Failure:
@@ -141,7 +155,7 @@ def _read_parquet(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     with open_parquet(split.uri) as file:
         names = _find_columns(file.schema, columns, split.uri)
         rows = range(split.start, sum(file.group_rows) if split.stop is None else split.stop)
-        wanted = list(dict.fromkeys(name for name in (names.url, names.caption, names.key) if name is not None))
+        wanted = list(dict.fromkeys(name for name in (names.url, names.caption, names.key, *names.also) if name))
         for first, batch in row_batches(file, split.uri, rows, wanted, _BATCH_ROWS):
             if isinstance(batch, Failure):
                 yield batch
@@ -149,11 +163,12 @@ def _read_parquet(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
             try:
                 urls, captions = texts(batch.column(names.url)), texts(batch.column(names.caption))
                 keys = texts(batch.column(names.key)) if names.key is not None else [None] * len(batch)
+                also = also_values(batch, names.also)
             except MemoryError:
                 yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
                 continue
-            for row, (url, caption, key) in enumerate(zip(urls, captions, keys, strict=True), start=first):
-                yield _row(split.uri, row, url, caption, key)
+            for row, fields in enumerate(zip(urls, captions, keys, also, strict=True), start=first):
+                yield _row(split.uri, row, *fields)
 
 
 # --- Text: records, each a range of bytes
@@ -329,7 +344,8 @@ def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
                 yield _malformed(split.uri, row, f"bytes {record.start} to {record.stop}: {values}")
                 continue
             key = _text(values.get(names.key)) if names.key is not None else None
-            yield _row(split.uri, row, _text(values.get(names.url)), _text(values.get(names.caption)), key)
+            also = {name: plain(values.get(name)) for name in names.also}
+            yield _row(split.uri, row, _text(values.get(names.url)), _text(values.get(names.caption)), key, also)
 
 
 def _csv_fields(names: list[str]) -> Callable[[_Record], dict[str, Any] | str]:

@@ -18,6 +18,7 @@ from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.tars import Tar, open_tar
 from face0.readers.uris import split_extension
+from face0.readers.values import sidecar_values
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -106,7 +107,8 @@ def _results(row: _Row, uri: str, columns: Columns) -> Iterator[Sample | Failure
         name, data = row.image
         source = f"{uri}#{name}"
         try:
-            yield Sample(key=row.key, source=source, caption=row.caption(columns), data=data)
+            values = sidecar_values(row.sidecars, columns.also)
+            yield Sample(key=row.key, source=source, caption=row.caption(columns), data=data, values=values)
         except MemoryError:
             message = "the caption beside it does not fit into memory"
             yield failed_row(row.key, source, Reason.OUT_OF_MEMORY, message)

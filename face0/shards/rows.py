@@ -1,12 +1,14 @@
 """Rows of a face shard as Arrow batches, built from arrays without a Python object per number."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from face0.detection.detections import Detections
+from face0.readers.values import Value, to_array
 
 # Arrow's own way from its types to NumPy's (to_pandas_dtype) takes pandas, which is no dependency.
 _NUMPY = {pa.float16(): np.float16, pa.float32(): np.float32}
@@ -26,6 +28,7 @@ class FaceRow:
         sha256: of the source's image bytes.
         faces: in pixels of the image, largest first.
         embeddings: float [len(faces), dim].
+        kept: values of the columns that came along from the input, by name.
     """
 
     key: str
@@ -37,6 +40,7 @@ class FaceRow:
     sha256: str
     faces: Detections
     embeddings: np.ndarray
+    kept: Mapping[str, Value] = field(default_factory=dict)
 
 
 def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
@@ -51,11 +55,17 @@ def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
     }
     fields = [face.field(index) for index in range(face.num_fields)]
     faces = pa.StructArray.from_arrays([_array(columns[field.name], field.type) for field in fields], fields=fields)
-    plain = [
-        pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema if field.name != "faces"
-    ]
     listed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), faces, type=schema.field("faces").type)
-    return pa.RecordBatch.from_arrays([*plain, listed], schema=schema)
+    own = {name.name for name in dataclasses.fields(FaceRow)}
+    arrays = []
+    for column in schema:
+        if column.name == "faces":
+            arrays.append(listed)
+        elif column.name in own:
+            arrays.append(pa.array([getattr(row, column.name) for row in rows], column.type))
+        else:
+            arrays.append(to_array([row.kept.get(column.name) for row in rows], column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:

@@ -17,6 +17,11 @@ class NoFace:
 
 
 @dataclass(frozen=True)
+class Filtered:
+    """A row that ends here, for the user does not want it."""
+
+
+@dataclass(frozen=True)
 class EarlierRow:
     """A row of an earlier commit that stays as it is.
 
@@ -38,7 +43,7 @@ def write_outcomes(outcomes: Iterable[Any], table: TableWriter, output: TaskOutp
     """Writes and counts the outcomes of a task.
 
     Args:
-        outcomes: failures, NoFace, EarlierRow, or rows that the table takes.
+        outcomes: failures, NoFace, Filtered, EarlierRow, or rows that the table takes.
         table: of the rows.
         output: that holds the table.
     """
@@ -48,6 +53,8 @@ def write_outcomes(outcomes: Iterable[Any], table: TableWriter, output: TaskOutp
             output.fail(outcome)
         elif isinstance(outcome, NoFace):
             output.ledger.no_face += 1
+        elif isinstance(outcome, Filtered):
+            output.ledger.filtered += 1
         else:
             output.ledger.written += 1
             if isinstance(outcome, EarlierRow):

@@ -39,3 +39,4 @@ def test_a_ledger_is_balanced_when_every_row_is_accounted_for():
     assert LEDGER.balanced
     assert not Ledger(read=7, written=4, no_face=1, failed=1).balanced
     assert str(LEDGER + LEDGER) == "read 14 = written 8 + no_face 2 + failed 4"
+    assert str(Ledger(read=3, filtered=2, failed=1)) == "read 3 = written 0 + no_face 0 + filtered 2 + failed 1"
