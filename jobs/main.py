@@ -27,10 +27,12 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from errno import EDQUOT, ENOSPC, EROFS
 from functools import partial
+from typing import NoReturn
 
 from face0.errors import StorageError, UsageError
 from face0.io.permissions import applied
 from face0.io.secrets import PublicStream
+from face0.runtime.ending import end_process
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
 from jobs.options.parser import permissions_of
 
@@ -53,6 +55,11 @@ BEAMS_PLACE = re.compile(r" \[while running '.*'\]$")  # what Beam adds to an er
 RESUMES = dict.fromkeys(
     ("augment", "train", "generate", "characters", "audit", "forget"), "; the same command goes on where it stood"
 )
+
+
+def run() -> NoReturn:
+    """The command ``face0``: ends the process with the exit code of its job."""
+    end_process(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,4 +134,4 @@ def log_to_stderr() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

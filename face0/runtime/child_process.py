@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from face0.io.secrets import PublicStream
+from face0.runtime.ending import end_process
 from face0.runtime.interruption import Interrupted, raise_interrupted
 
 TERMINATE_SECONDS = 5.0  # for a child that is asked to end: what it has begun to upload is taken back
@@ -115,6 +116,7 @@ def serve(file: int, parent: int) -> None:
             _answer(Connection(file))
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
+    end_process(0)
 
 
 def _answer(connection: Connection) -> None:
