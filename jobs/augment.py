@@ -21,8 +21,8 @@ from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.io.json import to_json_values
 from face0.io.storage import absolute
+from face0.readers.further_columns import parse_names
 from face0.readers.samples import Columns
-from face0.readers.values import parse_names
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
 from jobs.options.parser import job_parser

@@ -20,8 +20,8 @@ from face0.readers import planning
 from face0.readers.conditions import Condition
 from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
+from face0.readers.further_columns import Value, as_type
 from face0.readers.samples import Sample, Split
-from face0.readers.values import Value, as_type
 from face0.readers.versions import refuse_changed
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches

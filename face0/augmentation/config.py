@@ -10,8 +10,8 @@ from face0.embedders.interface import EmbedderConfig
 from face0.faces.deny_list import DenyList
 from face0.images.training_image import RESOLUTION
 from face0.readers.conditions import Condition
+from face0.readers.further_columns import TYPES
 from face0.readers.samples import Columns
-from face0.readers.values import TYPES
 from schemas.face_shard import face_shard
 
 ROW_SECONDS = 120.0  # without a further row: far more than one takes
@@ -34,7 +34,7 @@ class AugmentConfig:
         pad: grey margin, a share of the side, in which an image without a face is searched again; 0: it is not.
         deny: people whose pictures are not written; None: there are none.
         keep: columns of the input that come along into the shards, by name, with their types (see
-            ``face0.readers.values.TYPES``).
+            ``face0.readers.further_columns.TYPES``).
         where: the condition that rows of the input have to meet; None: all are wanted.
     """
 

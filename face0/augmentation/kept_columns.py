@@ -6,8 +6,8 @@ from itertools import islice
 from face0.errors import UsageError
 from face0.readers import planning
 from face0.readers.access import Access
+from face0.readers.further_columns import type_of
 from face0.readers.samples import Columns, Sample, Split
-from face0.readers.values import type_of
 from schemas.face_shard import face_shard
 
 LOOKED_AT = 64  # rows of the first task that has any

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from face0.errors import UsageError
-from face0.readers.values import Value
+from face0.readers.further_columns import Value
 
 _Row = Mapping[str, Value]
 _Truth = Callable[[_Row], bool | None]

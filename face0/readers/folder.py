@@ -22,9 +22,9 @@ from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_lo
 from face0.readers.bounds import MAX_SIDECAR_BYTES
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row
+from face0.readers.further_columns import sidecar_values
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension
-from face0.readers.values import sidecar_values
 from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 

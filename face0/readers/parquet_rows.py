@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from face0.io.storage import STORAGE_ERRORS, open_uri
 from face0.readers.columns import is_text
 from face0.readers.failures import failed_row, unreadable_rest
+from face0.readers.further_columns import Value, plain
 from face0.readers.parquet_pages import MAX_COLUMNS, WatchedFile, check_rows
 from face0.readers.uris import name_of, row_key
-from face0.readers.values import Value, plain
 from schemas.failures import Failure, Reason
 
 # What a file that is corrupt or cut short ends in. Errors of the storage are OSErrors too, and are raised before these.

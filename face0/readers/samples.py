@@ -10,7 +10,7 @@ from typing import Protocol
 
 from face0.io.secrets import public
 from face0.readers.access import NOTHING_MORE, Access
-from face0.readers.values import Value
+from face0.readers.further_columns import Value
 from schemas.failures import Failure, Reason, Stage
 
 

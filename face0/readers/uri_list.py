@@ -22,6 +22,7 @@ from face0.readers.bounds import MAX_RECORD_BYTES
 from face0.readers.captions import json_object, well_formed
 from face0.readers.columns import find_also, find_caption, find_key, find_url, text_schema
 from face0.readers.failures import failed_row, unreadable_rest
+from face0.readers.further_columns import Value, plain
 from face0.readers.parquet_rows import (
     UNREADABLE,
     also_values,
@@ -33,7 +34,6 @@ from face0.readers.parquet_rows import (
 )
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import folder_of, name_of, resolve, row_key, split_extension
-from face0.readers.values import Value, plain
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")  # and .parquet

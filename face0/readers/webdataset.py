@@ -15,10 +15,10 @@ from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_IMAGE_BYTES, MAX_SIDECAR_BYTES
 from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
 from face0.readers.failures import failed_row, unreadable_rest
+from face0.readers.further_columns import sidecar_values
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.tars import Tar, open_tar
 from face0.readers.uris import split_extension
-from face0.readers.values import sidecar_values
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

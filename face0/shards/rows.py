@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from face0.detection.detections import Detections
-from face0.readers.values import Value, to_array
+from face0.readers.further_columns import Value, to_array
 
 # Arrow's own way from its types to NumPy's (to_pandas_dtype) takes pandas, which is no dependency.
 _NUMPY = {pa.float16(): np.float16, pa.float32(): np.float32}

@@ -17,4 +17,3 @@ end_process(3)
 def test_process_ends_whatever_its_threads_do():
     ended = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "done\ncleaned up\n", "")
-

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from face0.errors import UsageError
+from face0.readers.further_columns import MAX_CHARS, TYPES, as_type, parse_names, plain, to_array, type_of
 from face0.readers.samples import Columns, Sample
-from face0.readers.values import MAX_CHARS, TYPES, as_type, parse_names, plain, to_array, type_of
 from tests.fixtures.inputs import rows_of, write_tar
 
 
