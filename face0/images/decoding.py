@@ -2,19 +2,29 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, BadImage, Header, check_size, sniff
+from face0.images.bmp import bmp_header
+from face0.images.cicp import refuse_hdr
+from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, Header, check_size, sniff
+from face0.images.heif import heif_header
+from face0.images.jpeg2000 import jpeg2000_header
+from face0.images.jxl import jxl_header
 from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, stored_orientation, upright
-from face0.images.plugins import JpegFile, TiffFile, WebPFile
-from face0.images.profiles import TRANSFORMS
+from face0.images.plugins import BmpFile, JpegFile, TiffFile, WebPFile, open_heic, open_jxl
+from face0.images.profiles import TRANSFORMS, hdr_curve
+from face0.images.reading import BadImage
 from schemas.failures import Reason
 
 # Pillow's limit is one number for the whole process. Ours goes by call, and is checked before Pillow allocates.
@@ -48,7 +58,7 @@ class DecodedImage:
     Attributes:
         pixels: uint8 [height, width, 3], sRGB, upright.
         faithful: whether the bytes, in any plain decoder, give exactly these pixels.
-        format: "JPEG", "PNG", "WEBP", "GIF" or "TIFF".
+        format: "JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIC", "JPEG XL", "JPEG 2000" or "BMP".
         size: width and height of the whole image, upright: that of the pixels, or a multiple of it.
     """
 
@@ -59,7 +69,9 @@ class DecodedImage:
 
 
 def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = None) -> DecodedImage:
-    """Decodes the first frame of a JPEG, PNG, WebP, GIF or TIFF, told by its content. Safe in many threads.
+    """Decodes the first frame, or the main picture, of a file of any of the formats, told by its content.
+
+    Safe in many threads.
 
     Args:
         data: the bytes of the file.
@@ -73,7 +85,8 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         BadImage: nothing else, but for MemoryError.
     """
     name = sniff(data)
-    header = HEADERS[name](data)
+    header = _HEADERS[name](data)
+    name = header.codec or name
     check_size(header.width, header.height, len(data), max_pixels)
     if header.end > len(data):
         raise BadImage(Reason.TRUNCATED, f"{name} of {header.end:,} bytes or more ends after {len(data):,}")
@@ -81,6 +94,8 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         return _decode(data, name, header, max_pixels, smallest_side)
     except (BadImage, MemoryError):
         raise
+    except ModuleNotFoundError as error:
+        raise BadImage(Reason.UNSUPPORTED, f"{name} is read with the package {error.name}: install it") from error
     except Exception as error:  # of nearly every type, and a text that may quote the file
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
         raise BadImage(reason, f"{name} does not decode ({type(error).__name__})") from error
@@ -105,7 +120,9 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
         return decode(data, smallest_side=smallest_side)
     try:
         copy = image.copy()
-        pixels, _ = _upright_srgb(copy, 16 if image.mode.startswith("I;16") else 8, exif_orientation(copy))
+        # The plugin of JPEG XL turns the pixels, and leaves the EXIF as it was.
+        orientation = 1 if image.format == "JXL" else exif_orientation(copy)
+        pixels, _ = _upright_srgb(copy, 16 if image.mode.startswith("I;16") else 8, orientation)
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # as in decode: the copy has loaded what was not loaded before
@@ -118,7 +135,7 @@ def _unread_bytes(image: Image.Image) -> bytes | None:
     """The file of an image of which Pillow has read no more than the head; None if there is no such, or it is gone."""
     file = getattr(image, "fp", None)
     is_unread = isinstance(image, ImageFile.ImageFile) and image.tile and image.tell() == 0
-    if not is_unread or file is None or file.closed or image.format not in (*_PLUGINS, "MPO"):
+    if not is_unread or file is None or file.closed or image.format not in _UNREAD:
         return None
     position = file.tell()
     file.seek(0)
@@ -134,13 +151,18 @@ def _unread_bytes(image: Image.Image) -> bytes | None:
 def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
     image = _open(data, name, header)
     check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
-    plain, full = _is_plain(image, header), image.size
+    if header.profile is not None:
+        image.info["icc_profile"] = header.profile
+    plain, full = _is_plain(image, name, header), image.size
     if smallest_side is not None and isinstance(image, JpegImageFile):
         image.draft(None, (2 * smallest_side, 2 * smallest_side))
     is_whole = image.size == full
     image.load()
     check_size(*image.size, len(data), max_pixels)
-    orientation = stored_orientation(image)
+    if header.crop is not None:
+        image = image.crop(header.crop)
+        full = image.size
+    orientation = stored_orientation(image) if header.orientation is None else header.orientation
     pixels, as_stored = _upright_srgb(image, header.bits, orientation)
     if is_whole:
         full = (pixels.shape[1], pixels.shape[0])
@@ -161,6 +183,8 @@ def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.n
     # 0 is white: Pillow inverts this for 8 bits, and forgets it for 16
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
     profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes) and (curve := hdr_curve(profile)):
+        refuse_hdr(curve, image.format or "an image")
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
@@ -177,8 +201,10 @@ def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.n
     return upright(pixels, orientation), not converted and orientation not in TURNS
 
 
-def _is_plain(image: ImageFile.ImageFile, header: "Header") -> bool:
-    """Whether the file, just opened, holds 8-bit RGB or grey in one frame."""
+def _is_plain(image: Image.Image, name: str, header: "Header") -> bool:
+    """Whether the file, just opened, holds 8-bit RGB or grey in one frame, in a format that all who read shards know."""
+    if name not in HEADERS:
+        return False
     several = "mp" in image.info or image.format == "GIF" or getattr(image, "is_animated", False)
     eight_bit = image.mode in ("L", "RGB") and header.bits <= 8
     return eight_bit and "transparency" not in image.info and not several
@@ -234,21 +260,38 @@ def _to_srgb(colour: Image.Image, profile: object) -> tuple[Image.Image, bool]:
 
 # The classes, rather than Image.open: they say what is wrong instead of "cannot identify", and a JPEG with a broken
 # index of further pictures (MPO) is still a JPEG.
-_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
+_OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "JPEG": JpegFile,
     "PNG": PngImageFile,
     "WEBP": WebPFile,
     "GIF": GifImageFile,
     "TIFF": TiffFile,
+    "AVIF": AvifImageFile,
+    "HEIC": open_heic,
+    "JPEG XL": open_jxl,
+    "JPEG 2000": Jpeg2KImageFile,
+    "BMP": BmpFile,
 }
+_HEADERS: dict[str, Callable[[bytes], Header]] = HEADERS | {
+    "AVIF": partial(heif_header, name="AVIF"),
+    "HEIC": partial(heif_header, name="HEIC"),
+    "JPEG XL": jxl_header,
+    "JPEG 2000": jpeg2000_header,
+    "BMP": bmp_header,
+}
+# As Pillow and the plugins call them
+_UNREAD = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000", "BMP")
+_LAYOUTS = ("TIFF", "BMP")
 
 
-def _open(data: bytes, name: str, header: "Header") -> ImageFile.ImageFile:
-    needed = data if header.spans is None else b"".join(memoryview(data)[start:stop] for start, stop in header.spans)
+def _open(data: bytes, name: str, header: "Header") -> Image.Image:
+    needed = data if header.file is None else header.file
+    if header.spans is not None:
+        needed = b"".join(memoryview(data)[start:stop] for start, stop in header.spans)
     try:
-        return _PLUGINS[name](io.BytesIO(needed))
+        return _OPENERS[name](io.BytesIO(needed))
     except (SyntaxError, OSError) as error:
-        if name != "TIFF":
+        if name not in _LAYOUTS:
             raise
-        # Its directory is whole and names a size, so it is the layout of the pixels that Pillow has no reader for.
-        raise BadImage(Reason.UNSUPPORTED, "TIFF with a layout that is not read") from error
+        # Its header is whole and names a size, so it is the layout of the pixels that Pillow has no reader for.
+        raise BadImage(Reason.UNSUPPORTED, f"{name} with a layout that is not read") from error

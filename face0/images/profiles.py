@@ -2,12 +2,15 @@
 
 import hashlib
 import io
+import re
 import struct
 import threading
 from collections import OrderedDict
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from face0.images.cicp import HDR_CURVES
 
 SAME_COLOUR = 2  # a profile that moves no colour by more than this many levels of 255 is sRGB under another name
 MAX_PROFILE_BYTES = 4 * 2**20  # one for CMYK has 0.5 to 3 MB
@@ -71,6 +74,33 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     probe = Image.fromarray(grid if mode == "RGB" else np.arange(256, dtype=np.uint8)[None])
     before = np.asarray(probe.convert("RGB")).astype(int)
     return transform if np.abs(np.asarray(transform.apply(probe)) - before).max() > SAME_COLOUR else None
+
+
+def hdr_curve(profile: bytes) -> int:
+    """The curve of HDR that a profile is of, as ITU-T H.273 numbers it; 0 for others.
+
+    Told by its ``cicp`` tag (ICC.1:2022, 9.2.17), which older profiles do not have, or by its name.
+    """
+    try:
+        (tags,) = struct.unpack_from(">I", profile, 128)
+        for entry in range(132, 132 + 12 * min(tags, 100), 12):
+            kind, at, size = struct.unpack_from(">4sII", profile, entry)
+            content = profile[at : at + min(size, 1000)]
+            if kind == b"cicp" and len(content) >= 12 and content[9] in HDR_CURVES:
+                return content[9]
+            if kind == b"desc":
+                for curve, pattern in _HDR_NAMES.items():
+                    if pattern.search(content.replace(b"\0", b"")):  # one byte a letter, or two
+                        return curve
+    except struct.error:
+        pass
+    return 0
+
+
+_HDR_NAMES = {
+    16: re.compile(rb"(?<![A-Za-z])PQ(?![A-Za-z])|(?i:ST ?2084|Perceptual Quanti[sz])"),
+    18: re.compile(rb"(?<![A-Za-z])HLG(?![A-Za-z])|(?i:Hybrid Log)"),
+}
 
 
 def tables_fit(profile: bytes) -> bool:
