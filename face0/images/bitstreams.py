@@ -51,7 +51,7 @@ _CHROMA_WIDTHS, _CHROMA_HEIGHTS = (1, 2, 2, 1), (1, 2, 1, 1)
 
 
 def hevc(configuration: bytes, payload: bytes) -> Coded:
-    """The largest picture that the parameter sets of a still image declare.
+    """The largest picture that the parameter sets of a still image declare, and its colours.
 
     Args:
         configuration: an ``hvcC`` box (ISO/IEC 14496-15, 8.3.3).
@@ -73,8 +73,12 @@ def hevc(configuration: bytes, payload: bytes) -> Coded:
         raise BadImage(Reason.CORRUPT, f"{pictures} HEVC pictures where one is to be")
     if not sets:
         raise BadImage(Reason.CORRUPT, "an HEVC picture without its parameter sets")
-    sizes = [_sps(unit) for unit in sets[:64]]
-    return Coded(*(max(values) for values in zip(*sizes, strict=True)))
+    return _largest([_sps(unit) for unit in sets[:64]])
+
+
+def _largest(pictures: list[Coded]) -> Coded:
+    width, height, bits = (max(values) for values in list(zip(*pictures, strict=True))[:3])
+    return Coded(width, height, bits, next((picture.colours for picture in pictures if picture.colours), None))
 
 
 def _kind(unit: bytes) -> int:
@@ -106,8 +110,8 @@ def _units(payload: bytes, size: int) -> Iterator[bytes]:
     raise BadImage(Reason.BOMB, f"an HEVC picture of over {MAX_PARTS:,} units")
 
 
-def _sps(unit: bytes) -> tuple[int, int, int]:
-    """Width, height and bits of a sequence parameter set (7.3.2.2)."""
+def _sps(unit: bytes) -> Coded:
+    """A sequence parameter set (7.3.2.2)."""
     bits = Bits(unit.replace(b"\0\0\3", b"\0\0"))
     bits.take(16 + 4)
     layers = bits.take(3)
@@ -123,7 +127,47 @@ def _sps(unit: bytes) -> tuple[int, int, int]:
     if bits.take(1):
         for _ in range(4):
             bits.exp_golomb()
-    return width, height, 8 + max(bits.exp_golomb(), bits.exp_golomb())
+    depth = 8 + max(bits.exp_golomb(), bits.exp_golomb())
+    try:
+        colours = _usability(bits, layers)
+    except BadImage:  # the decoder may still make something of it
+        colours = None
+    return Coded(width, height, depth, colours)
+
+
+def _usability(bits: Bits, layers: int) -> Cicp | None:
+    """The colours at the end of a sequence parameter set (E.2.1); None where a still image has no such fields before."""
+    order = bits.exp_golomb() + 4
+    for _ in range(layers + 1 if bits.take(1) else 1):
+        for _ in range(3):
+            bits.exp_golomb()
+    for _ in range(6):
+        bits.exp_golomb()
+    if bits.take(1) and bits.take(1):  # lists of scaling
+        return None
+    bits.take(2)
+    if bits.take(1):  # samples as they are
+        bits.take(8)
+        bits.exp_golomb()
+        bits.exp_golomb()
+        bits.take(1)
+    if bits.exp_golomb():  # pictures to refer to
+        return None
+    if bits.take(1):
+        for _ in range(min(bits.exp_golomb(), 33)):
+            bits.take(order + 1)
+    bits.take(2)
+    if not bits.take(1):
+        return None
+    if bits.take(1) and bits.take(8) == 255:
+        bits.take(32)
+    if bits.take(1):
+        bits.take(1)
+    if bits.take(1):
+        bits.take(3 + 1)
+        if bits.take(1):
+            return Cicp(bits.take(8), bits.take(8))
+    return None
 
 
 # --- AV1
@@ -153,9 +197,7 @@ def av1(configuration: bytes, payload: bytes) -> Coded:
         raise BadImage(Reason.CORRUPT, "an AV1 picture without its sequence header")
     if frames > MAX_FRAMES:
         raise BadImage(Reason.UNSUPPORTED, f"an AV1 picture of {frames} frames; up to {MAX_FRAMES} are read")
-    colours = next((header.colours for header in headers if header.colours), None)
-    width, height, bits = (max(values) for values in list(zip(*headers, strict=True))[:3])
-    return Coded(width, height, bits, colours)
+    return _largest(headers)
 
 
 def _open_units(data: bytes) -> Iterator[tuple[int, bytes]]:

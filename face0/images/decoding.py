@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from face0.images.bmp import bmp_header
-from face0.images.cicp import refuse_hdr
+from face0.images.cicp import Cicp, profile_of, refuse_hdr
 from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, Header, check_size, sniff
 from face0.images.heif import heif_header
 from face0.images.jpeg2000 import jpeg2000_header
@@ -38,9 +38,10 @@ _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B"}
 _PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _STRIP_PIXELS = 2**20  # converted at a time
 
-# What decoding takes of memory at most. WebP takes the most for a pixel: its decoder has the canvas twice, gives out a
+# What decoding takes of memory at most. HEIC of over 8 bits, with alpha and whole colours, takes the most for a pixel.
+# Next are JPEG 2000, with a number of 4 bytes for each sample, and WebP: its decoder has the canvas twice, gives out a
 # copy, and Pillow makes another.
-BYTES_PER_PIXEL = 20
+BYTES_PER_PIXEL = 24
 BYTES_PER_FILE_BYTE = 4
 BYTES_BESIDE = 64 * 2**20
 
@@ -85,12 +86,12 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         BadImage: nothing else, but for MemoryError.
     """
     name = sniff(data)
-    header = _HEADERS[name](data)
-    name = header.codec or name
-    check_size(header.width, header.height, len(data), max_pixels)
-    if header.end > len(data):
-        raise BadImage(Reason.TRUNCATED, f"{name} of {header.end:,} bytes or more ends after {len(data):,}")
     try:
+        header = _HEADERS[name](data)
+        name = header.codec or name
+        check_size(header.width, header.height, len(data), max_pixels)
+        if header.end > len(data):
+            raise BadImage(Reason.TRUNCATED, f"{name} of {header.end:,} bytes or more ends after {len(data):,}")
         return _decode(data, name, header, max_pixels, smallest_side)
     except (BadImage, MemoryError):
         raise
@@ -98,7 +99,8 @@ def decode(data: bytes, *, max_pixels: int = 2**26, smallest_side: int | None = 
         raise BadImage(Reason.UNSUPPORTED, f"{name} is read with the package {error.name}: install it") from error
     except Exception as error:  # of nearly every type, and a text that may quote the file
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
-        raise BadImage(reason, f"{name} does not decode ({type(error).__name__})") from error
+        cut = ": it is cut short, or corrupt" if name == "JPEG XL" else ""  # the decoder does not tell which
+        raise BadImage(reason, f"{name} does not decode ({type(error).__name__}){cut}") from error
 
 
 def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> DecodedImage:
@@ -106,7 +108,8 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
 
     Exactly these, where the file is still unread, as it is after ``Image.open``. Of an image that is in memory the
     pixels are converted in the same way: it is turned upright by its EXIF, brought to sRGB by its profile, and put on
-    white. (Only a JPEG that ``decode`` would have read at a half or less then differs by a little.)
+    white. (Only a JPEG that ``decode`` would have read at a half or less then differs by a little. And of the colours of
+    an AVIF in memory no more is known than its ICC profile.)
 
     Args:
         image: is left as it is, read or unread.
@@ -122,6 +125,10 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
         copy = image.copy()
         # The plugin of JPEG XL turns the pixels, and leaves the EXIF as it was.
         orientation = 1 if image.format == "JXL" else exif_orientation(copy)
+        numbers = copy.info.get("nclx_profile")  # as pillow-heif leaves it
+        if isinstance(numbers, dict) and not copy.info.get("icc_profile"):
+            colours = Cicp(numbers["color_primaries"], numbers["transfer_characteristics"])
+            copy.info["icc_profile"] = profile_of(colours, "HEIC")
         pixels, _ = _upright_srgb(copy, 16 if image.mode.startswith("I;16") else 8, orientation)
     except (BadImage, MemoryError):
         raise

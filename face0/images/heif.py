@@ -69,12 +69,13 @@ def heif_header(data: bytes, name: str) -> Header:
     if file.end > len(data):
         return Header(width=1, height=1, end=file.end)
     name = _CODECS[kinds.pop()]
-    coded = [file.coded(tile) for tile in tiles]
+    coded = [file.coded(tile) for tile in dict.fromkeys(tiles)]
     width, height = file.canvas(file.primary, coded)
+    if not width or not height:
+        return Header(width=0, height=0, end=file.end)
     alphas = file.alphas(file.primary)
     for alpha in alphas:
-        sizes = [file.coded(tile) for tile in file.tiles(alpha)]
-        wide, high = file.canvas(alpha, sizes)
+        wide, high = file.canvas(alpha, [file.coded(tile) for tile in dict.fromkeys(file.tiles(alpha))])
         if wide * high > width * height:
             raise BadImage(Reason.CORRUPT, f"{name} whose alpha is larger than its picture")
     crop, orientation = _transforms(data, item)
@@ -96,9 +97,16 @@ class _File:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        meta = next((found for found in boxes(data) if found.kind == b"meta"), None)
-        if meta is None:
+        parts = {}
+        for found in boxes(data):
+            parts.setdefault(found.kind, found)
+            if found.kind == b"meta":
+                break
+        meta = parts.get(b"meta")
+        if meta is None and b"moov" in parts:
             raise BadImage(Reason.UNSUPPORTED, "HEIF or AVIF without a still picture (a film): take one out of it")
+        if meta is None:
+            raise BadImage(Reason.TRUNCATED, f"HEIF or AVIF that ends after {len(data):,} bytes, before its picture")
         self.end = meta.stop
         read(data, meta.stop - 1, "B")
         parts = {found.kind: found for found in boxes(data, meta.start + 4, meta.stop)}
@@ -123,8 +131,7 @@ class _File:
                 continue
             layout = ">I2x4s" if self.data[entry.start] == 3 else ">H2x4s"
             number, kind = read(self.data, entry.start + 4, layout)
-            if self.data[entry.start + 3] & 1 == 0 or number == self.primary or kind in _CODECS or kind == b"grid":
-                self.items[number] = _Item(kind=kind)
+            self.items[number] = _Item(kind=kind)
 
     def _read_places(self, iloc: Box) -> None:
         data, at = self.data, iloc.start
@@ -142,6 +149,8 @@ class _File:
             base, at = self._number(at, base_size), at + base_size
             extents, at = self._number(at, 2), at + 2
             item = self.items.get(number)
+            if extents > 1 and not offset_size + length_size:
+                raise BadImage(Reason.CORRUPT, "HEIF or AVIF with many places of no size")
             for _ in range(extents):
                 at += index_size
                 offset, at = base + self._number(at, offset_size), at + offset_size
@@ -263,7 +272,7 @@ class _File:
             wide, high = struct.unpack_from(">II" if flags & 1 else ">HH", grid, 4)
         except struct.error:
             raise BadImage(Reason.CORRUPT, "HEIF or AVIF with a grid that tells no size") from None
-        if (rows + 1) * (columns + 1) != len(coded):
+        if (rows + 1) * (columns + 1) != len(self.items[number].children):
             raise BadImage(Reason.CORRUPT, "HEIF or AVIF with a grid of more or fewer tiles than there are")
         if not wide or not high:
             return 0, 0

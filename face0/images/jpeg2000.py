@@ -1,7 +1,5 @@
 """JPEG 2000: the headers of its codestream, and the boxes around it (ISO/IEC 15444-1, annexes A and I)."""
 
-import re
-
 from face0.images.boxes import Box, boxes
 from face0.images.headers import Header
 from face0.images.reading import BadImage, read
@@ -10,8 +8,8 @@ from schemas.failures import Reason
 # What OpenJPEG makes room for, whether there are pixels of it or not.
 MAX_COMPONENTS = 4
 MAX_TILES = 4096  # 10 kB each
-MIN_BLOCK_BITS = 8  # 16 x 16: an encoder makes blocks of 64 x 64, or 32 x 32
-MIN_PRECINCT_BITS = 5
+MIN_BLOCK_PIXELS = 256  # of a block of coefficients, on average: an encoder makes them of 64 x 64, or 32 x 32
+SMALL_BLOCKS = 10_000  # may be smaller
 
 _SIZ, _COD, _COC, _SOT, _SOD, _END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
 _COLOURS = {16, 17, 18}  # sRGB, grey, sYCC
@@ -69,7 +67,7 @@ def _too_many(components: int) -> BadImage:
 
 
 def _codestream(data: bytes, start: int) -> tuple[int, int, int, int]:
-    """Width and height of the whole canvas, bits of a component, and where the last tile ends."""
+    """Width and height of the whole canvas, bits that Pillow makes of a component, and where the last tile ends."""
     if read(data, start, ">HH") != (0xFF4F, _SIZ):
         raise BadImage(Reason.CORRUPT, "JPEG 2000 without a codestream")
     x1, y1, x0, y0, tile_x, tile_y, tile_x0, tile_y0, components = read(data, start + 8, ">8IH")
@@ -81,12 +79,13 @@ def _codestream(data: bytes, start: int) -> tuple[int, int, int, int]:
     tiles = -(-(x1 - tile_x0) // tile_x) * -(-(y1 - tile_y0) // tile_y)
     if tiles > MAX_TILES:
         raise BadImage(Reason.BOMB, f"JPEG 2000 of {tiles:,} tiles; up to {MAX_TILES:,} are read")
-    end = _tiles(data, _segments(data, start + 2, (_SOT, _END)))
-    bits = max((depth & 127) + 1 for depth in depths)
-    return x1 - x0, y1 - y0, bits, end
+    size = (x1 - x0, y1 - y0)
+    end = _tiles(data, _segments(data, start + 2, (_SOT, _END), size), size)
+    bits = 16 if max((depth & 127) + 1 for depth in depths) > 8 else 8
+    return *size, bits, end
 
 
-def _segments(data: bytes, at: int, last: tuple[int, ...]) -> int:
+def _segments(data: bytes, at: int, last: tuple[int, ...], size: tuple[int, int]) -> int:
     """Walks the segments of a header to one of the markers ``last``, and says where that is."""
     while True:
         (marker,) = read(data, at, ">H")
@@ -96,30 +95,40 @@ def _segments(data: bytes, at: int, last: tuple[int, ...]) -> int:
         if marker < 0xFF00 or length < 2:
             raise BadImage(Reason.CORRUPT, "JPEG 2000 with a broken header")
         if marker == _COD:
-            _check_blocks(data, at + 9, read(data, at + 4, "B")[0] & 1)
+            _check_blocks(data, at + 9, read(data, at + 4, "B")[0] & 1, size)
         elif marker == _COC:
             # Behind the number of the component, which has one byte
-            _check_blocks(data, at + 6, read(data, at + 5, "B")[0] & 1)
+            _check_blocks(data, at + 6, read(data, at + 5, "B")[0] & 1, size)
         at += 2 + length
 
 
-def _check_blocks(data: bytes, at: int, has_precincts: int) -> None:
+def _check_blocks(data: bytes, at: int, has_precincts: int, size: tuple[int, int]) -> None:
     """Blocks and precincts are structures in memory: very small ones take more of it than their pixels."""
-    levels, wide, high = read(data, at, "BBB")
-    precincts = read(data, at + 5, f"{levels + 1}B") if has_precincts and levels <= 32 else ()
-    # The first is of the smallest picture, which is allowed to have less.
-    small = any(min(size & 15, size >> 4) < MIN_PRECINCT_BITS for size in precincts[1:])
-    if wide + high + 4 < MIN_BLOCK_BITS or small or levels > 32:
-        raise BadImage(Reason.BOMB, "JPEG 2000 in very small blocks, which take more memory than its pixels")
+    levels, *block = read(data, at, "BBB")
+    if levels > 32:
+        raise BadImage(Reason.CORRUPT, f"JPEG 2000 of {levels} resolutions; there can be 32")
+    precincts = read(data, at + 5, f"{levels + 1}B") if has_precincts else (0xFF,) * (levels + 1)
+    count = 0
+    for level, exponents in enumerate(precincts):
+        sides = [-(-side // 2 ** (levels - level)) for side in size]
+        whole = (exponents & 15, exponents >> 4)
+        # Above the smallest resolution a precinct lies in three bands of half its size.
+        parts = [min(bits + 2, exponent - (level > 0)) for bits, exponent in zip(block, whole, strict=True)]
+        if min(parts) < 0:
+            raise BadImage(Reason.CORRUPT, "JPEG 2000 with precincts of no size")
+        count += -(-sides[0] // 2 ** whole[0]) * -(-sides[1] // 2 ** whole[1])
+        count += -(-sides[0] // 2 ** parts[0]) * -(-sides[1] // 2 ** parts[1])
+    if count > SMALL_BLOCKS + size[0] * size[1] / MIN_BLOCK_PIXELS:
+        raise BadImage(Reason.BOMB, f"JPEG 2000 in {count:,} blocks, which take more memory than its pixels")
 
 
-def _tiles(data: bytes, at: int) -> int:
+def _tiles(data: bytes, at: int, size: tuple[int, int]) -> int:
     """Walks the parts of tiles, and says where the last ends, its mark included."""
     while read(data, at, ">H")[0] == _SOT:
         (length,) = read(data, at + 6, ">I")
-        _segments(data, at + 12, (_SOD,))
+        _segments(data, at + 12, (_SOD,), size)
         if length == 0:  # up to the end
-            return at + 16 if re.search(rb"\xff\xd9", data[at:]) else len(data) + 1
+            return at + 16 if data.find(b"\xff\xd9", at) >= 0 else len(data) + 1
         if length < 14:
             raise BadImage(Reason.CORRUPT, "JPEG 2000 with a tile shorter than its head")
         at += length

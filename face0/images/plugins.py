@@ -11,6 +11,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from PIL import AvifImagePlugin, Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -60,7 +61,8 @@ def open_heic(file: io.BytesIO) -> Image.Image:
     import pillow_heif  # takes a while, and few inputs have such images
 
     pillow_heif.options.DECODE_THREADS = 1
-    return pillow_heif.HeifFile(file, convert_hdr_to_8bit=True).to_pillow()
+    image = pillow_heif.HeifFile(file, convert_hdr_to_8bit=True).to_pillow()
+    return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
 def open_jxl(file: io.BytesIO) -> Image.Image:
@@ -71,7 +73,11 @@ def open_jxl(file: io.BytesIO) -> Image.Image:
     """
     decoder = _jxl().Decoder(num_threads=0)
     _, header, pixels, profile, _ = decoder(file.getvalue())
-    image = Image.frombytes(header.mode, (header.width, header.height), pixels)
+    size = (header.width, header.height)
+    if len(pixels) == 2 * size[0] * size[1] * len(header.mode) and header.mode in ("LA", "RGB", "RGBA"):
+        # 16 bits, which Pillow has no such modes for
+        pixels = ((np.frombuffer(pixels, np.uint16).astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    image = Image.frombytes(header.mode, size, pixels)
     if profile:
         image.info["icc_profile"] = bytes(profile)
     return image
