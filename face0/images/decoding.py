@@ -158,9 +158,10 @@ def _unread_bytes(image: Image.Image) -> bytes | None:
 def _decode(data: bytes, name: str, header: "Header", max_pixels: int, smallest_side: int | None) -> DecodedImage:
     image = _open(data, name, header)
     check_size(*image.size, len(data), max_pixels)  # for Pillow may have read another size than we did
-    if header.profile is not None:
-        image.info["icc_profile"] = header.profile
     plain, full = _is_plain(image, name, header), image.size
+    if header.profile is not None:
+        plain = plain and "icc_profile" not in image.info
+        image.info["icc_profile"] = header.profile
     if smallest_side is not None and isinstance(image, JpegImageFile):
         image.draft(None, (2 * smallest_side, 2 * smallest_side))
     is_whole = image.size == full

@@ -23,7 +23,7 @@ FAITHFUL = {
     *("tiff_big", "png_named_jpg", "no_ending", "jpeg_exif_1", "png_exif_1", "webp_exif_1", "tiff_exif_1"),
     *("jpeg_exif_unknown", "jpeg_exif_short", "jpeg_exif_noise", "jpeg_exif_loop", "jpeg_thumbnail", "jpeg_icc_srgb"),
     *("png_grey_icc_rgb", "png_icc_broken", "png_icc_other_space", "jpeg_icc_lab", "jpeg_junk_after"),
-    *("jpeg_noise_in_scan", "one_pixel"),
+    *("jpeg_noise_in_scan", "one_pixel", "jpeg_film_behind", "png_cicp_srgb"),
 }
 
 
@@ -76,6 +76,8 @@ def test_an_opened_image_is_decoded_as_its_file(poison: Poison) -> None:
 
 # What Pillow forgets of a file as it loads it: how many bits a transparent colour has, and which end of grey is white
 FORGOTTEN = {"png_4_bit_colour_key", "tiff_16_white_is_zero"}
+# And the numbers of its colours
+FORGOTTEN |= {"bmp_alpha_left_empty", "avif_display_p3", "png_cicp_display_p3", "png_cicp_before_icc", "jpeg2000_icc_swapped", "bmp_icc_swapped"}
 
 
 @pytest.mark.parametrize("poison", GOOD, ids=lambda poison: poison.name)
