@@ -1,4 +1,4 @@
-"""What coded pictures say of themselves: the sizes that a decoder of HEVC or AV1 makes room for, whatever a box says."""
+"""What pictures coded in HEVC or AV1 say of themselves: the sizes that a decoder makes room for, whatever boxes say."""
 
 import struct
 from collections.abc import Iterator
@@ -136,7 +136,7 @@ def _sps(unit: bytes) -> Coded:
 
 
 def _usability(bits: Bits, layers: int) -> Cicp | None:
-    """The colours at the end of a sequence parameter set (E.2.1); None where a still image has no such fields before."""
+    """The colours at the end of a sequence parameter set (E.2.1); None where fields come before that no still image has."""
     order = bits.exp_golomb() + 4
     for _ in range(layers + 1 if bits.take(1) else 1):
         for _ in range(3):
@@ -187,7 +187,8 @@ def av1(configuration: bytes, payload: bytes) -> Coded:
     Raises:
         BadImage: there is no header, or more frames than layers can be.
     """
-    headers, frames = [], 0
+    headers: list[Coded] = []
+    frames = 0
     for data in (configuration[4:], payload):
         for kind, body in _open_units(data):
             frames += kind in _FRAMES

@@ -1,7 +1,7 @@
 """Colours by the numbers that video has for them (ITU-T H.273): AVIF, HEIC and PNG have them too.
 
-The two curves of HDR are refused. A picture of theirs that is shown as if it were sRGB is grey and dull, and there is no
-one way to make an sRGB picture of it.
+The two curves of HDR are refused. A picture of theirs that is shown as if it were sRGB is grey and dull, and there is
+no one way to make an sRGB picture of it.
 """
 
 import struct
@@ -34,7 +34,7 @@ _PRIMARIES = {
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 # Exponents, or the curve of sRGB. The curves of SDR video are those of cameras (1, 6, 7, 11, 12, 14, 15): screens show
 # them much as they show sRGB, and so do browsers and libavif.
-_CURVES = {curve: _SRGB_CURVE for curve in (1, 2, 6, 7, 11, 12, 13, 14, 15)} | {4: (2.2,), 5: (2.8,), 8: (1.0,), 17: (2.6,)}
+_CURVES = dict.fromkeys((1, 2, 6, 7, 11, 12, 13, 14, 15), _SRGB_CURVE) | {4: (2.2,), 5: (2.8,), 8: (1.0,), 17: (2.6,)}
 
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([63190, 65536, 54061]) / 65536
@@ -51,7 +51,9 @@ def refuse_hdr(curve: int, name: str) -> None:
     """Raises BadImage for a curve of HDR in a file of the format ``name``."""
     if curve in HDR_CURVES:
         kind = HDR_CURVES[curve]
-        raise BadImage(Reason.UNSUPPORTED, f"{name} in HDR ({kind}): convert it to sRGB, with a tone mapping of your choice")
+        raise BadImage(
+            Reason.UNSUPPORTED, f"{name} in HDR ({kind}): convert it to sRGB, with a tone mapping of your choice"
+        )
 
 
 def profile_of(colours: Cicp, name: str) -> bytes | None:

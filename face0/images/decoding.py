@@ -108,8 +108,8 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
 
     Exactly these, where the file is still unread, as it is after ``Image.open``. Of an image that is in memory the
     pixels are converted in the same way: it is turned upright by its EXIF, brought to sRGB by its profile, and put on
-    white. (Only a JPEG that ``decode`` would have read at a half or less then differs by a little. And of the colours of
-    an AVIF in memory no more is known than its ICC profile.)
+    white. (Only a JPEG that ``decode`` would have read at a half or less then differs by a little. And of the colours
+    of an AVIF in memory no more is known than its ICC profile.)
 
     Args:
         image: is left as it is, read or unread.
@@ -126,9 +126,9 @@ def decode_opened(image: Image.Image, *, smallest_side: int | None = None) -> De
         # The plugin of JPEG XL turns the pixels, and leaves the EXIF as it was.
         orientation = 1 if image.format == "JXL" else exif_orientation(copy)
         numbers = copy.info.get("nclx_profile")  # as pillow-heif leaves it
-        if isinstance(numbers, dict) and not copy.info.get("icc_profile"):
+        if isinstance(numbers, dict):
             colours = Cicp(numbers["color_primaries"], numbers["transfer_characteristics"])
-            copy.info["icc_profile"] = profile_of(colours, "HEIC")
+            copy.info.setdefault("icc_profile", profile_of(colours, "HEIC"))
         pixels, _ = _upright_srgb(copy, 16 if image.mode.startswith("I;16") else 8, orientation)
     except (BadImage, MemoryError):
         raise
@@ -210,7 +210,7 @@ def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.n
 
 
 def _is_plain(image: Image.Image, name: str, header: "Header") -> bool:
-    """Whether the file, just opened, holds 8-bit RGB or grey in one frame, in a format that all who read shards know."""
+    """Whether the file, just opened, holds 8-bit RGB or grey in one frame, in a format that readers of shards know."""
     if name not in HEADERS:
         return False
     several = "mp" in image.info or image.format == "GIF" or getattr(image, "is_animated", False)

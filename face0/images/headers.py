@@ -281,8 +281,8 @@ def _gif_header(data: bytes) -> Header:
         if block == 0x2C:
             left, top, wide, high, flags = read(data, at + 1, "<HHHHB")
             end = _after_blocks(data, at + 11 + _colour_table(flags))
-            size = {"width": max(width, left + wide), "height": max(height, top + high)}
-            return Header(**size, end=end, spans=(*spans, (at, end)))
+            width, height = max(width, left + wide), max(height, top + high)
+            return Header(width=width, height=height, end=end, spans=(*spans, (at, end)))
         if block == 0x21:
             label, length = read(data, at + 1, "BB")
             end = _after_blocks(data, at + 2)

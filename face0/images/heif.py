@@ -15,8 +15,8 @@ from face0.images import bitstreams
 from face0.images.boxes import Box, box, boxes, full_box
 from face0.images.cicp import Cicp, profile_of
 from face0.images.headers import Header
-from face0.images.reading import BadImage, read
 from face0.images.orientation import TURNS, upright
+from face0.images.reading import BadImage, read
 from schemas.failures import Reason
 
 MAX_TILES = 4096  # 65 to 200 are usual
@@ -24,8 +24,8 @@ MAX_PROPERTIES = 4096
 _CODECS = {b"hvc1": "HEIC", b"av01": "AVIF"}
 _CONFIGURATIONS = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 _OTHERS = {
-    b"avc1": "H.264", b"vvc1": "H.266", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "uncompressed", b"iovl": "overlaid",
-    b"iden": "derived", b"tmap": "tone-mapped", b"lhv1": "layered HEVC", b"evc1": "EVC",
+    b"avc1": "H.264", b"vvc1": "H.266", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "uncompressed",
+    b"iovl": "overlaid",     b"iden": "derived", b"tmap": "tone-mapped", b"lhv1": "layered HEVC", b"evc1": "EVC",
 }  # fmt: skip
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 # What the decoder is told. Not how to turn and crop, nor profiles and metadata.
@@ -63,7 +63,9 @@ def heif_header(data: bytes, name: str) -> Header:
     kinds = {file.items[tile].kind for tile in tiles if tile in file.items}
     other = next((kind for kind in (item.kind, *kinds) if kind in _OTHERS), None)
     if other is not None:
-        raise BadImage(Reason.UNSUPPORTED, f"HEIF with a picture that is {_OTHERS[other]}, which is not read: convert it")
+        raise BadImage(
+            Reason.UNSUPPORTED, f"HEIF with a picture that is {_OTHERS[other]}, which is not read: convert it"
+        )
     if len(kinds) != 1 or not kinds <= _CODECS.keys():
         raise BadImage(Reason.CORRUPT, f"{name} whose main picture is of no known kind")
     if file.end > len(data):
@@ -97,7 +99,7 @@ class _File:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        parts = {}
+        parts: dict[bytes, Box] = {}
         for found in boxes(data):
             parts.setdefault(found.kind, found)
             if found.kind == b"meta":
@@ -191,7 +193,9 @@ class _File:
                 if total > MAX_PROPERTIES * 8 or at + count * (1 + large) > part.stop:
                     raise BadImage(Reason.CORRUPT, "HEIF or AVIF with too many properties of its items")
                 for place in range(count):
-                    index = read(data, at + place * (1 + large), ">H" if large else "B")[0] & (0x7FFF if large else 0x7F)
+                    index = read(data, at + place * (1 + large), ">H" if large else "B")[0] & (
+                        0x7FFF if large else 0x7F
+                    )
                     if number in self.items and 0 < index <= len(known):
                         self.items[number].properties.append(known[index - 1])
                 at += count * (1 + large)
@@ -231,16 +235,19 @@ class _File:
         if item is None or item.kind != b"grid":
             return [number]
         if not 0 < len(item.children) <= MAX_TILES:
-            raise BadImage(Reason.UNSUPPORTED, f"HEIF or AVIF of {len(item.children)} tiles; up to {MAX_TILES} are read")
+            raise BadImage(
+                Reason.UNSUPPORTED, f"HEIF or AVIF of {len(item.children)} tiles; up to {MAX_TILES} are read"
+            )
         return item.children
 
     def alphas(self, number: int) -> list[int]:
         """The items that are the alpha of a picture: one at most."""
         for candidate, item in self.items.items():
             auxiliary = item.property(b"auxC")
-            if number in item.alpha_of and auxiliary is not None:
-                if self.data[auxiliary.start + 4 : auxiliary.stop].startswith(_ALPHA):
-                    return [candidate]
+            if number not in item.alpha_of or auxiliary is None:
+                continue
+            if self.data[auxiliary.start + 4 : auxiliary.stop].startswith(_ALPHA):
+                return [candidate]
         return []
 
     def payload(self, number: int) -> bytes:
@@ -250,7 +257,9 @@ class _File:
         """What a coded item says of itself, in its boxes or its bitstream: the larger size."""
         item = self.items.get(number)
         if item is None or item.kind not in _CODECS:
-            raise BadImage(Reason.CORRUPT, "HEIF or AVIF with a tile that is missing, or of another kind than pictures are")
+            raise BadImage(
+                Reason.CORRUPT, "HEIF or AVIF with a tile that is missing, or of another kind than pictures are"
+            )
         size, configuration = item.property(b"ispe"), item.property(_CONFIGURATIONS[item.kind])
         if size is None or configuration is None:
             raise BadImage(Reason.CORRUPT, "HEIF or AVIF with a picture whose size or coding is not told")
@@ -262,7 +271,7 @@ class _File:
         return told._replace(width=max(width, told.width), height=max(height, told.height))
 
     def canvas(self, number: int, coded: Sequence[bitstreams.Coded]) -> tuple[int, int]:
-        """Width and height of what a decoder allocates for a picture: all its tiles, or the canvas if that is larger."""
+        """Width and height of what a decoder allocates for a picture: its tiles, or the canvas if that is larger."""
         width, height = max(picture.width for picture in coded), max(picture.height for picture in coded)
         if self.items[number].kind != b"grid":
             return width, height
@@ -327,7 +336,9 @@ def _profile(
 ) -> bytes | None:
     """The ICC profile of a picture: what it holds, else one made of the numbers of its colours."""
     holders = (item, file.items[tiles[0]])
-    told = [data[found.start : found.stop] for holder in holders for found in holder.properties if found.kind == b"colr"]
+    told = [
+        data[found.start : found.stop] for holder in holders for found in holder.properties if found.kind == b"colr"
+    ]
     numbers = [Cicp(*read(colours, 4, ">HH")) for colours in told if colours.startswith(b"nclx")]
     if not numbers and coded.colours is not None:
         numbers = [coded.colours]

@@ -33,8 +33,8 @@ def jpeg2000_header(data: bytes) -> Header:
             wide, high, profile = _boxes_of_header(data, head)
             if not (wide and high and width and height):
                 return Header(width=0, height=0, end=end)
-            size = {"width": max(wide, width), "height": max(high, height)}
-            return Header(**size, end=end, bits=bits, orientation=1, profile=profile)
+            width, height = max(wide, width), max(high, height)
+            return Header(width=width, height=height, end=end, bits=bits, orientation=1, profile=profile)
         end = found.stop
     raise BadImage(Reason.TRUNCATED, f"JPEG 2000 that ends after {len(data):,} bytes, before its picture")
 

@@ -90,7 +90,9 @@ def _metadata(bits: _Bits) -> tuple[int, int, int]:
         if bits.flag():
             _preview(bits)
         if bits.flag():
-            raise BadImage(Reason.UNSUPPORTED, "JPEG XL with an animation, which is not read: convert one of its frames")
+            raise BadImage(
+                Reason.UNSUPPORTED, "JPEG XL with an animation, which is not read: convert one of its frames"
+            )
     depth, is_float = _depth(bits)
     bits.flag()
     channels = bits.choice((0, 0), (1, 0), (2, 4), (1, 12))

@@ -90,8 +90,8 @@ _JXL: list[ModuleType] = []
 def _jxl() -> ModuleType:
     """The compiled part of pillow-jxl-plugin.
 
-    The package registers a reader with Pillow as it is imported, for the whole process: one that decodes with every core
-    as it opens a file, of whatever size. So its extension is loaded without it.
+    The package registers a reader with Pillow as it is imported, for the whole process: one that decodes with every
+    core as it opens a file, of whatever size. So its extension is loaded without it.
     """
     with _JXL_LOCK:
         if not _JXL:

@@ -1,6 +1,7 @@
 """Numbers out of untrusted bytes, and what is raised where they are not right."""
 
 import struct
+from typing import Any
 
 from schemas.failures import Reason
 
@@ -17,7 +18,7 @@ class BadImage(Exception):
         return f"{self.reason}: {self.message}"
 
 
-def read(data: bytes, at: int, layout: str) -> tuple[int, ...]:
+def read(data: bytes, at: int, layout: str) -> tuple[Any, ...]:
     """Reads numbers at a position. Raises BadImage if the data ends before."""
     if at + struct.calcsize(layout) > len(data):
         raise BadImage(Reason.TRUNCATED, f"ends after {len(data):,} bytes, within the header or what it points to")

@@ -190,6 +190,11 @@ IMAGES: dict[str, st.SearchStrategy[bytes]] = {
     "webp": mutated(seeds_of("WEBP")),
     "gif": mutated(seeds_of("GIF")),
     "tiff": mutated(seeds_of("TIFF")),
+    "avif": mutated(seeds_of("AVIF")),
+    "heic": mutated(seeds_of("HEIC")),
+    "jpeg_xl": mutated(seeds_of("JPEG XL")),
+    "jpeg_2000": mutated(seeds_of("JPEG 2000")),
+    "bmp": mutated(seeds_of("BMP")),
     "exif": mutated(EXIFS).map(jpeg_of_exif),
     "profile": mutated(PROFILES).map(jpeg_of_profile),
 }
@@ -234,7 +239,8 @@ def search(strategy: st.SearchStrategy[bytes], check: Callable[[bytes], None]) -
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_images(name: str, record_property: Callable[[str, object], None]) -> None:
-    decode(PHOTOGRAPH)  # what is loaded at first use is no file's fault
+    for seed in (PHOTOGRAPH, encode(PHOTO, "HEIF"), encode(PHOTO, "JXL"), encode(PHOTO, "AVIF")):
+        decode(seed)  # what is loaded at first use is no file's fault
     record_property("files", search(IMAGES[name], check_decode))
 
 

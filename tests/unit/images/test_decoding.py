@@ -77,7 +77,14 @@ def test_an_opened_image_is_decoded_as_its_file(poison: Poison) -> None:
 # What Pillow forgets of a file as it loads it: how many bits a transparent colour has, and which end of grey is white
 FORGOTTEN = {"png_4_bit_colour_key", "tiff_16_white_is_zero"}
 # And the numbers of its colours
-FORGOTTEN |= {"bmp_alpha_left_empty", "avif_display_p3", "png_cicp_display_p3", "png_cicp_before_icc", "jpeg2000_icc_swapped", "bmp_icc_swapped"}
+FORGOTTEN |= {
+    "bmp_alpha_left_empty",
+    "avif_display_p3",
+    "png_cicp_display_p3",
+    "png_cicp_before_icc",
+    "jpeg2000_icc_swapped",
+    "bmp_icc_swapped",
+}
 
 
 @pytest.mark.parametrize("poison", GOOD, ids=lambda poison: poison.name)
