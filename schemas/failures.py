@@ -44,7 +44,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     """HTML, SVG, PDF, text, anything without the signature of an image."""
     UNSUPPORTED = "unsupported"
-    """A format or pixels that are not read: BMP, HEIC, AVIF, float TIFF. In fetch: a pipe or a device, no file."""
+    """A format or pixels that are not read: PSD, camera raw, HDR (PQ, HLG), floats, CMYK in JPEG XL. In fetch: a device."""
     ZERO_SIZE = "zero_size"
     """Width or height is 0."""
     BOMB = "bomb"

@@ -136,7 +136,7 @@ def _sps(unit: bytes) -> Coded:
 
 
 def _usability(bits: Bits, layers: int) -> Cicp | None:
-    """The colours at the end of a sequence parameter set (E.2.1); None where fields come before that no still image has."""
+    """The colours at the end of a sequence parameter set (E.2.1); None behind fields that no still image has."""
     order = bits.exp_golomb() + 4
     for _ in range(layers + 1 if bits.take(1) else 1):
         for _ in range(3):

@@ -25,7 +25,7 @@ _CODECS = {b"hvc1": "HEIC", b"av01": "AVIF"}
 _CONFIGURATIONS = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 _OTHERS = {
     b"avc1": "H.264", b"vvc1": "H.266", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "uncompressed",
-    b"iovl": "overlaid",     b"iden": "derived", b"tmap": "tone-mapped", b"lhv1": "layered HEVC", b"evc1": "EVC",
+    b"iovl": "overlaid", b"iden": "derived", b"tmap": "tone-mapped", b"lhv1": "layered HEVC", b"evc1": "EVC",
 }  # fmt: skip
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 # What the decoder is told. Not how to turn and crop, nor profiles and metadata.
