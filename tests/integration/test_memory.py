@@ -88,7 +88,10 @@ def measure(tasks: dict[str, str | list[bytes]]) -> dict[str, Measured]:
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Measured]:
     tasks: dict[str, str | list[bytes]] = {
-        "warm": [encode(PHOTO, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF")]
+        "warm": [
+            encode(PHOTO, kind)
+            for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "BMP")
+        ]
     }
     tasks |= {name: [make()] for name, make in heavy_images().items()}
     tasks["profiles"] = [encode(PHOTO, "JPEG", icc_profile=profile) for profile in profiles(100, 2**20)]
