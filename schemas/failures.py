@@ -44,7 +44,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     """HTML, SVG, PDF, text, anything without the signature of an image."""
     UNSUPPORTED = "unsupported"
-    """A format or pixels that are not read: PSD, camera raw, HDR (PQ, HLG), floats, CMYK in JPEG XL. In fetch: a device."""
+    """A format or pixels that are not read: PSD, camera raw, HDR (PQ, HLG), floats. In fetch: a device, no file."""
     ZERO_SIZE = "zero_size"
     """Width or height is 0."""
     BOMB = "bomb"

@@ -99,3 +99,7 @@ def _xyz(values: np.ndarray) -> bytes:
 
 def _fixed(*values: float) -> bytes:
     return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+
+# Adobe RGB (1998), 4.3
+ADOBE_RGB = _profile(((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65), (563 / 256,))

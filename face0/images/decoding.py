@@ -16,12 +16,12 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from face0.images.bmp import bmp_header
-from face0.images.cicp import Cicp, profile_of, refuse_hdr
+from face0.images.cicp import ADOBE_RGB, Cicp, profile_of, refuse_hdr
 from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, Header, check_size, sniff
 from face0.images.heif import heif_header
 from face0.images.jpeg2000 import jpeg2000_header
 from face0.images.jxl import jxl_header
-from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, stored_orientation, upright
+from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, is_adobe_rgb, stored_orientation, upright
 from face0.images.plugins import BmpFile, JpegFile, TiffFile, WebPFile, open_heic, open_jxl
 from face0.images.profiles import TRANSFORMS, hdr_curve
 from face0.images.reading import BadImage
@@ -191,6 +191,8 @@ def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.n
     # 0 is white: Pillow inverts this for 8 bits, and forgets it for 16
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
     profile = image.info.get("icc_profile")
+    if profile is None and is_adobe_rgb(image):
+        profile = ADOBE_RGB
     if isinstance(profile, bytes) and (curve := hdr_curve(profile)):
         refuse_hdr(curve, image.format or "an image")
     width, height = image.size

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -75,14 +76,45 @@ def _of_exif(exif: bytes) -> int | None:
     value = None
     try:
         (at,) = struct.unpack_from(f"{order}I", exif, 4)
-        (entries,) = struct.unpack_from(f"{order}H", exif, at)
-        for entry in range(at + 2, at + 2 + 12 * entries, 12):
-            tag, kind, count = struct.unpack_from(f"{order}HHI", exif, entry)
+        for tag, kind, count, entry in _entries(exif, order, at):
             if tag == ExifTags.Base.Orientation and count == 1 and kind in _INTEGERS:
                 (value,) = struct.unpack_from(f"{order}{_INTEGERS[kind]}", exif, entry + 8)
     except struct.error:  # it ends before; what was found stands
         pass
     return value
+
+
+def _entries(exif: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, int]]:
+    """Tag, kind and count of the entries of a directory, and where they stand."""
+    (entries,) = struct.unpack_from(f"{order}H", exif, at)
+    for entry in range(at + 2, at + 2 + 12 * entries, 12):
+        yield (*struct.unpack_from(f"{order}HHI", exif, entry), entry)
+
+
+_ADOBE_RGB = b"R03\0"  # DCF 2.0: a camera's own way to say it, often without a profile
+
+
+def is_adobe_rgb(image: Image.Image) -> bool:
+    """Whether the EXIF of an opened file says that its colours are those of Adobe RGB."""
+    exif = _exif(image)
+    if _ADOBE_RGB not in exif:
+        return False
+    exif = exif[_EXIF_PREFIX.match(exif).end() :]  # type: ignore[union-attr]
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return False
+    try:
+        (at,) = struct.unpack_from(f"{order}I", exif, 4)
+        for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.Interop):
+            place = next((entry for tag, _, _, entry in _entries(exif, order, at) if tag == pointer), None)
+            if place is None:
+                return False
+            (at,) = struct.unpack_from(f"{order}I", exif, place + 8)
+        return any(
+            tag == 1 and exif[entry + 8 : entry + 12] == _ADOBE_RGB for tag, *_, entry in _entries(exif, order, at)
+        )
+    except struct.error:
+        return False
 
 
 def _of_xmp(xmp: object) -> int | None:
