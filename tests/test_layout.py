@@ -27,6 +27,8 @@ ELSEWHERE = {
     "generation/faces.py": "integration/test_faces.py",
     "generation/generator.py": "integration/test_generate.py",
     "generation/metrics.py": "integration/test_generate.py",
+    "images/bitstreams.py": "unit/images/test_heif.py",
+    "images/jpeg2000.py": "unit/images/test_headers.py",
     "images/orientation.py": "unit/images/test_decoding.py",
     "privacy/forgetting.py": "integration/test_forget.py",
     "privacy/people.py": "integration/test_forget.py",
