@@ -8,6 +8,7 @@ from schemas.failures import Reason
 # What OpenJPEG makes room for, whether there are pixels of it or not.
 MAX_COMPONENTS = 4
 MAX_TILES = 4096  # 10 kB each
+MAX_PARTS = 50_000  # segments of a header, and parts of all tiles: each is a step in Python
 MIN_BLOCK_PIXELS = 256  # of a block of coefficients, on average: an encoder makes them of 64 x 64, or 32 x 32
 SMALL_BLOCKS = 10_000  # may be smaller
 
@@ -87,7 +88,7 @@ def _codestream(data: bytes, start: int) -> tuple[int, int, int, int]:
 
 def _segments(data: bytes, at: int, last: tuple[int, ...], size: tuple[int, int]) -> int:
     """Walks the segments of a header to one of the markers ``last``, and says where that is."""
-    while True:
+    for _ in range(MAX_PARTS):
         (marker,) = read(data, at, ">H")
         if marker in last:
             return at
@@ -100,6 +101,7 @@ def _segments(data: bytes, at: int, last: tuple[int, ...], size: tuple[int, int]
             # Behind the number of the component, which has one byte
             _check_blocks(data, at + 6, read(data, at + 5, "B")[0] & 1, size)
         at += 2 + length
+    raise BadImage(Reason.BOMB, f"JPEG 2000 with a header of over {MAX_PARTS:,} segments")
 
 
 def _check_blocks(data: bytes, at: int, has_precincts: int, size: tuple[int, int]) -> None:
@@ -124,7 +126,9 @@ def _check_blocks(data: bytes, at: int, has_precincts: int, size: tuple[int, int
 
 def _tiles(data: bytes, at: int, size: tuple[int, int]) -> int:
     """Walks the parts of tiles, and says where the last ends, its mark included."""
-    while read(data, at, ">H")[0] == _SOT:
+    for _ in range(MAX_PARTS):
+        if read(data, at, ">H")[0] != _SOT:
+            return at + 2
         (length,) = read(data, at + 6, ">I")
         _segments(data, at + 12, (_SOD,), size)
         if length == 0:  # up to the end
@@ -134,4 +138,4 @@ def _tiles(data: bytes, at: int, size: tuple[int, int]) -> int:
         at += length
         if at >= len(data):
             return at + 2
-    return at + 2
+    raise BadImage(Reason.BOMB, f"JPEG 2000 in over {MAX_PARTS:,} parts of tiles")
