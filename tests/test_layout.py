@@ -13,7 +13,7 @@ ELSEWHERE = {
     "augmentation/config.py": "integration/test_further_columns.py",
     "augmentation/augmenter.py": "integration/test_augment.py",
     "demo.py": "integration/test_demo.py",
-    "embedders/onnx.py": "integration/test_augment.py",
+    "embedders/specification.py": "unit/embedders/test_onnx.py",
     "evaluation/audit/arms.py": "unit/evaluation/audit/test_analysis.py",
     "evaluation/audit/by_prompt.py": "unit/evaluation/audit/test_analysis.py",
     "evaluation/audit/detection.py": "unit/evaluation/audit/test_analysis.py",

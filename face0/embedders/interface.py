@@ -13,9 +13,13 @@ EMBEDDING_BATCH = 16
 
 
 def in_batches(
-    forward: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, dim: int, always_full: bool = False
+    forward: Callable[[np.ndarray], np.ndarray],
+    crops: np.ndarray,
+    dim: int,
+    always_full: bool = False,
+    size: int = EMBEDDING_BATCH,
 ) -> np.ndarray:
-    """Applies a net to crops [n, ...], EMBEDDING_BATCH at a time: float32 [n, dim].
+    """Applies a net to crops [n, ...], so many at a time: float32 [n, dim].
 
     Args:
         forward: the net.
@@ -23,11 +27,12 @@ def in_batches(
         dim: values that it makes of each.
         always_full: fill the last batch up. The kernels of many nets, and with them the last bits of a vector, depend
             on the size of the batch, but not on what else is in it.
+        size: of a batch.
     """
     parts = []
-    for start in range(0, len(crops), EMBEDDING_BATCH):
-        batch = crops[start : start + EMBEDDING_BATCH]
-        missing = EMBEDDING_BATCH - len(batch) if always_full else 0
+    for start in range(0, len(crops), size):
+        batch = crops[start : start + size]
+        missing = size - len(batch) if always_full else 0
         filled = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
         parts.append(forward(filled)[: len(batch)])
     return np.concatenate([np.empty((0, dim), np.float32), *parts])

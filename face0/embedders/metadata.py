@@ -9,6 +9,7 @@ import pyarrow as pa
 from face0.errors import UsageError
 from face0.io.json import differences
 
+_PRESET = "preset"  # a name for what the other entries say in numbers, and no difference of its own
 _EMBEDDER = "face0.embedder."  # prefix of the entries that say what made the vectors
 
 
@@ -73,7 +74,8 @@ def refuse_other_embedder(
         remedy: what to do, for the message.
     """
     made_by, wanted = (
-        {name: str(value) for name, value in made.items() if value != ""} for made in (embedder, expected)
+        {name: str(value) for name, value in made.items() if value != "" and name != _PRESET}
+        for made in (embedder, expected)
     )
     if differing := differences(made_by, wanted):
         raise UsageError(

@@ -17,16 +17,26 @@ def read_weights(uri: str, sha256: str | None, missing: str) -> tuple[bytes, str
     Raises:
         UsageError: there is no such file, or its digest is another.
     """
+    data = read_file(uri, missing)
+    digest = hashlib.sha256(data).hexdigest()
+    refuse_other_digest(uri, digest, sha256)
+    return data, digest
+
+
+def read_file(uri: str, missing: str) -> bytes:
+    """The bytes of a model file. Raises UsageError with the remedy ``missing`` if there is no such file."""
     try:
         with storage.open_uri(uri) as file:
-            data = file.read()
+            return file.read()
     except StorageError:
         raise
     except (OSError, UsageError) as error:
         raise UsageError(f"cannot read the weights {uri}: {missing}") from error
-    digest = hashlib.sha256(data).hexdigest()
+
+
+def refuse_other_digest(uri: str, digest: str, sha256: str | None) -> None:
+    """Raises UsageError unless weights have the SHA-256 that they must have; None: any."""
     if sha256 is not None and digest != sha256.lower():
         raise UsageError(
             f"the weights {uri} have SHA-256 {digest}, not {sha256}: get the file anew, or name its digest"
         )
-    return data, digest

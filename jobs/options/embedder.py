@@ -8,7 +8,6 @@ from face0.detection.alignment import Margins
 from face0.detection.detections import FaceFilter
 from face0.detection.limits import P_NET_SIDE
 from face0.embedders.interface import EmbedderConfig
-from face0.embedders.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from jobs.options.parser import Options
 from jobs.options.values import at_least, between, numbers
 
@@ -24,10 +23,15 @@ def add_embedder_details(parser: argparse.ArgumentParser) -> None:
         help="of Inception-ResNet: auto is bfloat16 where CPU or GPU multiply in it, over twice as fast; its vectors "
         "have a cosine over 0.999 to those of fp32 (%(default)s)")  # fmt: skip
     add("--onnx-size", type=at_least(1), metavar="PX", help="input side, if the model does not say")
-    add("--onnx-mean", type=numbers(3), default=IMAGENET_MEAN, metavar="R,G,B",
-        help="taken off an input in 0..1 (ImageNet's 0.485,0.456,0.406; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
-    add("--onnx-std", type=numbers(3), default=IMAGENET_STD, metavar="R,G,B",
-        help="then divided by (ImageNet's 0.229,0.224,0.225; ArcFace: 0.5,0.5,0.5)")  # fmt: skip
+    add("--onnx-mean", type=numbers(3), metavar="R,G,B",
+        help="taken off an input in 0..1 (ArcFace: 0.5,0.5,0.5; without it what the model itself or its preset says, "
+        "else ImageNet's 0.485,0.456,0.406)")  # fmt: skip
+    add("--onnx-std", type=numbers(3), metavar="R,G,B",
+        help="then divided by (ArcFace: 0.5,0.5,0.5; likewise, else ImageNet's 0.229,0.224,0.225)")  # fmt: skip
+    add(
+        "--onnx-channels", choices=("rgb", "bgr"), help="order of the input's colours (rgb, if the preset has no other)"
+    )
+    add("--onnx-output", metavar="NAME", help="output that is the vector, where several may be")
 
 
 def add_face_filter(group: Options) -> None:
@@ -49,6 +53,8 @@ def embedder_of(args: argparse.Namespace) -> EmbedderConfig:
         onnx_size=args.onnx_size,
         onnx_mean=args.onnx_mean,
         onnx_std=args.onnx_std,
+        onnx_channels=args.onnx_channels,
+        onnx_output=args.onnx_output,
     ).resolve()
 
 

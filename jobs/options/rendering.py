@@ -6,6 +6,7 @@ from dataclasses import fields
 import pipelines
 from face0 import generation
 from face0.embedders.interface import EmbedderConfig
+from face0.embedders.onnx import OnnxConfig
 from face0.errors import UsageError
 from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.image_files import FORMATS
@@ -64,6 +65,7 @@ def render_options(args: argparse.Namespace) -> "pipelines.RenderOptions":
 
 
 def _judge(spec: str) -> EmbedderConfig:
-    if not spec.startswith("onnx:"):
+    config = embedder_named(spec) if ":" in spec else None
+    if not isinstance(config, OnnxConfig):
         raise UsageError(f"--judge {spec}: give onnx:URI, the file of an independent face recogniser")
-    return embedder_named(spec)
+    return config
