@@ -142,10 +142,15 @@ def main(argv: Sequence[str]) -> int:
     if args.dry_run:
         print(augmentation.survey(planned, runs, args.output, load()))
         return 0
+    if config.deny and runs and not args.mostly_theirs:
+        augmentation.refuse_strangers_denied(runs, replace(load, config=replace(config, deny=None))(), config.deny)
     workers = pipelines.Workers(
         load=load, processes=processes, row_seconds=args.row_timeout or ROW_SECONDS + fetcher.longest
     )
-    return report(args.output, job.run(runs, stale, workers, options), args.max_failures)
+    success = job.run(runs, stale, workers, options)
+    if success is not None:
+        faces.warn_of_alike(config.embedder, faces.sample_output(folder))
+    return report(args.output, success, args.max_failures)
 
 
 def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> AugmentConfig:

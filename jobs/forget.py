@@ -43,6 +43,9 @@ def arguments() -> argparse.ArgumentParser:
     whom.add_argument("--faces", metavar="BANK", help="bank of their faces")
     add("--threshold", type=between(0, 1, float), required=True, metavar="T",
         help="cosine of identity vectors from which a face counts as one of theirs")  # fmt: skip
+    add("--mostly-theirs", action="store_true",
+        help="most photographs of the places show these people: take the threshold though most of the faces pass it",
+    )  # fmt: skip
     add_places(parser)
     add("--apply", action="store_true", help="remove what is found")
     add("--json", metavar="FILE", help="write the whole list there")
@@ -61,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
     """Runs the job; returns its exit code."""
     args = arguments().parse_args(argv)
     locations = privacy.classify(args.places)
-    findings = privacy.look_for(_of_photographs(args) if args.photos else _of_bank(args), locations)
+    people = _of_photographs(args) if args.photos else _of_bank(args)
+    findings = privacy.look_for(people, locations, mostly_theirs=args.mostly_theirs)
     print(as_text(findings))
     if args.json:  # before anything goes: what was removed cannot be listed again
         write_json(args.json, {**findings.to_dict(), "applied": args.apply})

@@ -13,6 +13,7 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.faces.deny_list import read_deny
+from face0.faces.strangers import PhotographSample, refuse_strangers
 from face0.generation.clip import clip_fingerprint
 from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
@@ -42,6 +43,7 @@ class RenderOptions:
         clip: URI of the folder of a CLIP model.
         deny: URI of a bank of faces that are not to be rendered; goes with ``deny_threshold`` and takes an embedder.
         deny_threshold: cosine of identity vectors from which two faces count as one person's.
+        mostly_theirs: whether most faces are those people's, so that it is taken though most of the faces pass it.
         image_format: a name of ``face0.generation.image_files.FORMATS``.
         quality: of WebP and JPEG, 1 to 100.
         unsafe: what becomes of images that the base's safety checker flags.
@@ -60,6 +62,7 @@ class RenderOptions:
     clip: str | None = None
     deny: str | None = None
     deny_threshold: float | None = None
+    mostly_theirs: bool = False
     image_format: str = "png"
     quality: int = 92
     unsafe: Unsafe = Unsafe.BLUR
@@ -96,7 +99,11 @@ class RenderOptions:
             raise UsageError("--deny needs --embedder, the one of the model's shards, to tell whose faces are alike")
         listed = read_deny(self.deny, self.deny_threshold, self.embedder.metadata())
         names, vectors = bank.identified(self.embedder.weights).identity_vectors()
-        matches = listed.load(self.embedder.weights).matches(vectors)
+        like = listed.load(self.embedder.weights)
+        if not self.mostly_theirs:
+            sample = PhotographSample.of_vectors(dict(zip(names, vectors, strict=True)))
+            refuse_strangers(f"--deny-threshold {self.deny_threshold:g}", like, sample, lambda identities: identities)
+        matches = like.matches(vectors)
         return {name for name, match in zip(names, matches, strict=True) if match}
 
 

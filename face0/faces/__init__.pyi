@@ -7,6 +7,7 @@ from .from_shards import of_shards
 from .photographs import FaceReader, PhotographFace, from_photographs, photographs_by_person
 from .space import FaceSpace
 from .space_fit import fit
+from .strangers import PhotographSample, refuse_strangers, sample_output, warn_of_alike
 
 __all__ = [
     "BankFace",
@@ -20,6 +21,7 @@ __all__ = [
     "Gallery",
     "PhotographFace",
     "PhotographFaces",
+    "PhotographSample",
     "fit",
     "from_photographs",
     "identified",
@@ -30,6 +32,9 @@ __all__ = [
     "read_bank",
     "read_corpus",
     "read_deny",
+    "refuse_strangers",
+    "sample_output",
     "translate",
+    "warn_of_alike",
     "write_bank",
 ]

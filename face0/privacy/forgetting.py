@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.embedders.metadata import refuse_other_embedder
+from face0.faces.strangers import PhotographSample, refuse_strangers
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import Locations, OutputLocation
@@ -62,7 +63,7 @@ class Findings:
         }
 
 
-def look_for(people: Subjects, locations: Locations) -> Findings:
+def look_for(people: Subjects, locations: Locations, *, mostly_theirs: bool = False) -> Findings:
     """Finds people; changes nothing.
 
     Reads each file once, a part at a time, and holds in memory the names of all faces and requests.
@@ -70,20 +71,31 @@ def look_for(people: Subjects, locations: Locations) -> Findings:
     Args:
         people: who is looked for.
         locations: where, as ``classify`` has just opened it.
+        mostly_theirs: whether most of the photographs there show the people, so that it says nothing of the threshold
+            if these are like each other.
 
     Raises:
-        UsageError: a place cannot be read, or holds vectors of another embedder.
+        UsageError: a place cannot be read, or holds vectors of another embedder; or strangers pass the threshold.
     """
     alike: dict[Node, tuple[str, float]] = {}  # whose vector it is in words, and the similarity
+    of_banks = PhotographSample()
 
     def look(nodes: Sequence[Node], vectors: pa.Array, whose: str) -> None:
+        nonlocal of_banks
+        of_banks += _sample_of_bank(people, nodes, vectors)
         alike.update((nodes[i], (whose, similarity)) for i, similarity in _alike_vectors(people, vectors))
 
     graph = read_graph(locations, look)
     _refuse_other_embedders(people, locations)
     matched = {node: _match(graph, node, whose, similarity) for node, (whose, similarity) in alike.items()}
     photographs = {Node(NodeKind.PHOTOGRAPH, "", digest) for digest in people.photographs}
-    shards = [_look_through_shards(people, place, photographs) for place in locations.shards]
+    shards, of_shards = [], PhotographSample()
+    for place in locations.shards:
+        matches, sample = _look_through_shards(people, place, photographs)
+        shards.append(matches)
+        of_shards += sample
+    for sample in (of_shards, of_banks) if not mostly_theirs else ():
+        refuse_strangers(f"--threshold {people.like.threshold:g}", people.like, sample, people.identity)
     banks = [LocationMatches(kind="bank", uri=bank.uri, size=bank.size) for bank in locations.banks]
     renders = [_look_through_renders(place, graph, matched) for place in locations.renders]
     gone = [Node(NodeKind.IMAGE, place.uri, name) for place in locations.renders for name in place.forgotten]
@@ -166,18 +178,21 @@ def _removals(findings: Findings, banks: Mapping[str, set[str]]) -> Iterator[tup
                 yield uri, names & {node.name for node in generation if node.place == uri}
 
 
-def _look_through_shards(people: Subjects, place: OutputLocation, photographs: set[Node]) -> LocationMatches:
-    """The rows with a face like one of theirs, or of one of their photographs.
+def _look_through_shards(
+    people: Subjects, place: OutputLocation, photographs: set[Node]
+) -> tuple[LocationMatches, PhotographSample]:
+    """The rows with a face like one of theirs, or of one of their photographs; and a sample of all.
 
     Photographs whose largest face is theirs are added to ``photographs``: faces in banks are made of the largest.
     """
     digests = pa.array(sorted(people.photographs), pa.string())
 
-    def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]]]:
-        size, rows = 0, []
+    def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]], PhotographSample]:
+        size, rows, sample = 0, [], PhotographSample()
         for shard, table in scan_shard(place.folder, file, ["key", "sha256", f"{FACE}embedding"]):
             refuse_other_embedder(place.uri, shard.embedder, people.uri, people.embedder)
             size += table.num_rows
+            sample += PhotographSample.of(table)
             best, largest = _similarities(people, table, shard.dim)
             same = pc.is_in(table["sha256"], digests).to_numpy()
             like, theirs = best >= people.like.threshold, same | (largest >= people.like.threshold)
@@ -190,14 +205,16 @@ def _look_through_shards(people: Subjects, place: OutputLocation, photographs: s
                     file=file.name,
                 )
                 rows.append((row, digest if theirs[i] else None))
-        return size, rows
+        return size, rows, sample
 
     matches = LocationMatches(kind="shards", uri=place.uri, leftovers=leftovers(place), finished=place.folder.finished)
-    for size, rows in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
+    whole = PhotographSample()
+    for size, rows, sample in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
         matches.size += size
+        whole += sample
         matches.found += [row for row, _ in rows]
         photographs.update(Node(NodeKind.PHOTOGRAPH, "", digest) for _, digest in rows if digest)
-    return matches
+    return matches, whole
 
 
 def _look_through_renders(place: OutputLocation, graph: Graph, matched: dict[Node, Match]) -> LocationMatches:
@@ -294,6 +311,18 @@ def _alike_vectors(people: Subjects, vectors: pa.Array) -> Iterator[tuple[int, f
     similarity = people.similarity(vectors.filter(usable).flatten().to_numpy().reshape(-1, people.dim))
     for i in np.flatnonzero(similarity >= people.like.threshold).tolist():
         yield int(places[i]), float(similarity[i])
+
+
+def _sample_of_bank(people: Subjects, nodes: Sequence[Node], vectors: pa.Array) -> PhotographSample:
+    """A sample of the faces of banks among some vectors, null or of any length; but for the people's own."""
+    return PhotographSample.of_vectors(
+        {
+            f"{node.place} {node.name}": np.asarray(vector.values.to_numpy(), np.float32)
+            for node, vector in zip(nodes, vectors, strict=True)
+            if node.kind == NodeKind.FACE and node.place != people.uri
+            if vector.is_valid and len(vector) == people.dim
+        }
+    )
 
 
 def _alike(similarity: float) -> str:

@@ -1,6 +1,9 @@
 """face0 faces from-photos: faces of photographs."""
 
 import argparse
+from collections.abc import Iterator
+
+import numpy as np
 
 from face0 import faces, runtime
 from face0.augmentation.config import AugmentConfig
@@ -11,6 +14,7 @@ from jobs.options.embedder import add_embedder_details, add_face_filter, embedde
 from jobs.options.parser import Commands
 from jobs.options.values import at_least, between
 
+MOST_COMPARED = 256  # faces whose vectors are compared to see whether strangers are told apart
 MOST_COUNTED = 100  # faces of a photograph that are counted to say how many there are
 
 
@@ -40,4 +44,14 @@ def run(args: argparse.Namespace) -> int:
     reader = faces.FaceReader(embedder, face_filter, args.resolution, device)
     bank = faces.from_photographs(photographs, reader, runtime.threads_per_process(args.threads))
     shown = runtime.ProgressBar(bank, total=len(photographs), unit="faces")
-    return write(args.output, shown, embedder.dim, config.metadata())
+    vectors: dict[str, np.ndarray] = {}
+
+    def kept() -> "Iterator[faces.BankFace]":
+        for face in shown:
+            if face.vector is not None and len(vectors) < MOST_COMPARED:
+                vectors[face.face_id] = face.vector
+            yield face
+
+    code = write(args.output, kept(), embedder.dim, config.metadata())
+    faces.warn_of_alike(config, faces.PhotographSample.of_vectors(vectors))
+    return code

@@ -13,6 +13,8 @@ def add_deny(group: Options, what: str) -> None:
     group.add_argument("--deny-threshold", type=between(0, 1, float), metavar="T",
         help="cosine of identity vectors from which two faces count as one person's, see docs/how-to/deny-people.md",
     )  # fmt: skip
+    group.add_argument("--mostly-theirs", action="store_true",
+        help="most faces are those of the people in the bank: take the threshold though most pass it")  # fmt: skip
 
 
 def check_deny(args: argparse.Namespace) -> None:
