@@ -21,9 +21,7 @@ COLUMNS = ["sha256", f"{FACE}embedding"]  # of a face shard, that are read
 SIZE = 256  # photographs of a sample
 _TASKS = 8  # of an output, that are read for a sample
 _ALIKE = 0.4  # cosine that of strangers no recogniser gives that is fed as it was trained: 0.01 to 0.2 are usual
-_SHARE = (
-    0.05  # of a sample that counts as the people's, below which a threshold keeps strangers out whatever they score
-)
+_SHARE = 0.05  # of a sample that counts as the people's: below it a threshold keeps strangers out anyhow
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +99,8 @@ def refuse_strangers(option: str, like: Matcher, sample: PhotographSample, ident
         return
     raise UsageError(
         f"{option}: strangers pass it. The faces of two of {strangers.faces} photographs have a cosine of "
-        f"{strangers.median:.3f} in the median, and {matching.mean():.0%} of a sample count as the people's: give a higher "
-        "one, see docs/results/lfw-people.md; where strangers score near 1, the embedder is fed otherwise than "
+        f"{strangers.median:.3f} in the median, and {matching.mean():.0%} of a sample count as the people's: give a "
+        "higher one, see docs/results/lfw-people.md; where strangers score near 1, the embedder is fed otherwise than "
         "it was trained (--onnx-mean, --onnx-std); if these photographs really show the people, say --mostly-theirs"
     )
 

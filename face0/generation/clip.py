@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,19 +14,28 @@ from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.model.folder import fingerprint, refuse_changed_model
+from face0.model.weights import load_weights
 
 WHOLE = (".",)  # the parts of it that its fingerprint is of
-FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json")
+# Of each its names: older releases of transformers saved the image processor by itself, and the tokenizer in parts.
+FILES = (
+    ("config.json",),
+    ("preprocessor_config.json", "processor_config.json"),
+    ("tokenizer.json", "vocab.json", "tokenizer_config.json"),
+)
 
 
 def check_clip(uri: str) -> str:
-    """The absolute URI of a CLIP folder. Raises UsageError if it lacks a part, before a worker would."""
-    folder = Folder(uri)
-    if missing := [name for name in FILES if not folder.exists(name)]:
+    """The absolute URI of a CLIP folder. Raises UsageError if it does not load, before a worker would."""
+    names = Folder(uri).entries()
+    missing = [" or ".join(alternatives) for alternatives in FILES if not set(alternatives).intersection(names)]
+    if missing:
         raise UsageError(
             f"{uri} has no {', '.join(missing)}: give the folder of a CLIP model of transformers, with its tokenizer "
             "and image processor"
         )
+    with Folder(uri).local() as folder:
+        _loaded(uri, folder)
     return storage.absolute(uri)
 
 
@@ -49,12 +60,7 @@ class Clip:
             UsageError: it does not load, or is another than was planned.
         """
         with Folder(uri).local() as folder:
-            try:
-                self._model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-                self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-                self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
-            except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
-                raise UsageError(f"{uri} does not load as a CLIP model of transformers: {error}") from error
+            self._model, self._tokenizer, self._processor = _loaded(uri, folder)
             if planned is not None:
                 refuse_changed_model(uri, fingerprint(folder, WHOLE), planned)
         self._model = self._model.to(device).eval()
@@ -74,6 +80,17 @@ class Clip:
         with torch.inference_mode():
             states = self._model.vision_model(pixel_values=pixels.to(self._model.device)).pooler_output
             return _unit(self._model.visual_projection(states))
+
+
+def _loaded(uri: str, folder: Path) -> tuple[Any, Any, Any]:
+    """Model, tokenizer and image processor of a local folder. Raises UsageError."""
+    model = load_weights(CLIPModel, folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
+        raise UsageError(f"{uri} does not load as a CLIP model of transformers: {error}") from error
+    return model, tokenizer, processor
 
 
 def _unit(vectors: torch.Tensor) -> np.ndarray:

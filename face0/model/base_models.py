@@ -6,11 +6,13 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from face0.errors import UsageError
 from face0.model.presets import BasePreset
+from face0.model.weights import load_parts
 from face0.runtime.precision import fast_dtype
 
 # Words that prompts are made of: the tokenizer joins their letters, and spells all others.
@@ -26,6 +28,12 @@ uniform glasses beard moustache crown helmet doctor nurse teacher lawyer judge e
 actor singer musician writer cook chef baker farmer fisher builder driver pilot soldier police officer president king
 queen leader manager assistant worker student athlete player coach dancer photographer
 """
+BASE_PARTS = {
+    "unet": UNet2DConditionModel,
+    "vae": AutoencoderKL,
+    "text_encoder": CLIPTextModel,
+    "safety_checker": StableDiffusionSafetyChecker,
+}
 SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
 
 
@@ -91,16 +99,17 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
     """Loads a Stable Diffusion 1.x or 2.x folder, from safetensors only and without the network.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not one, or its weights are not whole.
     """
     if not (folder / "model_index.json").is_file():
         raise UsageError(
             f"{folder} is not a diffusers folder (it has no model_index.json): give a Stable Diffusion 1.x or 2.x "
             "folder, or make a small one with `face0 init --preset small --output DIR`"
         )
+    parts = load_parts(folder, BASE_PARTS)
     try:
         base = StableDiffusionPipeline.from_pretrained(
-            folder, requires_safety_checker=False, local_files_only=True, use_safetensors=True
+            folder, **parts, requires_safety_checker=False, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error

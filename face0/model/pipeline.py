@@ -1,6 +1,8 @@
 """The model as a diffusers pipeline: loads and saves its folder, and makes pictures of prompts and faces."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,10 +26,13 @@ from face0.errors import UsageError
 from face0.faces.embedding import FaceEmbedder
 from face0.images.decoding import BadImage, decode_opened
 from face0.images.training_image import RESOLUTION
+from face0.model.base_models import BASE_PARTS
 from face0.model.guidance import Branch, Guidance, combine
 from face0.model.projection import FaceProjection, override
 from face0.model.samplers import make_scheduler
+from face0.model.weights import load_parts
 
+_PLACED = {"device_map", "quantization_config", "variant"}  # options by which diffusers loads in ways of its own
 Face = Image.Image | np.ndarray | torch.Tensor
 
 
@@ -87,6 +92,24 @@ class Face0Pipeline(DiffusionPipeline):
             safety_checker=base.safety_checker,
             feature_extractor=base.feature_extractor,
         )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **options: Any) -> "Face0Pipeline":
+        """Loads an output of face0 train, or what ``save_pretrained`` has written.
+
+        Args:
+            pretrained_model_name_or_path: the folder.
+            options: parts of it that are there already, ``dtype`` (float32, unless told), and others of diffusers.
+
+        Raises:
+            UsageError: weights are missing, left over, or pickled.
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if (folder / "model_index.json").is_file() and not _PLACED.intersection(options):
+            kinds = {**BASE_PARTS, "face_projection": FaceProjection}
+            dtype = options.get("dtype") or options.get("torch_dtype")
+            options = {**load_parts(folder, kinds, dtype, without=options), **options}
+        return super().from_pretrained(pretrained_model_name_or_path, **options)
 
     @torch.no_grad()
     def __call__(
