@@ -1,7 +1,9 @@
 """Makes a small base model with the layout of Stable Diffusion and random weights, to train on small data.
 
   face0 init --preset small --fit-vae OUT --output BASE
+  face0 init --from-single-file model.safetensors --like FOLDER --output BASE
 
+The second command converts a checkpoint that is one file into the folder that train takes.
 Nothing is downloaded: tokenizer and text encoder are made too. Without --fit-vae the model cannot show pictures, which
 does for tests. OUT is an output folder of face0 augment.
 """
@@ -20,7 +22,7 @@ from jobs.options.values import at_least
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import AutoencoderKL
+    from diffusers import AutoencoderKL, StableDiffusionPipeline
 from jobs.options.parser import job_parser
 
 
@@ -28,12 +30,13 @@ def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
     parser = job_parser("init", __doc__)
     add = parser.add_argument
-    add(
-        "--preset",
-        required=True,
-        choices=BASE_PRESETS,
-        help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px",
-    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--preset", choices=BASE_PRESETS,
+        help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px")  # fmt: skip
+    source.add_argument("--from-single-file", metavar="FILE",
+        help="a Stable Diffusion 1.x or 2.x checkpoint in one .safetensors file; takes --like")  # fmt: skip
+    add("--like", metavar="FOLDER", help="for --from-single-file: a diffusers folder of the same kind of model, whose "
+        "settings, tokenizer and scheduler are taken; its weights need not be there")  # fmt: skip
     add("--output", required=True, metavar="URI", help="folder for the model; new, or empty")
     add("--seed", type=int, default=0, help="of the weights (%(default)s)")
     add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon",
@@ -49,7 +52,10 @@ def main(argv: Sequence[str]) -> int:
     output = Folder(args.output)
     if output.entries():
         raise UsageError(f"--output {args.output} is not empty: give another, or remove it")
-    base = model.base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
+    if args.from_single_file:
+        base = _of_single_file(args)
+    else:
+        base = model.base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
     if args.fit_vae:
         _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,8 +65,20 @@ def main(argv: Sequence[str]) -> int:
                 with output.write(file.relative_to(folder).as_posix()) as out:
                     out.write(file.read_bytes())
     output.drop_partial()
-    print(f"{args.output}: a base model for images of {base.vae.config.sample_size} px")
+    print(f"{args.output}: a base model for images of {_side(base)} px")
     return 0
+
+
+def _side(base: "StableDiffusionPipeline") -> int:
+    return int(base.unet.config.sample_size * 2 ** (len(base.vae.config.block_out_channels) - 1))
+
+
+def _of_single_file(args: argparse.Namespace) -> "StableDiffusionPipeline":
+    if not args.like:
+        raise UsageError("--from-single-file takes --like FOLDER, a diffusers folder of the same kind of model")
+    if args.fit_vae or args.prediction_type != "epsilon":
+        raise UsageError("--fit-vae and --prediction-type go with --preset: a checkpoint has its own")
+    return model.read_single_file(args.from_single_file, args.like)
 
 
 def _fit(vae: "AutoencoderKL", uris: Sequence[str], steps: int, seed: int) -> None:

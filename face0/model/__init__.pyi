@@ -6,6 +6,7 @@ from .pipeline import Face0Pipeline
 from .presets import BASE_PRESETS, BasePreset
 from .projection import FaceProjection
 from .samplers import SAMPLERS, make_scheduler
+from .single_file import read_single_file
 
 __all__ = [
     "BASE_PRESETS",
@@ -27,4 +28,5 @@ __all__ = [
     "load_base",
     "local_model",
     "make_scheduler",
+    "read_single_file",
 ]

@@ -69,14 +69,15 @@ def load_weights(kind: Any, folder: Path, dtype: torch.dtype | None = None) -> A
     names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
     variant = variant_of(names, str(folder))
     try:
-        with _quiet():
+        with quiet():
             module, report = kind.from_pretrained(
                 folder, variant=variant, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as {kind.__name__}: {error}") from error
     _refuse_others(module, report, folder)
-    return module.to(dtype or torch.float32)
+    with quiet():
+        return module.to(dtype or torch.float32)
 
 
 def load_parts(
@@ -108,8 +109,8 @@ def _refuse_others(module: torch.nn.Module, report: Mapping[str, Any], folder: P
     for prefix, wrapper in _WRAPPERS.items():
         if any(name.startswith(prefix) for name in left_over):
             raise UsageError(
-                f"{folder}: the names of its weights begin with {prefix!r}, as {wrapper} has them ({left_over[0]}): save "
-                "the module within it, or take this off each name"
+                f"{folder}: the names of its weights begin with {prefix!r}, as {wrapper} has them ({left_over[0]}): "
+                "save the module within it, or take this off each name"
             )
     told = [
         f"{len(names)} {what} ({_listed(names)})"
@@ -129,16 +130,17 @@ def _listed(names: Collection[str]) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the libraries say of weights, name by name: it is told here, and in one line."""
+def quiet() -> Iterator[None]:
+    """Silences what the libraries say of weights, name by name: it is told here, and in one line."""
     libraries = [library.utils.logging for library in (diffusers, transformers)]
-    levels = [library.get_verbosity() for library in libraries]
+    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
     try:
         for library in libraries:
             library.set_verbosity_error()
             library.disable_progress_bar()
         yield
     finally:
-        for library, level in zip(libraries, levels, strict=True):
+        for library, level, bar in before:
             library.set_verbosity(level)
-            library.enable_progress_bar()
+            if bar:
+                library.enable_progress_bar()
