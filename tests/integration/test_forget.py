@@ -484,3 +484,27 @@ def test_augment_makes_nothing_again_of_what_was_forgotten(tmp_path, capsys):
     (committed,) = folder.committed().values()
     assert [key for batch in folder.read_table(committed, "shards") for key in batch["key"].to_pylist()] == ["admiral"]
     assert committed.reasons == {"empty": 1, "forgotten": 1}
+
+
+def test_a_model_that_is_fed_wrongly_is_noticed(shared_data, tmp_path, capsys):
+    """With values of 0..255 instead of ImageNet's, MobileFaceNet finds all people alike."""
+    with tarfile.open(shared_data / "lfw" / "lfw-00001.tar") as archive:
+        members = [member for member in archive if member.name.endswith((".jpg", ".txt"))][:40]
+        content = [(member.name, archive.extractfile(member).read()) for member in members]
+    photographs = write_tar(tmp_path / "a.tar", content)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.jpg").write_bytes(next(data for name, data in content if name.endswith(".jpg")))
+    spec = ["--embedder", f"onnx:{shared_data}/models/mobilefacenet.onnx"]
+    wrong = ["--onnx-mean", "0,0,0", "--onnx-std", "0.0039,0.0039,0.0039"]
+    for name, options in (("right", []), ("wrong", wrong)):
+        output, bank = str(tmp_path / name), str(tmp_path / f"{name}.parquet")
+        assert main(["augment", str(photographs), *spec, *options, "--output", output, "--threads", "1"]) == 0
+        assert ("strangers score about 0" in capsys.readouterr().err) is (name == "wrong")
+        assert main(["faces", "from-photos", str(tmp_path / "one"), *spec, *options, "--output", bank]) == 0
+        code = 2 if name == "wrong" else 0
+        assert main(["forget", "--faces", bank, "--threshold", "0.4", "--in", output]) == code
+        assert ("strangers pass it" in capsys.readouterr().err) is (name == "wrong")
+        deny = ["--deny", bank, "--deny-threshold", "0.4", "--output", f"{output}-denied", "--threads", "1"]
+        assert main(["augment", str(photographs), *spec, *options, *deny]) == code
+        assert ("strangers pass it" in capsys.readouterr().err) is (name == "wrong")
+        assert Path(f"{output}-denied").exists() is (name == "right")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import ExifTags, Image
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+from safetensors.torch import load_file, save_file
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
-from face0.generation.clip import Clip
+from face0.generation.clip import Clip, check_clip
 from face0.generation.image_files import encode_image, parameters
 from face0.generation.manifest import cross
 from face0.generation.metrics import ImageMetrics, enlarged
@@ -165,7 +167,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path, model, bank, capsys)
         "has no lineage.json": (manifest, bank, tmp_path, ()),
         "make one with `face0 faces": (manifest, tmp_path / "none.parquet", model, ()),
         "different embedders": (manifest, bank, model, ("--embedder", "random:0")),
-        "has no config.json, model.safetensors": (manifest, bank, model, ("--clip", str(tmp_path))),
+        "has no config.json, preprocessor_config.json or processor_config.json": (manifest, bank, model, ("--clip", str(tmp_path))),
         "--judge vggface2: give onnx:URI": (manifest, bank, model, ("--judge", "vggface2")),
     }
     for said, (rows_of, faces, folder, options) in cases.items():
@@ -268,6 +270,38 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
+
+
+def test_a_clip_folder_as_it_is_saved_in_one_piece(clip, tmp_path) -> None:
+    """The image processor within ``processor_config.json``, and weights in half precision alone."""
+    folder = tmp_path / "clip"
+    model, tokenizer = CLIPModel.from_pretrained(clip), word_tokenizer()
+    processor = CLIPImageProcessor.from_pretrained(clip)
+    CLIPProcessor(processor, tokenizer).save_pretrained(folder)
+    model.half().save_pretrained(folder, variant="fp16")
+    assert not (folder / "model.safetensors").exists()
+    assert check_clip(str(folder)) == str(folder)
+    image = np.full((40, 40, 3), 90, np.uint8)
+    one, other = (Clip(str(place), "cpu").images([image])[0] for place in (clip, folder))
+    assert one @ other > 0.999
+
+
+@pytest.mark.parametrize("damaged", ["model", "clip"])
+def test_weights_that_are_missing_end_the_job_before_an_image(damaged, model, bank, clip, tmp_path, capsys) -> None:
+    copies = {"model": tmp_path / "model", "clip": tmp_path / "clip"}
+    for name, folder in (("model", model), ("clip", clip)):
+        shutil.copytree(folder, copies[name])
+    file = {"model": "vae/diffusion_pytorch_model.safetensors", "clip": "model.safetensors"}[damaged]
+    weights = load_file(copies[damaged] / file)
+    (name, *_) = sorted(weights)
+    save_file({key: held for key, held in weights.items() if key != name}, copies[damaged] / file, {"format": "pt"})
+    manifest = manifest_of(tmp_path / "m.parquet", prompts=1, seeds=1)
+    options = ("--clip", str(copies["clip"]))
+    assert generate(manifest, bank, copies["model"], tmp_path / "out", *options) == 2
+    said = capsys.readouterr().err
+    assert f"1 missing ({name})" in said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "out").rglob("*.png"))
 
 
 def test_the_papers_tables_come_from_the_results(tmp_path, model, bank, clip, capsys) -> None:
