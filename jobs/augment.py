@@ -45,7 +45,12 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="URI or quoted pattern of images with captions")
     add("--output", required=True, metavar="URI", help="folder for shards, failures and stats")
-    add("--embedder", required=True, metavar="SPEC", help="vggface2, casia, onnx:URI, or random:SEED (for tests)")
+    add(
+        "--embedder",
+        required=True,
+        metavar="SPEC",
+        help="vggface2, casia, onnx:URI, a preset as sface:URI, or random:SEED (for tests)",
+    )
     add("--retry-failed", action="append", default=[], metavar="REASON", type=reason,
         help="run again just the rows that failed for this reason, and merge; may be repeated")  # fmt: skip
     add("--max-failures", type=failure_budget, default="1%", metavar="N|P%", help="failed rows allowed (%(default)s)")

@@ -56,11 +56,7 @@ def refuse_strangers_denied(runs: Sequence[TaskRun], worker: Augmenter, deny: De
         deny: the people.
     """
     chosen = runs[:: max(1, len(runs) // _INPUTS)][:_INPUTS]
-    rows = [
-        row
-        for run in chosen
-        for row in islice(worker.read(run.task), SAMPLE // len(chosen))
-    ]
+    rows = [row for run in chosen for row in islice(worker.read(run.task), SAMPLE // len(chosen))]
     sample = PhotographSample(
         {
             outcome.sha256: outcome.embeddings[:2]

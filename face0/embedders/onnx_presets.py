@@ -34,7 +34,11 @@ PRESETS: Mapping[str, OnnxPreset] = {
     # RGB, mean and std 127.5; those converted from MXNet hold their own, as the graph tells (there as here).
     "insightface": OnnxPreset(mean=HALF, std=HALF, files=("w600k_r50.onnx", "w600k_mbf.onnx", "glintr100.onnx")),
     # OpenCV Zoo: FaceRecognizerSF::feature in modules/objdetect/src/face_recognize.cpp gives RGB in 0..255.
-    "sface": OnnxPreset(mean=NO_MEAN, std=BYTES_STD, files=("face_recognition_sface_2021dec.onnx",)),
+    "sface": OnnxPreset(
+        mean=NO_MEAN,
+        std=BYTES_STD,
+        files=("face_recognition_sface_2021dec.onnx", "face_recognition_sface_2021dec_int8.onnx"),
+    ),
     # mk-minchul/AdaFace: to_input of inference.py gives BGR, mean and std 0.5. A second output is the vector's length.
     "adaface": OnnxPreset(mean=HALF, std=HALF, bgr=True),
     # otroshi/edgeface: the transform of its README gives RGB, mean and std 0.5.

@@ -24,7 +24,12 @@ def add_to(ways: Commands) -> None:
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("photos", metavar="DIR", help="each image is a face, and each sub-folder is one with several photographs")
-    add("--embedder", required=True, metavar="SPEC", help="vggface2, casia, onnx:URI, or random:SEED (for tests)")
+    add(
+        "--embedder",
+        required=True,
+        metavar="SPEC",
+        help="vggface2, casia, onnx:URI, a preset as sface:URI, or random:SEED (for tests)",
+    )
     add("--output", required=True, metavar="BANK.parquet", help="the bank to write")
     add_face_filter(parser)
     add("--resolution", type=between(1, PYRAMID_MAX_SIDE), default=AugmentConfig.resolution, metavar="PX",

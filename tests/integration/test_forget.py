@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from face0.privacy.locations import classify
 from face0.privacy.people import Subjects, subjects_of
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
+from jobs.main import main as face0
 from schemas.face_bank import Kind
 from tests.fixtures.holdings import (
     ANNA,
@@ -498,13 +500,13 @@ def test_a_model_that_is_fed_wrongly_is_noticed(shared_data, tmp_path, capsys):
     wrong = ["--onnx-mean", "0,0,0", "--onnx-std", "0.0039,0.0039,0.0039"]
     for name, options in (("right", []), ("wrong", wrong)):
         output, bank = str(tmp_path / name), str(tmp_path / f"{name}.parquet")
-        assert main(["augment", str(photographs), *spec, *options, "--output", output, "--threads", "1"]) == 0
+        assert face0(["augment", str(photographs), *spec, *options, "--output", output, "--threads", "1"]) == 0
         assert ("strangers score about 0" in capsys.readouterr().err) is (name == "wrong")
-        assert main(["faces", "from-photos", str(tmp_path / "one"), *spec, *options, "--output", bank]) == 0
+        assert face0(["faces", "from-photos", str(tmp_path / "one"), *spec, *options, "--output", bank]) == 0
         code = 2 if name == "wrong" else 0
-        assert main(["forget", "--faces", bank, "--threshold", "0.4", "--in", output]) == code
+        assert face0(["forget", "--faces", bank, "--threshold", "0.4", "--in", output]) == code
         assert ("strangers pass it" in capsys.readouterr().err) is (name == "wrong")
         deny = ["--deny", bank, "--deny-threshold", "0.4", "--output", f"{output}-denied", "--threads", "1"]
-        assert main(["augment", str(photographs), *spec, *options, *deny]) == code
+        assert face0(["augment", str(photographs), *spec, *options, *deny]) == code
         assert ("strangers pass it" in capsys.readouterr().err) is (name == "wrong")
         assert Path(f"{output}-denied").exists() is (name == "right")

@@ -167,7 +167,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path, model, bank, capsys)
         "has no lineage.json": (manifest, bank, tmp_path, ()),
         "make one with `face0 faces": (manifest, tmp_path / "none.parquet", model, ()),
         "different embedders": (manifest, bank, model, ("--embedder", "random:0")),
-        "has no config.json, preprocessor_config.json or processor_config.json": (manifest, bank, model, ("--clip", str(tmp_path))),
+        "has no config.json, preprocessor_config.json or": (manifest, bank, model, ("--clip", str(tmp_path))),
         "--judge vggface2: give onnx:URI": (manifest, bank, model, ("--judge", "vggface2")),
     }
     for said, (rows_of, faces, folder, options) in cases.items():
