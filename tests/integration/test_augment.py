@@ -292,7 +292,7 @@ def test_an_output_of_other_options_is_refused(photos, output, capsys):
     assert augment(photos, output, "--max-failures", "2", "--resolution", "256") == 2
     assert "resolution: 512 there, 256 asked for" in capsys.readouterr().err
     assert augment(photos, output, "--embedder", "random:1") == 2
-    assert "embedder: " in capsys.readouterr().err
+    assert "embedder.seed: " in capsys.readouterr().err
     assert contents(output) == before
 
 

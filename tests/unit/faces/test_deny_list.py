@@ -96,7 +96,7 @@ def test_denied_people_are_left_out_and_counted(photos, denied, tmp_path, capsys
     assert augment(photos, tmp_path / "out", *options) == 0
     assert contents(tmp_path / "out") == before
     assert augment(photos, tmp_path / "out", *options, "--deny-threshold", "0.5") == 2
-    assert "deny: " in capsys.readouterr().err
+    assert "deny.threshold: " in capsys.readouterr().err
 
 
 def test_a_list_that_is_half_given_or_of_another_embedder_is_refused(photos, denied, tmp_path, capsys):
