@@ -24,7 +24,16 @@ from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.matches import LocationMatches, Match, share_in_words
 from face0.privacy.people import Subjects
 from face0.privacy.provenance import SCANNERS, Graph, Node, NodeKind, read_graph
-from face0.privacy.removal import RESULTS, SHARDS, blank_requests, leftovers, remove_faces, remove_rows, tidy
+from face0.privacy.removal import (
+    RESULTS,
+    SHARDS,
+    blank_requests,
+    clean_names,
+    leftovers,
+    remove_faces,
+    remove_rows,
+    tidy,
+)
 from face0.reports.generation.page import write_report_of
 from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
@@ -255,6 +264,7 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
         for file in stats.files:
             if names := by_file.get(file.name):
                 remove_rows(place, task_id, SHARDS, names)
+        clean_names(place, task_id)
     tidy(place)
 
 

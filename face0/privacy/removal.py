@@ -6,7 +6,7 @@ was cut off has left.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
+from face0.io.names import kept_key, kept_message, kept_source
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.task_output import TableWriter, failure_record
@@ -80,10 +81,10 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
             gone = batch.filter(chosen)
             lost.extend(_failure(row, rows, stats) for row in _plain(gone, rows))
             less.update(rows.totals(gone))
-            yield batch.filter(pc.invert(chosen))
+            yield without_content(batch.filter(pc.invert(chosen)))
 
     def failed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from batches
+        yield from map(without_content, batches)
         yield pa.RecordBatch.from_pylist([failure_record(failure) for failure in lost], schema=FAILURES)
 
     revised = dict(_revised(place.folder, stats, *change) for change in ((rows.table, kept), ("failures", failed)))
@@ -99,6 +100,44 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
     place.forgotten.update(failure.key for failure in lost)
     place.folder.write_stats(now)
     place.tasks[task_id] = now
+
+
+def clean_names(place: OutputLocation, task_id: str) -> None:
+    """Takes content out of the names in a committed task: an earlier version kept ``data:`` URIs as they were.
+
+    By it a photograph of a person would stay where their rows have gone: as the source of a failure.
+    """
+    stats = place.tasks[task_id]
+    tables = {file.name.partition("/")[0]: file for file in stats.files}
+    unclean = [table for table, file in tables.items() if _holds_content(place.folder, file)]
+    if not unclean:
+        return
+    revised = dict(_revised(place.folder, stats, table, lambda rows: map(without_content, rows)) for table in unclean)
+    now = replace(stats, files=[revised.get(file.name, file) for file in stats.files])
+    place.folder.write_stats(now)
+    place.tasks[task_id] = now
+
+
+def _holds_content(folder: Folder, file: DataFile) -> bool:
+    with folder.open(file.name) as opened:
+        parquet = pq.ParquetFile(opened)
+        names = [name for name in _KEPT if name in parquet.schema_arrow.names]
+        batches = parquet.iter_batches(batch_size=1024, columns=names) if names else ()
+        return any(without_content(batch) is not batch for batch in batches)
+
+
+_KEPT: Mapping[str, Callable[[str], str]] = {"key": kept_key, "source": kept_source, "message": kept_message}
+
+
+def without_content(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of shards or failures with their names as they are kept now; the same batch if they are."""
+    for index, field in enumerate(rows.schema):
+        if field.name in _KEPT:
+            values = rows.column(index).to_pylist()
+            kept = [_KEPT[field.name](value) for value in values]
+            if kept != values:
+                rows = rows.set_column(index, field, pa.array(kept, field.type))
+    return rows
 
 
 def leftovers(place: OutputLocation, removed: Collection[str] = ()) -> list[str]:
