@@ -20,7 +20,7 @@ _CONTENT_CHARS = 200  # likewise of base64
 
 _DATA = re.compile(r"data:[^\s\"'<>]*", re.IGNORECASE)
 _DIGESTED = re.compile(r"data:[^,]{0,200},sha256-[0-9a-f]{32}", re.IGNORECASE)
-# Neither words nor paths are as long without a dot or a space; addresses of the web have such parts.
+# Neither words nor paths are as long without a dot or a space; paths of the web are.
 _LONG_WORD = re.compile(rf"\S{{{_CONTENT_CHARS},}}")
 _CONTENT = re.compile(rf"[A-Za-z0-9+/_=-]{{{_CONTENT_CHARS},}}")
 
@@ -59,7 +59,10 @@ def _cut_data(match: re.Match[str]) -> str:
 
 def _cut_run(match: re.Match[str]) -> str:
     word = match[0]
-    return word if "http://" in word or "https://" in word else _CONTENT.sub(lambda run: _digest(run[0]), word)
+    if "http://" in word or "https://" in word:
+        path, mark, query = word.partition("?")
+        return path + mark + _CONTENT.sub(lambda run: _digest(run[0]), query)
+    return _CONTENT.sub(lambda run: _digest(run[0]), word)
 
 
 def _digest(text: str) -> str:

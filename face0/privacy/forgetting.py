@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from face0.embedders.metadata import refuse_other_embedder
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
+from face0.privacy.kept_names import without_content
 from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.matches import LocationMatches, Match, share_in_words
 from face0.privacy.people import Subjects
@@ -184,9 +185,12 @@ def _look_through_shards(people: Subjects, place: OutputLocation, photographs: s
 
     def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]]]:
         size, rows = 0, []
-        for shard, table in scan_shard(place.folder, file, ["key", "sha256", f"{FACE}embedding"]):
+        for shard, table in scan_shard(place.folder, file, ["key", "source", "sha256", f"{FACE}embedding"]):
             refuse_other_embedder(place.uri, shard.embedder, people.uri, people.embedder)
             size += table.num_rows
+            names = table.select(["key", "source"])
+            if without_content(names) is not names:
+                unclean.add(file.name)
             best, largest = _similarities(people, table, shard.dim)
             same = pc.is_in(table["sha256"], digests).to_numpy()
             like, theirs = best >= people.like.threshold, same | (largest >= people.like.threshold)
@@ -201,11 +205,15 @@ def _look_through_shards(people: Subjects, place: OutputLocation, photographs: s
                 rows.append((row, digest if theirs[i] else None))
         return size, rows
 
+    unclean: set[str] = set()
     matches = LocationMatches(kind="shards", uri=place.uri, leftovers=leftovers(place), finished=place.folder.finished)
     for size, rows in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
         matches.size += size
         matches.found += [row for row, _ in rows]
         photographs.update(Node(NodeKind.PHOTOGRAPH, "", digest) for _, digest in rows if digest)
+    place.unclean.update(
+        task_id for task_id, stats in place.tasks.items() if any(file.name in unclean for file in stats.files)
+    )
     return matches
 
 
@@ -261,10 +269,11 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
     for row in matches.found:
         by_file.setdefault(row.file, set()).add(row.name)
     for task_id, stats in [*place.tasks.items()]:
-        for file in stats.files:
-            if names := by_file.get(file.name):
-                remove_rows(place, task_id, SHARDS, names)
-        clean_names(place, task_id)
+        names = set().union(*(by_file.get(file.name, ()) for file in stats.files))
+        if names:
+            remove_rows(place, task_id, SHARDS, names)
+        elif task_id in place.unclean:
+            clean_names(place, task_id)
     tidy(place)
 
 

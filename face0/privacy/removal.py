@@ -6,7 +6,7 @@ was cut off has left.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
-from face0.io.names import kept_key, kept_message, kept_source
+from face0.privacy.kept_names import without_content
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.task_output import TableWriter, failure_record
@@ -108,36 +108,11 @@ def clean_names(place: OutputLocation, task_id: str) -> None:
     By it a photograph of a person would stay where their rows have gone: as the source of a failure.
     """
     stats = place.tasks[task_id]
-    tables = {file.name.partition("/")[0]: file for file in stats.files}
-    unclean = [table for table, file in tables.items() if _holds_content(place.folder, file)]
-    if not unclean:
-        return
-    revised = dict(_revised(place.folder, stats, table, lambda rows: map(without_content, rows)) for table in unclean)
+    tables = [file.name.partition("/")[0] for file in stats.files]
+    revised = dict(_revised(place.folder, stats, table, lambda rows: map(without_content, rows)) for table in tables)
     now = replace(stats, files=[revised.get(file.name, file) for file in stats.files])
     place.folder.write_stats(now)
     place.tasks[task_id] = now
-
-
-def _holds_content(folder: Folder, file: DataFile) -> bool:
-    with folder.open(file.name) as opened:
-        parquet = pq.ParquetFile(opened)
-        names = [name for name in _KEPT if name in parquet.schema_arrow.names]
-        batches = parquet.iter_batches(batch_size=1024, columns=names) if names else ()
-        return any(without_content(batch) is not batch for batch in batches)
-
-
-_KEPT: Mapping[str, Callable[[str], str]] = {"key": kept_key, "source": kept_source, "message": kept_message}
-
-
-def without_content(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows of shards or failures with their names as they are kept now; the same batch if they are."""
-    for index, field in enumerate(rows.schema):
-        if field.name in _KEPT:
-            values = rows.column(index).to_pylist()
-            kept = [_KEPT[field.name](value) for value in values]
-            if kept != values:
-                rows = rows.set_column(index, field, pa.array(kept, field.type))
-    return rows
 
 
 def leftovers(place: OutputLocation, removed: Collection[str] = ()) -> list[str]:
