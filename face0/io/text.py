@@ -53,13 +53,13 @@ def wide_encoding(data: bytes) -> tuple[str, bytes] | None:
         if data.startswith(mark):
             return (name, mark) if name != "utf-8" else None
     sample = data[: min(len(data), _LOOKED_AT) // 4 * 4] or data[:2]
-    if 0 not in sample or len(sample) % 2:
+    if 0 not in sample or len(data) % 2:
         return None
     zeros = [sample[place::4].count(0) for place in range(4)]
     count = len(sample) // 4
-    if count and zeros[2] == zeros[3] == count:
+    if count and zeros[3] == count and 4 * zeros[2] >= 3 * count:
         return "utf-32-le", b""
-    if count and zeros[0] == zeros[1] == count:
+    if count and zeros[0] == count and 4 * zeros[1] >= 3 * count:
         return "utf-32-be", b""
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
     # Zeros that pad text, or stray in it, are on both sides.
