@@ -26,7 +26,7 @@ from face0.readers.samples import Columns
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
 from jobs.options.parser import job_parser
-from jobs.options.values import at_least, between, failure_budget, reason
+from jobs.options.values import at_least, between, encoding, failure_budget, header_value, names, reason
 from jobs.options.workers import add_workers
 from jobs.outcome import report
 from pipelines.flags import split_flags
@@ -84,6 +84,10 @@ def arguments() -> argparse.ArgumentParser:
     columns = parser.add_argument_group("columns, where their names do not tell")
     for name in _COLUMNS:
         columns.add_argument(f"--{name}-column", metavar="NAME", help=_COLUMNS[name])
+    columns.add_argument("--columns", type=names, metavar="NAME,NAME,...",
+        help="columns of CSV and TSV files without a header, in their order: caption,url")  # fmt: skip
+    columns.add_argument("--encoding", type=encoding, metavar="NAME",
+        help="of captions and lists that are not UTF-8, UTF-16 or UTF-32: cp1252, shift_jis, gb18030, ...")  # fmt: skip
 
     more = parser.add_argument_group("further columns, or fields of the JSON beside an image")
     more.add_argument("--where", metavar="CONDITION", 
@@ -105,6 +109,12 @@ def arguments() -> argparse.ArgumentParser:
         help="tries of an image after the first (%(default)s)")  # fmt: skip
     running.add_argument("--fetch-concurrency", type=at_least(1), default=16, metavar="N",
         help="images of a list fetched at once by a worker (%(default)s)")  # fmt: skip
+    running.add_argument("--user-agent", type=header_value, default=readers.Fetcher.user_agent, metavar="TEXT",
+        help="who is asking, as web servers are told; some, as Wikimedia, ask for a contact: "
+        "'my-data-set/1.0 (https://example.org/; me@example.org)' (%(default)s)")  # fmt: skip
+    running.add_argument("--ignore-robots-tag", action="store_true",
+        help="fetch images too whose server says X-Robots-Tag: noai or noimageai; else they fail as `opted_out`",
+    )  # fmt: skip
     return parser
 
 
@@ -125,6 +135,8 @@ def main(argv: Sequence[str]) -> int:
         concurrency=args.fetch_concurrency,
         # No part of the configuration: what a run may read is no more a property of its output than credentials are.
         access=readers.Access.of(args.allow),
+        user_agent=args.user_agent,
+        obeys_robots_tag=not args.ignore_robots_tag,
     )
     folder = tasks.OutputFolder(absolute(args.output))
     planned = readers.plan(args.inputs, config.reading, args.rows_per_task, fetcher.access)
@@ -168,7 +180,14 @@ def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> Augment
     embedder = embedder_of(args)
     return AugmentConfig(
         embedder=embedder,
-        columns=Columns(image=args.image_column, caption=args.caption_column, url=args.url_column, key=args.key_column),
+        columns=Columns(
+            image=args.image_column,
+            caption=args.caption_column,
+            url=args.url_column,
+            key=args.key_column,
+            header=args.columns,
+            encoding=args.encoding,
+        ),
         faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
         resolution=args.resolution,
         max_pixels=args.max_pixels,

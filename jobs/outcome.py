@@ -26,6 +26,12 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
         return 1
     if success.reasons.get(Reason.NOT_ALLOWED):
         print(f"what was not allowed is in {output}/failures/, with the --allow that permits it", file=sys.stderr)
+    if unread := success.reasons.get(Reason.BAD_ENCODING):
+        print(
+            f"{unread:,} captions or rows are not UTF-8: --encoding names what they are (cp1252, shift_jis, ...), "
+            "with another --output",
+            file=sys.stderr,
+        )
     failed = unwanted_failures(success)
     if budget.allows(failed, success.ledger.read - success.ledger.filtered):
         return 0

@@ -18,7 +18,11 @@ class Reason(StrEnum):
     NO_IMAGE = "no_image"
     """A caption without an image."""
     NO_CAPTION = "no_caption"
-    """An image without a caption, or with a blank one."""
+    """An image without a caption, or with a blank one, or with one that is no text: an object, or a list of these."""
+    BAD_ENCODING = "bad_encoding"
+    """A caption, or a record of a list, in another encoding than UTF-8, UTF-16 and UTF-32: `--encoding` says which."""
+    NOT_DOWNLOADED = "not_downloaded"
+    """img2dataset could not download it when it made the input. Does not count against `--max-failures`."""
 
     # Fetch: an image by its URI
 
@@ -28,10 +32,13 @@ class Reason(StrEnum):
     """Denied by the server or the file system: 401, 403, or file permissions."""
     NOT_ALLOWED = "not_allowed"
     """A list, or a link in a folder, names what is not its to name; the message says which `--allow` permits it."""
+    OPTED_OUT = "opted_out"
+    """Its server says `X-Robots-Tag: noai` or `noimageai`; `--ignore-robots-tag` reads it all the same. Does not count
+    against `--max-failures`."""
     FETCH_TIMEOUT = "fetch_timeout"
     """No answer in time, retries included."""
     FETCH_ERROR = "fetch_error"
-    """Anything else: no such host, server error, unknown protocol."""
+    """Anything else: no such host, server error, a server that asks to wait for too long, unknown protocol."""
 
     # Decode: from bytes to pixels
 

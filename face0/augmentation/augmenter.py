@@ -15,7 +15,7 @@ from face0.augmentation.config import AugmentConfig
 from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
 from face0.images.decoding import BadImage, decode
 from face0.images.training_image import TrainingImage, to_training_image
-from face0.io.secrets import public
+from face0.io.names import kept_key, kept_source
 from face0.readers import planning
 from face0.readers.conditions import Condition
 from face0.readers.failures import unreadable_rest
@@ -218,7 +218,7 @@ def settle(
         UsageError: these are not the rows of that commit.
     """
     failures = {
-        (public(row["key"]), public(row["source"])): Failure(**row)
+        (kept_key(row["key"]), kept_source(row["source"])): Failure(**row)
         for batch in folder.read_table(stats, "failures")
         for row in batch.to_pylist()
         if row["reason"] != Reason.DUPLICATE_KEY
@@ -242,7 +242,7 @@ def settle(
 
 
 def _identity(row: pa.RecordBatch) -> tuple[str, str]:
-    return public(row.column("key")[0].as_py()), public(row.column("source")[0].as_py())
+    return kept_key(row.column("key")[0].as_py()), kept_source(row.column("source")[0].as_py())
 
 
 def _without_secrets(row: pa.RecordBatch) -> pa.RecordBatch:

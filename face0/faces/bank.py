@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.io.secrets import public_text, public_values
+from face0.io.text import composed
 from schemas.face_bank import READABLE, Kind, face_bank
 
 FACES_PER_ROW_GROUP = 1024  # of a row group
@@ -58,6 +59,14 @@ class FaceBank:
     faces: Mapping[str, BankFace]
     dim: int
     embedder: Mapping[str, str]
+
+    def find(self, name: str) -> BankFace | None:
+        """The face of an id, in whichever Unicode form either is; None if there is none."""
+        return self.faces.get(name) or self._by_composed.get(composed(name))
+
+    @cached_property
+    def _by_composed(self) -> Mapping[str, BankFace]:
+        return {composed(face_id): face for face_id, face in self.faces.items()}
 
     def vectors(self) -> tuple[list[str], np.ndarray]:
         """Ids and vectors, float32 [n, dim], of the faces that have one."""

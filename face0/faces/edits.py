@@ -10,6 +10,7 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.errors import UsageError
 from face0.faces.bank import BankFace, read_bank
 from face0.io.storage import absolute
+from face0.io.text import composed
 from face0.runtime.random import normals
 from schemas.face_bank import Kind
 
@@ -100,25 +101,27 @@ class Gallery:
         self._faces: dict[str, tuple[str, BankFace]] = {}
         for uri, bank in banks.items():
             for face_id, face in bank.faces.items():
-                if face_id in self._faces:
-                    raise UsageError(f"{self._faces[face_id][0]} and {uri} both have a face {face_id!r}: rename one")
-                self._faces[face_id] = uri, face
+                name = composed(face_id)
+                if name in self._faces:
+                    raise UsageError(f"{self._faces[name][0]} and {uri} both have a face {face_id!r}: rename one")
+                self._faces[name] = uri, face
 
     def vector(self, face_id: str) -> np.ndarray:
         """The vector of a face: float32 [dim]. Raises UsageError where there is none."""
-        if face_id not in self._faces:
+        if composed(face_id) not in self._faces:
             raise UsageError(
                 f"{', '.join(self._uris)} holds no face {face_id!r}: "
                 f"it has {', '.join(map(repr, list(self._faces)[:5]))}{', ...' if len(self._faces) > 5 else ''}"
             )
-        _, face = self._faces[face_id]
+        _, face = self._faces[composed(face_id)]
         if face.vector is None:
             raise UsageError(f"the face {face_id!r} has no vector ({face.note}): choose another")
         return face.vector
 
     def source(self, face_id: str) -> dict[str, str]:
         """The face as a source in the provenance of another."""
-        return {"face_id": face_id, "bank": self._faces[face_id][0]}
+        bank, face = self._faces[composed(face_id)]
+        return {"face_id": face.face_id, "bank": bank}
 
 
 def interpolate(gallery: Gallery, start: str, end: str, steps: int, is_spherical: bool) -> Iterator[BankFace]:

@@ -13,6 +13,7 @@ from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
 from face0.io import storage
+from face0.io.text import composed
 from face0.shards.files import Shard, iter_columns, reading_row_group
 from schemas.face_bank import Kind
 
@@ -28,15 +29,16 @@ def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[BankFace]:
     Raises:
         UsageError: no row has a key.
     """
+    keys = [composed(key) for key in keys]
     wanted = set(keys)
-    rows: dict[str, list[tuple[Shard, int]]] = {}  # where each key stands, by shard and row group
+    rows: dict[str, list[tuple[Shard, int, str]]] = {}  # where each key stands, by shard and row group, and its form
     for shard in shards:
         for index, table in enumerate(iter_columns(shard, ["key"])):
             for key in table["key"].to_pylist():
-                if key in wanted:
-                    rows.setdefault(key, []).append((shard, index))
+                if composed(key) in wanted:
+                    rows.setdefault(composed(key), []).append((shard, index, key))
     refuse_unknown([key for key in keys if key not in rows], "key", "the shards", "look them up in the column key")
-    return [_of_row(_row(*rows[key][0], key), len(rows[key])) for key in dict.fromkeys(keys)]
+    return [_of_row(_row(*rows[key][0]), len(rows[key])) for key in dict.fromkeys(keys)]
 
 
 def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> None:

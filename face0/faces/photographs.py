@@ -16,6 +16,7 @@ from face0.images.decoding import BadImage, decode
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.io.text import composed
 from face0.readers.uris import name_of, split_extension
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.one_thread import one_thread
@@ -144,7 +145,7 @@ def photographs_by_person(uri: str) -> dict[str, list[str]]:
         is_image = split_extension(name)[1] in IMAGE_EXTENSIONS
         if not (slash or is_image):
             continue
-        face_id = entry if slash else split_extension(entry)[0]
+        face_id = composed(entry if slash else split_extension(entry)[0])
         if origin.setdefault(face_id, entry) != entry:
             raise UsageError(
                 f"{storage.join(uri, origin[face_id])} and {entry} would both be the face {face_id!r}: rename one, "

@@ -5,9 +5,10 @@ from itertools import product
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from face0.errors import UsageError
-from face0.io.tables import read_rows
+from face0.io.tables import as_type, read_rows
 from face0.model.guidance import Guidance
 from schemas.requests import MANIFEST
 
@@ -78,7 +79,9 @@ def _column(table: pa.Table, field: pa.Field, uri: str) -> pa.ChunkedArray | pa.
     if field.name not in table.column_names:
         return pa.array([DEFAULTS[field.name]] * table.num_rows, field.type)
     try:
-        column = table[field.name].cast(field.type)
+        column = as_type(table[field.name], field.type)
     except pa.ArrowException as error:
         raise UsageError(f"{uri}: the column {field.name} is not {field.type}: {error}") from error
+    if field.name == "sampler":
+        column = pc.if_else(pc.equal(column, ""), None, column)
     return column.fill_null(DEFAULTS[field.name]) if column.null_count else column

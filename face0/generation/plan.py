@@ -20,7 +20,7 @@ from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io.folder import Folder
-from face0.io.secrets import public_text
+from face0.io.names import kept_key, kept_message
 from face0.model.folder import ModelFacts
 from face0.tasks.totals import IMAGE_BYTES
 from schemas.failures import Reason
@@ -208,12 +208,16 @@ def _with_images(
 
 def _joined(row: Mapping[str, Any], bank: FaceBank, model: ModelFacts, portraits: bool) -> Request:
     name = row["face_id"]
-    face = bank.faces.get(name)
+    face = bank.find(name)
+    row = row if face is None else {**row, "face_id": face.face_id}
     request = make_request(row, face.vector if face else None, model)
     if name and face is None:
+        asked = kept_key(name)
         examples = ", ".join(repr(face_id) for face_id in list(bank.faces)[:3])
         return _failed(
-            request, Reason.UNKNOWN_FACE, f"the bank has no face {name!r}; it has {len(bank.faces):,}: {examples}, ..."
+            request,
+            Reason.UNKNOWN_FACE,
+            f"the bank has no face {asked!r}; it has {len(bank.faces):,}: {examples}, ...",
         )
     if face is not None and face.vector is None:
         return _failed(
@@ -228,7 +232,12 @@ def _failed(request: Request, reason: Reason, message: str) -> Request:
     # The id of a request that can be made has no face's name in it; of these the name may be what is wrong.
     settings = {**request.settings, "face": request.face_id, "reason": str(reason)}
     return replace(
-        request, request_id=_digest(repr(settings))[:32], vector=None, reason=reason, message=public_text(message)
+        request,
+        request_id=_digest(repr(settings))[:32],
+        face_id=kept_key(request.face_id),
+        vector=None,
+        reason=reason,
+        message=kept_message(message),
     )
 
 

@@ -1,7 +1,7 @@
 """Lists of prompts."""
 
 from face0.errors import UsageError
-from face0.io.tables import file_format, read_rows, read_text
+from face0.io.tables import as_text, file_format, read_rows, read_text
 
 
 def read_prompts(uri: str) -> list[str]:
@@ -17,7 +17,7 @@ def read_prompts(uri: str) -> list[str]:
         names = [name for name in table.column_names if name.lower() == "prompt"]
         if len(names) != 1:
             raise UsageError(f"{uri} has no column prompt, only {', '.join(table.column_names)}")
-        prompts = [str(prompt or "") for prompt in table[names[0]].to_pylist()]
+        prompts = [prompt or "" for prompt in as_text(table[names[0]]).to_pylist()]
     prompts = list(dict.fromkeys(prompt.strip() for prompt in prompts if prompt.strip()))
     if not prompts:
         raise UsageError(f"{uri} holds no prompts: give one on each line")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from face0.faces.edits import noisy
 from face0.io import storage
+from face0.io.names import kept_key
 from face0.model.folder import ModelFacts
 from face0.model.guidance import Guidance
 from face0.model.samplers import SAMPLERS
@@ -86,7 +87,11 @@ def make_request(row: Mapping[str, Any], vector: np.ndarray | None, model: Model
     values = {name: value for name, value in row.items() if name != "label"}
     values["width"], values["height"] = values["width"] or model.side, values["height"] or model.side
     return Request(
-        **values, label=row["label"], request_id=request_id(values, vector, model), vector=vector, portrait=None
+        **values,
+        label=kept_key(row["label"]),
+        request_id=request_id(values, vector, model),
+        vector=vector,
+        portrait=None,
     )
 
 

@@ -21,11 +21,21 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.faces.strangers import PhotographSample, refuse_strangers
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
+from face0.privacy.kept_names import without_content
 from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.matches import LocationMatches, Match, share_in_words
 from face0.privacy.people import Subjects
 from face0.privacy.provenance import SCANNERS, Graph, Node, NodeKind, read_graph
-from face0.privacy.removal import RESULTS, SHARDS, blank_requests, leftovers, remove_faces, remove_rows, tidy
+from face0.privacy.removal import (
+    RESULTS,
+    SHARDS,
+    blank_requests,
+    clean_names,
+    leftovers,
+    remove_faces,
+    remove_rows,
+    tidy,
+)
 from face0.reports.generation.page import write_report_of
 from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
@@ -189,10 +199,13 @@ def _look_through_shards(
 
     def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]], PhotographSample]:
         size, rows, sample = 0, [], PhotographSample()
-        for shard, table in scan_shard(place.folder, file, ["key", "sha256", f"{FACE}embedding"]):
+        for shard, table in scan_shard(place.folder, file, ["key", "source", "sha256", f"{FACE}embedding"]):
             refuse_other_embedder(place.uri, shard.embedder, people.uri, people.embedder)
             size += table.num_rows
             sample += PhotographSample.of(table)
+            names = table.select(["key", "source"])
+            if without_content(names) is not names:
+                unclean.add(file.name)
             best, largest = _similarities(people, table, shard.dim)
             same = pc.is_in(table["sha256"], digests).to_numpy()
             like, theirs = best >= people.like.threshold, same | (largest >= people.like.threshold)
@@ -207,6 +220,7 @@ def _look_through_shards(
                 rows.append((row, digest if theirs[i] else None))
         return size, rows, sample
 
+    unclean: set[str] = set()
     matches = LocationMatches(kind="shards", uri=place.uri, leftovers=leftovers(place), finished=place.folder.finished)
     whole = PhotographSample()
     for size, rows, sample in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
@@ -214,6 +228,9 @@ def _look_through_shards(
         whole += sample
         matches.found += [row for row, _ in rows]
         photographs.update(Node(NodeKind.PHOTOGRAPH, "", digest) for _, digest in rows if digest)
+    place.unclean.update(
+        task_id for task_id, stats in place.tasks.items() if any(file.name in unclean for file in stats.files)
+    )
     return matches, whole
 
 
@@ -269,9 +286,11 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
     for row in matches.found:
         by_file.setdefault(row.file, set()).add(row.name)
     for task_id, stats in [*place.tasks.items()]:
-        for file in stats.files:
-            if names := by_file.get(file.name):
-                remove_rows(place, task_id, SHARDS, names)
+        names = set().union(*(by_file.get(file.name, ()) for file in stats.files))
+        if names:
+            remove_rows(place, task_id, SHARDS, names)
+        elif task_id in place.unclean:
+            clean_names(place, task_id)
     tidy(place)
 
 

@@ -15,6 +15,7 @@ from face0.faces.space import RECORD, FaceSpace
 from face0.generation.results import Results, results_of
 from face0.io import storage
 from face0.io.secrets import public
+from face0.privacy.kept_names import without_content
 from face0.privacy.spaces import SpaceLocation
 from face0.privacy.trainings import TrainingLocation, open_training
 from face0.reports.sweeps import DRAWN, RENDERS
@@ -67,14 +68,25 @@ class OutputLocation:
     @cached_property
     def forgotten(self) -> set[str]:
         """The names of all rows that were removed from committed tasks. Who removes one adds it."""
-        return {
-            row["key"]
-            for stats in self.tasks.values()
-            if stats.reasons.get(Reason.FORGOTTEN)
-            for batch in self.folder.read_table(stats, "failures")
-            for row in batch.to_pylist()
-            if row["reason"] == Reason.FORGOTTEN
-        }
+        return self._failures[0]
+
+    @cached_property
+    def unclean(self) -> set[str]:
+        """The tasks whose failures hold content in their names, as an earlier version kept them."""
+        return self._failures[1]
+
+    @cached_property
+    def _failures(self) -> tuple[set[str], set[str]]:
+        """What the tables of failures tell, each read once: of augment all, of generate those with removed rows."""
+        forgotten, unclean = set(), set()
+        for task_id, stats in self.tasks.items():
+            if self.job.job != "augment" and not stats.reasons.get(Reason.FORGOTTEN):
+                continue
+            for batch in self.folder.read_table(stats, "failures"):
+                if without_content(batch) is not batch:
+                    unclean.add(task_id)
+                forgotten |= {row["key"] for row in batch.to_pylist() if row["reason"] == Reason.FORGOTTEN}
+        return forgotten, unclean
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
+from face0.privacy.kept_names import without_content
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.task_output import TableWriter, failure_record
@@ -80,10 +81,10 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
             gone = batch.filter(chosen)
             lost.extend(_failure(row, rows, stats) for row in _plain(gone, rows))
             less.update(rows.totals(gone))
-            yield batch.filter(pc.invert(chosen))
+            yield without_content(batch.filter(pc.invert(chosen)))
 
     def failed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from batches
+        yield from map(without_content, batches)
         yield pa.RecordBatch.from_pylist([failure_record(failure) for failure in lost], schema=FAILURES)
 
     revised = dict(_revised(place.folder, stats, *change) for change in ((rows.table, kept), ("failures", failed)))
@@ -97,6 +98,19 @@ def remove_rows(place: OutputLocation, task_id: str, rows: Rows, names: Collecti
         files=[revised.get(file.name, file) for file in stats.files],
     )
     place.forgotten.update(failure.key for failure in lost)
+    place.folder.write_stats(now)
+    place.tasks[task_id] = now
+
+
+def clean_names(place: OutputLocation, task_id: str) -> None:
+    """Takes content out of the names in a committed task: an earlier version kept ``data:`` URIs as they were.
+
+    By it a photograph of a person would stay where their rows have gone: as the source of a failure.
+    """
+    stats = place.tasks[task_id]
+    tables = [file.name.partition("/")[0] for file in stats.files]
+    revised = dict(_revised(place.folder, stats, table, lambda rows: map(without_content, rows)) for table in tables)
+    now = replace(stats, files=[revised.get(file.name, file) for file in stats.files])
     place.folder.write_stats(now)
     place.tasks[task_id] = now
 

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -18,7 +19,7 @@ import fsspec
 
 from face0.errors import UsageError
 from face0.io.storage import filesystem, open_uri
-from face0.readers.addresses import Network
+from face0.readers.addresses import Network, is_loopback
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("file", "local")
@@ -112,7 +113,7 @@ class Access:
         """The path of a local file, free of links. Raises as ``open`` does, and for what is no regular file."""
         if within is not None and not is_local(within):
             raise NotAllowed("only a list on this machine can name files of this machine: copy the list here")
-        path = _local_path(uri)
+        path = _as_on_disk(_local_path(uri))
         if within is not None and path.startswith(_local_path(within).rstrip("/") + "/"):
             _refuse_disguise(path[len(_local_path(within).rstrip("/")) + 1 :])
         else:
@@ -186,6 +187,18 @@ def origin(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port or (443 if parts.scheme.lower() == "https" else 80)
 
 
+def named_loopback(url: str, within: str | None) -> tuple[str, int] | None:
+    """The host and port of this machine that a list may send us to: one that lies here, and names them in the URL.
+
+    Whoever can write such a list next to the images can ask the servers of this machine too. Raises ValueError if the
+    URL has no host.
+    """
+    if within is None or not is_local(within):
+        return None
+    host, port = origin(url)
+    return (host, port) if is_loopback(host) else None
+
+
 def _split(uri: str) -> tuple[str, str]:
     """The protocol in lower case, and what follows it; a bare path is a local file's, a bare word a protocol."""
     match = _SCHEME.match(uri)
@@ -238,6 +251,15 @@ def _local_path(uri: str) -> str:
     if not path.startswith("/"):
         raise NotAllowed("a local file is named by its absolute path, as file:///data/a.jpg")
     return path
+
+
+def _as_on_disk(path: str) -> str:
+    """The path in the Unicode form in which there is such a file: archives of a Mac have theirs decomposed."""
+    if path.isascii() or "\0" in path or os.path.lexists(path):
+        return path
+    folder, slash, name = path.rpartition("/")
+    forms = (folder + slash + unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    return next(filter(os.path.lexists, forms), path)
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -70,3 +70,14 @@ def literal(host: str) -> str | None:
         return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
     except (OSError, ValueError):
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its plain name or address: localhost, 127.0.0.0/8 and ::1, undisguised."""
+    try:
+        return ipaddress.ip_address(host) == _LOOPBACK_6 or ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_LOOPBACK_6 = ipaddress.IPv6Address("::1")

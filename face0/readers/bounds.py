@@ -11,7 +11,6 @@ UNPACKED_FLOOR = 16 * 2**20  # unpacked whatever the number of packed bytes
 
 MAX_IMAGE_BYTES = 256 * 2**20  # a larger file in a container is no photograph
 MAX_SIDECAR_BYTES = 8 * 2**20  # of a caption; its JSON may become 25 times as much
-MAX_RECORD_BYTES = 8 * 2**20  # of a line of JSONL, or a record of CSV
 
 # Memory that a reader takes at most beside the images it hands out: a record or sidecar of JSON whose values are all
 # small objects takes the most.

@@ -2,28 +2,30 @@
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any, TypeVar
+from email.utils import parsedate_to_datetime
+from typing import IO, TypeVar
 
 import aiohttp
 from fsspec.implementations.data import DataFileSystem
-from fsspec.implementations.http import HTTPFileSystem
 
 from face0.errors import StorageError, UsageError
 from face0.io.retries import is_passing
 from face0.io.secrets import public
-from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_web, origin
+from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_web, named_loopback, origin
 from face0.readers.addresses import Addresses
 from face0.readers.samples import Sample
-from face0.readers.web import GuardedConnector
+from face0.readers.web import USER_AGENT, OptedOut, TooLarge, WebClient
 from schemas.failures import Failure, Reason, Stage
 
 _BACKOFF_SECONDS = 0.25  # before the first retry; doubled for every further one
 _CHUNK_BYTES = 2**20
+MAX_RETRY_AFTER = 60.0  # seconds that one image waits for at a server's word, in all
 
 _Row = Sample | Failure
 T = TypeVar("T")
@@ -40,6 +42,8 @@ class Fetcher:
         max_bytes: a file that is larger is a Failure, found out without reading the rest of it.
         concurrency: requests at a time. At most twice as many rows are held.
         access: what may be read, beside public web addresses and what lies below a row's own folder.
+        user_agent: who is asking, as web servers are told.
+        obeys_robots_tag: whether images are left out whose server says ``X-Robots-Tag: noai`` or ``noimageai``.
     """
 
     timeout: float = 30.0
@@ -47,11 +51,14 @@ class Fetcher:
     max_bytes: int = 64 * 2**20
     concurrency: int = 16
     access: Access = NOTHING_MORE
+    user_agent: str = USER_AGENT
+    obeys_robots_tag: bool = True
 
     @property
     def longest(self) -> float:
         """Seconds that the image of one row may take, with all its tries."""
-        return sum(self.timeout + _BACKOFF_SECONDS * 2**attempt for attempt in range(self.retries + 1))
+        tries = sum(self.timeout + _BACKOFF_SECONDS * 2**attempt for attempt in range(self.retries + 1))
+        return tries + (MAX_RETRY_AFTER if self.retries else 0)
 
     def fetch(self, rows: Iterable[T]) -> Iterator[T | Sample | Failure]:
         """Gives every Sample that has only a ``uri`` its ``data``, or makes it a Failure; all others pass through.
@@ -72,30 +79,46 @@ class Fetcher:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _fetch_row(self, row: Sample, uri: str, web: HTTPFileSystem, closing: threading.Event) -> _Row:
+    def _fetch_row(self, row: Sample, uri: str, web: WebClient, closing: threading.Event) -> _Row:
         """Fetches one image, retries included."""
+        waited = 0.0
         for attempt in range(self.retries + 1):
             try:
                 return replace(row, data=self._download(uri, row.within, web), uri=None)
             # Whatever a URI out of somebody's list brings about is the row's fault.
             except Exception as error:
-                last = attempt == self.retries or not is_passing(error)
+                asked = retry_after(error)
+                waited += asked
+                last = attempt == self.retries or not is_passing(error) or waited > MAX_RETRY_AFTER
                 # The wait ends at once when nobody waits for the row any more.
-                if last or closing.wait(_BACKOFF_SECONDS * 2**attempt):
-                    return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {_detail(error)}")
+                if last or closing.wait(max(asked, _BACKOFF_SECONDS * 2**attempt)):
+                    detail = _detail(error)
+                    if waited > MAX_RETRY_AFTER:
+                        detail += f"; it asks to wait for {waited:.0f} s, and {MAX_RETRY_AFTER:.0f} s are waited for"
+                    return row.failure(Stage.FETCH, _reason(error), f"{public(uri)} was not fetched: {detail}")
         raise AssertionError("the last attempt returns")
 
-    def _download(self, uri: str, within: str | None, web: HTTPFileSystem) -> bytes:
-        """The content of a file. Raises NotAllowed, NoFile, _TooLarge, and whatever the file system raises."""
+    def _download(self, uri: str, within: str | None, web: WebClient) -> bytes:
+        """The content of a file. Raises NotAllowed, NoFile, TooLarge, OptedOut, and whatever the file system raises."""
         # None of these by way of fsspec's parsing of URLs, to which a "::" is a chain of file systems.
         if is_web(uri):
-            # block_size=0 streams; fsspec asks for the size by a request of its own unless it is given one.
-            with web.open(uri, "rb", block_size=0, size=1) as file:
-                return _read_capped(file, self.max_bytes)
+            return web.get(uri, self.max_bytes, named_loopback(uri, within))
         if uri.startswith("data:"):
             return _capped(DataFileSystem().cat_file(uri), self.max_bytes)
         with self.access.open(uri, within) as file:
             return _read_capped(file, self.max_bytes)
+
+
+def retry_after(error: BaseException) -> float:
+    """Seconds that a server asks to wait for before it is asked again, by its header Retry-After; 0: it does not."""
+    headers = getattr(error, "headers", None) if isinstance(error, aiohttp.ClientResponseError) else None
+    value = (headers or {}).get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _done(row: T) -> Future[T]:
@@ -106,7 +129,7 @@ def _done(row: T) -> Future[T]:
 
 
 @contextmanager
-def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSystem, threading.Event, Addresses]]:
+def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, WebClient, threading.Event, Addresses]]:
     """Threads, the web client they share, the event that tells them to give up, and the addresses they may go to.
 
     All are gone when it ends.
@@ -116,35 +139,16 @@ def _workers(options: Fetcher) -> Iterator[tuple[ThreadPoolExecutor, HTTPFileSys
     addresses = Addresses(
         hosts=allowed.hosts, networks=allowed.networks, every=not allowed.protocols.isdisjoint(("http", "https"))
     )
-    sessions: list[aiohttp.ClientSession] = []
-
-    async def client(**kwargs: Any) -> aiohttp.ClientSession:
-        # The number of connections is left to the pool: waiting for one would count as the server's time.
-        sessions.append(aiohttp.ClientSession(connector=GuardedConnector(addresses, limit=0), **kwargs))
-        return sessions[-1]
-
-    # fsspec's cache would hand the client on, whose session is closed here.
-    web = HTTPFileSystem(
-        client_kwargs={"timeout": aiohttp.ClientTimeout(total=options.timeout)},
-        get_client=client,
-        skip_instance_cache=True,
-    )
     pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="fetch")
     try:
-        yield pool, web, closing, addresses
+        with WebClient(addresses, options.timeout, options.user_agent, options.obeys_robots_tag) as web:
+            try:
+                yield pool, web, closing, addresses
+            finally:
+                closing.set()
+                pool.shutdown(wait=False, cancel_futures=True)
     finally:
-        closing.set()
-        pool.shutdown(wait=False, cancel_futures=True)
-        for session in sessions:  # one, if there were requests; those that are under way end with an error
-            web.close_session(web.loop, session)
         pool.shutdown(wait=True)
-
-
-class _TooLarge(Exception):
-    """A file of more bytes than are read."""
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"it has more than {max_bytes} bytes")
 
 
 def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
@@ -154,20 +158,21 @@ def _read_capped(file: IO[bytes], max_bytes: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise _TooLarge(max_bytes)
+            raise TooLarge(max_bytes)
     return b"".join(chunks)
 
 
 def _capped(data: bytes, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
-        raise _TooLarge(max_bytes)
+        raise TooLarge(max_bytes)
     return data
 
 
 _REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (NotAllowed, Reason.NOT_ALLOWED),
     (NoFile, Reason.UNSUPPORTED),
-    (_TooLarge, Reason.TOO_LARGE),
+    (OptedOut, Reason.OPTED_OUT),
+    (TooLarge, Reason.TOO_LARGE),
     (MemoryError, Reason.OUT_OF_MEMORY),
     (FileNotFoundError, Reason.FETCH_404),
     (NotADirectoryError, Reason.FETCH_404),
@@ -193,7 +198,7 @@ def _reason(error: BaseException) -> Reason:
 
 def _detail(error: Exception) -> str:
     """What went wrong, in our words and the system's: those of others may quote what was read."""
-    if isinstance(error, NotAllowed | NoFile | UsageError | _TooLarge):
+    if isinstance(error, NotAllowed | NoFile | UsageError | OptedOut | TooLarge):
         return str(error)
     kind = type(error).__name__
     if isinstance(error, aiohttp.ClientResponseError):

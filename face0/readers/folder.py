@@ -25,6 +25,7 @@ from face0.readers.failures import failed_row
 from face0.readers.further_columns import sidecar_values
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension
+from face0.readers.values import NoText
 from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 
@@ -157,8 +158,11 @@ def _rows(uri: str, key: str, names: list[str], columns: Columns, access: Access
             yield replace(sidecars, source=source)
             continue
         try:
-            caption = sidecar_caption(sidecars, columns.caption)
-            values = sidecar_values(sidecars, columns.also)
+            caption = sidecar_caption(sidecars, columns.caption, columns.encoding)
+            values = sidecar_values(sidecars, columns.also, columns.encoding)
+        except NoText as error:
+            yield error.failure(key, source)
+            continue
         except MemoryError:
             yield failed_row(key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
             continue

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from face0.errors import UsageError
-from face0.readers.captions import json_object, well_formed
+from face0.io.records import json_object
+from face0.io.text import BadEncoding, well_formed
 
 Value = bool | int | float | str | None
 """A value of a column; None: it is missing."""
@@ -40,9 +41,14 @@ def plain(value: Any) -> Value:
     return None if len(text) > MAX_CHARS or text.lstrip()[:5].lower() == "data:" else text
 
 
-def sidecar_values(sidecars: Mapping[str, bytes], names: Sequence[str] | None) -> dict[str, Value]:
+def sidecar_values(
+    sidecars: Mapping[str, bytes], names: Sequence[str] | None, encoding: str | None = None
+) -> dict[str, Value]:
     """The values under some names in the JSON beside an image; those that it does not have are missing."""
-    record = json_object(sidecars["json"]) if names and "json" in sidecars else None
+    try:
+        record = json_object(sidecars["json"], encoding) if names and "json" in sidecars else None
+    except BadEncoding:
+        record = None
     return {name: plain(record[name]) for name in names or () if name in record} if record else {}
 
 

@@ -3,15 +3,16 @@
 A split is a run of row groups: ``start`` and ``stop`` are their indices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.io.storage import STORAGE_ERRORS
 from face0.readers.access import NOTHING_MORE, Access
-from face0.readers.columns import find_also, find_caption, find_image, find_key, is_text
+from face0.readers.columns import find_also, find_caption, find_image, find_key, is_image, is_text, note_lists
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.parquet_rows import (
     UNREADABLE,
@@ -21,10 +22,10 @@ from face0.readers.parquet_rows import (
     out_of_memory,
     read_footer,
     row_batches,
-    texts,
 )
 from face0.readers.samples import Columns, Sample, Split
-from face0.readers.uris import folder_of, resolve, row_key
+from face0.readers.uris import folder_of, name_of, resolve, row_key
+from face0.readers.values import NoText, caption_text, python_values, text_of
 from schemas.failures import Failure, Reason
 
 # Rows that are in memory at a time: images, of megabytes each at worst.
@@ -50,7 +51,7 @@ def plan(
         yield Split(reader="parquet_images", uri=uri, size=size)
         return
     schema, group_rows = footer
-    _find_columns(schema, columns, uri)
+    note_lists(schema, _find_columns(schema, columns, uri)[1], uri)
     find_also(schema, columns.also, uri)
     start = first_row = rows = 0
     for group, count in enumerate([*group_rows, None]):
@@ -79,7 +80,9 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
 def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
     image, caption, key = _find_columns(file.schema, columns, split.uri)
     also = find_also(file.schema, columns.also, split.uri)
-    leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), caption, *([] if key is None else [key]), *also]))
+    status = _STATUS if _STATUS in file.schema.names and is_text(file.schema.field(_STATUS).type) else None
+    others = [name for name in (caption, key, status, *also) if name is not None]
+    leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), *others]))
     rows = range(split.first_row, split.first_row + sum(file.group_rows[split.start : split.stop]))
     for first, batch in row_batches(file, split.uri, rows, leaves, _BATCH_ROWS):
         if isinstance(batch, Failure):
@@ -87,44 +90,80 @@ def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample
             continue
         try:
             contents, paths = _images(batch.column(image))
-            captions = texts(batch.column(caption))
-            keys = texts(batch.column(key)) if key is not None else [None] * len(batch)
-            values = also_values(batch, also)
+            captions = python_values(batch.column(caption))
+            keys, statuses = (
+                python_values(batch.column(name)) if name is not None else [None] * len(batch) for name in (key, status)
+            )
+            further = also_values(batch, also)
         except MemoryError:
             yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
             continue
-        for offset, (content, path) in enumerate(zip(contents, paths, strict=True)):
-            row_name = keys[offset] or row_key(split.uri, first + offset)
-            row = _row(split.uri, first + offset, row_name, captions[offset], content, path)
-            yield replace(row, values=values[offset]) if also and isinstance(row, Sample) else row
+        columns_of_row = zip(keys, captions, contents, paths, statuses, strict=True)
+        for number, parts in enumerate(columns_of_row, start=first):
+            row = _row(split.uri, number, *parts, columns.encoding)
+            yield replace(row, values=further[number - first]) if also and isinstance(row, Sample) else row
+
+
+# Of img2dataset, which writes a row without an image where a download failed
+_STATUS = "status"
 
 
 def _row(
-    uri: str, row: int, key: str, caption: str | None, content: bytes | None, path: str | None
+    uri: str,
+    row: int,
+    key_value: Any,
+    caption_value: Any,
+    content: bytes | None,
+    path: str | bytes | None,
+    status: str | bytes | None,
+    encoding: str | None,
 ) -> Sample | Failure:
-    if content is not None:
-        return Sample(key=key, source=f"{uri}#{row}", caption=caption, data=content)
-    if path:
-        image_uri = resolve(path, folder_of(uri))
-        return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
-    return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, f"row {row} has no image")
+    key, source = row_key(uri, row), f"{uri}#{row}"
+    try:
+        key = text_of(key_value, encoding, "the key") or key
+        if content is None and not path:
+            if status is not None and status != "success":
+                message = f"row {row} has no image: whoever made {name_of(uri)} could not download it"
+                return failed_row(key, source, Reason.NOT_DOWNLOADED, message)
+            return failed_row(key, source, Reason.NO_IMAGE, f"row {row} has no image")
+        caption = caption_text(caption_value, encoding)
+        if content is not None:
+            return Sample(key=key, source=source, caption=caption, data=content)
+        image_uri = resolve(text_of(path, encoding, "the path") or "", folder_of(uri))
+    except NoText as error:
+        return error.failure(key, source)
+    return Sample(key=key, source=image_uri, caption=caption, uri=image_uri, within=folder_of(uri))
 
 
 def _leaves(image: pa.Field) -> list[str]:
     """What is read of an image's column: of a struct no more than bytes and path, for a list beside them has no end."""
     if not pa.types.is_struct(image.type):
         return [image.name]
-    has_path = image.type.get_field_index("path") >= 0 and is_text(image.type.field("path").type)
-    return [f"{image.name}.bytes", *([f"{image.name}.path"] if has_path else [])]
+    return [
+        f"{image.name}.{name}" for name, fits in (("bytes", is_image), ("path", is_text)) if _has(image, name, fits)
+    ]
 
 
-def _images(column: pa.Array) -> tuple[list[bytes | None], list[str | None]]:
+def _has(image: pa.Field, name: str, fits: Callable[[pa.DataType], bool]) -> bool:
+    return image.type.get_field_index(name) >= 0 and fits(image.type.field(name).type)
+
+
+def _images(column: pa.Array) -> tuple[list[bytes | None], list[str | bytes | None]]:
     """The bytes and the paths of the images of a column; None for what a row does not have."""
+    nothing: list[Any] = [None] * len(column)
     if not pa.types.is_struct(column.type):
-        return column.to_pylist(), [None] * len(column)
-    has_path = column.type.get_field_index("path") >= 0
-    paths: list[str | None] = texts(pc.struct_field(column, "path")) if has_path else [None] * len(column)
-    return pc.struct_field(column, "bytes").to_pylist(), paths
+        return _contents(column), nothing
+    names = [field.name for field in column.type]
+    return (
+        _contents(pc.struct_field(column, "bytes")) if "bytes" in names else nothing,
+        python_values(pc.struct_field(column, "path")) if "path" in names else nothing,
+    )
+
+
+def _contents(column: pa.Array) -> list[bytes | None]:
+    column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    contents: list[bytes | None] = column.to_pylist()
+    return contents
 
 
 def _find_columns(schema: pa.Schema, columns: Columns, uri: str) -> tuple[str, str, str | None]:

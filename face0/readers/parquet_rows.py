@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.io.storage import STORAGE_ERRORS, open_uri
-from face0.readers.columns import is_text
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.further_columns import Value, plain
 from face0.readers.parquet_pages import MAX_COLUMNS, WatchedFile, check_rows
 from face0.readers.uris import name_of, row_key
+from face0.readers.values import python_values
 from schemas.failures import Failure, Reason
 
 # What a file that is corrupt or cut short ends in. Errors of the storage are OSErrors too, and are raised before these.
@@ -143,21 +143,6 @@ def also_values(batch: pa.RecordBatch, names: Sequence[str]) -> list[dict[str, V
 
 
 def _plain_values(column: pa.Array) -> list[Value]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if is_text(column.type) or pa.types.is_temporal(column.type):  # Python's own times are no nanoseconds
-        return [plain(text) for text in texts(column)]
-    return [plain(value) for value in column.to_pylist()]
-
-
-def texts(column: pa.Array) -> list[str | None]:
-    """The values of a column of strings or integers, as strings.
-
-    Parquet promises UTF-8 and Arrow does not check: what is none is replaced.
-    """
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if not is_text(column.type):
+    if pa.types.is_temporal(column.type):  # Python's own times are no nanoseconds
         column = column.cast(pa.string())
-    values = column.cast(pa.large_binary()).to_pylist()
-    return [None if value is None else value.decode("utf-8", "replace") for value in values]
+    return [plain(value) for value in python_values(column)]

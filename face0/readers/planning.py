@@ -7,9 +7,10 @@ from face0.errors import StorageError, UsageError
 from face0.io.retries import ANSWERS
 from face0.io.secrets import public
 from face0.io.storage import Listed, expand, is_folder
+from face0.io.tables import JSON_ARRAY
 from face0.readers import folder, parquet_images, uri_list, webdataset
 from face0.readers.access import NOTHING_MORE, Access
-from face0.readers.columns import find_image, find_url, known_image
+from face0.readers.columns import find_image, find_url, is_text, known_image
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
 from face0.readers.uris import name_of
@@ -89,6 +90,8 @@ def _reader_of(uri: str, columns: Columns) -> str:
         return "uri_list"
     if name.endswith(".parquet"):
         return _parquet_reader(uri, columns)
+    if name.endswith(".json"):
+        raise UsageError(f"{uri} is {JSON_ARRAY}")
     understood = ", ".join((*webdataset.ENDINGS, ".parquet", *uri_list.ENDINGS))
     raise UsageError(f"cannot tell what {uri} is: name a directory of images, or a file that ends in {understood}")
 
@@ -100,6 +103,8 @@ def _parquet_reader(uri: str, columns: Columns) -> str:
         # Reported by its one split.
         return "parquet_images"
     schema = footer[0]
+    if columns.image in schema.names and is_text(schema.field(columns.image).type):
+        return "uri_list"  # paths
     if columns.image in schema.names:
         find_image(schema, columns.image, uri)
         return "parquet_images"

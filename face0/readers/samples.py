@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from face0.io.names import kept_key, kept_source
 from face0.io.secrets import public
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.further_columns import Value
@@ -16,7 +17,7 @@ from schemas.failures import Failure, Reason, Stage
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Names of the columns to read. None: found by convention (see ``face0.readers.columns``).
+    """What to read of the rows: names of columns. None: found by convention (see ``face0.readers.columns``).
 
     Attributes:
         image: bytes of images.
@@ -24,6 +25,8 @@ class Columns:
         url: URIs of images.
         key: keys of rows.
         also: further columns, whose values come along with each row.
+        header: the columns of CSV and TSV that have no header of their own. None: their first line is one.
+        encoding: of text that is neither UTF-8 nor, as far as can be told, UTF-16 or UTF-32. None: it is not known.
     """
 
     image: str | None = None
@@ -31,6 +34,8 @@ class Columns:
     url: str | None = None
     key: str | None = None
     also: tuple[str, ...] | None = None
+    header: tuple[str, ...] | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +101,8 @@ class Sample:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in (("key", self.key), ("source", self.source)):
-            object.__setattr__(self, name, public(value))
+        object.__setattr__(self, "key", kept_key(self.key))
+        object.__setattr__(self, "source", kept_source(self.source))
 
     def failure(self, stage: Stage, reason: Reason, message: str) -> Failure:
         """What is kept of the sample when it cannot be used; the message is a sentence for a person."""

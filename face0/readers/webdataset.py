@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from face0.errors import UsageError
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.storage import STORAGE_ERRORS, open_uri
+from face0.io.text import well_formed
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_IMAGE_BYTES, MAX_SIDECAR_BYTES
-from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption, well_formed
+from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
 from face0.readers.failures import failed_row, unreadable_rest
 from face0.readers.further_columns import sidecar_values
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.tars import Tar, open_tar
 from face0.readers.uris import split_extension
+from face0.readers.values import NoText
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -72,11 +74,14 @@ class _Row:
     extra_images: list[Failure] = field(default_factory=list)
 
     def caption(self, columns: Columns) -> str | None:
-        return sidecar_caption(self.sidecars, columns.caption)
+        return sidecar_caption(self.sidecars, columns.caption, columns.encoding)
 
     def is_whole(self, columns: Columns) -> bool:
         """Whether what may follow cannot change the row: it has failed, or has both image and caption."""
-        return bool(self.failures) or (self.image is not None and self.caption(columns) is not None)
+        try:
+            return bool(self.failures) or (self.image is not None and self.caption(columns) is not None)
+        except NoText:
+            return True
 
 
 def _add(row: _Row, uri: str, name: str, extension: str, content: "bytes | _NotRead | None") -> None:
@@ -107,8 +112,10 @@ def _results(row: _Row, uri: str, columns: Columns) -> Iterator[Sample | Failure
         name, data = row.image
         source = f"{uri}#{name}"
         try:
-            values = sidecar_values(row.sidecars, columns.also)
+            values = sidecar_values(row.sidecars, columns.also, columns.encoding)
             yield Sample(key=row.key, source=source, caption=row.caption(columns), data=data, values=values)
+        except NoText as error:
+            yield error.failure(row.key, source)
         except MemoryError:
             message = "the caption beside it does not fit into memory"
             yield failed_row(row.key, source, Reason.OUT_OF_MEMORY, message)

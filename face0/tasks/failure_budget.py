@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from schemas.failures import Reason
 from schemas.job import Success
 
-# Rows that are left out because somebody asked for it are no failures of the job.
-_ON_PURPOSE = (Reason.DENIED, Reason.FORGOTTEN)
+# Rows that are left out because somebody asked for it, and images that never were, are no failures of the job.
+_NO_FAILURES = (Reason.DENIED, Reason.FORGOTTEN, Reason.OPTED_OUT, Reason.NOT_DOWNLOADED)
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,5 @@ class FailureBudget:
 
 
 def unwanted_failures(success: Success) -> int:
-    """Failed rows of a job, without those that somebody asked to leave out."""
-    return success.ledger.failed - sum(success.reasons.get(reason, 0) for reason in _ON_PURPOSE)
+    """Failed rows of a job, without those that somebody asked to leave out, and images that never were."""
+    return success.ledger.failed - sum(success.reasons.get(reason, 0) for reason in _NO_FAILURES)

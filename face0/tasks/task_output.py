@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from face0.io.folder import Folder
-from face0.io.secrets import public, public_text
+from face0.io.names import kept_key, kept_message, kept_source
 from face0.io.storage import HashingWriter
 from face0.tasks.data_files import data_file
 from schemas.failures import FAILURES, Failure
@@ -88,9 +88,13 @@ class TableWriter:
 
 
 def failure_record(failure: Failure) -> dict[str, Any]:
-    """A failure as its row is kept: URIs have their public form, those in the messages of libraries too."""
-    texts = {"key": public(failure.key), "source": public(failure.source), "message": public_text(failure.message)}
-    return {**asdict(failure), **texts}
+    """A failure as its row is kept: without secrets and content, also in the messages of libraries."""
+    return {
+        **asdict(failure),
+        "key": kept_key(failure.key),
+        "source": kept_source(failure.source),
+        "message": kept_message(failure.message),
+    }
 
 
 class TaskOutput:

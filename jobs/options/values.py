@@ -1,6 +1,7 @@
 """Kinds of values of options, each parsed from its text or refused with the reason."""
 
 import argparse
+import codecs
 from collections.abc import Callable
 
 from face0.tasks.failure_budget import FailureBudget
@@ -58,6 +59,31 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
         return values
 
     return parse
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Parses names with commas between them."""
+    values = tuple(part.strip() for part in text.split(","))
+    if not all(values) or len(set(values)) < len(values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not names with commas between them, each once")
+    return values
+
+
+def encoding(text: str) -> str:
+    """Parses the name of an encoding of text that Python knows, and gives it in one spelling."""
+    try:
+        info = codecs.lookup(text)
+        "".encode(info.name)  # not one of bytes to bytes, as hex
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no encoding: give one as cp1252, shift_jis or utf-16") from error
+    return info.name
+
+
+def header_value(text: str) -> str:
+    """Parses what can be sent in a header of HTTP."""
+    if not text.strip() or not text.isascii() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a line of printable ASCII")
+    return text.strip()
 
 
 def _number(text: str, kind: Callable[[str], float]) -> float:

@@ -7,6 +7,7 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import fsspec
@@ -23,10 +24,12 @@ from face0.privacy import forgetting
 from face0.privacy.forgetting import Findings, forget, look_for
 from face0.privacy.locations import classify
 from face0.privacy.people import Subjects, subjects_of
+from face0.tasks import task_output
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
 from jobs.main import main as face0
 from schemas.face_bank import Kind
+from tests.fixtures import holdings
 from tests.fixtures.holdings import (
     ANNA,
     BANKS,
@@ -183,7 +186,8 @@ def test_each_file_is_read_once(untouched):
     people = wanted(untouched)
     with counted_reads(untouched.root) as reads:
         look_for(people, classify(untouched.places))
-    assert reads == Counter([*RECORDS, *STATS, *TABLES, *BANKS])
+    failures = [f"shards/failures/t{i}.parquet" for i in range(3)]  # whose names may hold content
+    assert reads == Counter([*RECORDS, *STATS, *TABLES, *BANKS, *failures])
 
 
 # --- What goes
@@ -266,6 +270,30 @@ def test_a_removed_row_is_a_failure_that_tells_its_name_and_no_more(world):
     assert {row["key"] for row in failed} == IMAGES
     assert {row["source"] for row in failed} == {f"{world.renders}/requests/abc.parquet"}
     assert {row["message"] for row in found + failed} == {"removed by face0 forget"}
+
+
+def test_content_in_names_of_an_earlier_version_goes_too(tmp_path, monkeypatch):
+    """Such an output has data: URIs as sources, of failures too, and in tasks that hold nothing else of the person."""
+    photograph = "data:image/jpeg;base64," + "aB3/" * 1000
+    uri = f"{tmp_path}/shards"
+    monkeypatch.setattr(holdings, "_row", partial(with_source, holdings._row, photograph))
+    monkeypatch.setattr(task_output, "kept_source", lambda _: photograph)
+    commit_shard(uri, "one", {"a1": [ANNA], "b1": [BOB]})
+    commit_shard(uri, "two", {"b2": [BOB]})
+    monkeypatch.undo()
+    OutputFolder(uri).succeed(["one", "two"])
+    assert all(row["source"] == photograph for table in ("shards", "failures") for row in rows(uri, table))
+    wanted_bank = bank(f"{tmp_path}/wanted.parquet", face("anna", ANNA, Kind.PHOTOS, []))
+    forget(look_for(wanted(None, 0.8, wanted_bank), classify([uri])))
+    left = [row for table in ("shards", "failures") for row in rows(uri, table)]
+    assert sorted(row["key"] for row in left) == ["a1", "b1", "b2", "bad", "bad"]
+    assert not any("aB3/aB3/" in str(row) for row in left)
+    assert_complete(uri)
+    assert not [path for path in Path(uri).rglob("*") if path.is_file() and b"aB3/aB3/" in path.read_bytes()]
+
+
+def with_source(make, source, key, _, vectors):
+    return make(key, source, vectors)
 
 
 def test_a_bank_keeps_the_columns_that_others_added(world):

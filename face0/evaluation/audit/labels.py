@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from face0.errors import UsageError
 from face0.faces.bank import FaceBank
 from face0.io.secrets import public
-from face0.io.tables import read_rows
+from face0.io.tables import as_text, read_rows
+from face0.io.text import composed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,13 +54,13 @@ def read_labels(uri: str, bank: FaceBank) -> Labels:
     if set(table.column_names) != {"face_id", "group"}:
         raise UsageError(f"{uri} has the columns {', '.join(table.column_names)}: give face_id and group")
     names, vectors = bank.identity_vectors()
-    position = {name: i for i, name in enumerate(names)}
-    asked = table["face_id"].cast(pa.string()).to_pylist()
+    position = {composed(name): i for i, name in enumerate(names)}
+    asked = [composed(name) for name in as_text(table["face_id"]).to_pylist()]
     if unknown := [name for name in asked if name not in position]:
         raise UsageError(f"{uri} labels {unknown[0]!r}, which the bank has no vector of; {len(unknown):,} are like it")
     return Labels(
         name=public(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0],
-        face_ids=asked,
-        groups=table["group"].cast(pa.string()).to_pylist(),
+        face_ids=[names[position[name]] for name in asked],
+        groups=as_text(table["group"]).to_pylist(),
         vectors=vectors[[position[name] for name in asked]],
     )

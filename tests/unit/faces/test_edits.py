@@ -159,3 +159,9 @@ def test_an_edited_face_is_a_row_like_any_other(uri, tmp_path):
     assert found.embedder == EMBEDDER
     again = Gallery([uri, out])
     assert np.array_equal(again.vector("anna-carl-0.5"), found.faces["anna-carl-0.5"].vector)
+
+
+def test_a_face_is_found_in_either_unicode_form(tmp_path):
+    gallery = Gallery([bank(tmp_path / "b.parquet", **{"Jose\u0301": A})])
+    assert gallery.vector("Jos\u00e9").tolist() == A.tolist()
+    assert gallery.source("Jos\u00e9")["face_id"] == "Jose\u0301"

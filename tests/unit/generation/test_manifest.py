@@ -49,3 +49,21 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str, said: str
 def test_a_manifest_of_no_faces_is_refused():
     with pytest.raises(UsageError, match="no face has a vector"):
         cross(["a prompt"], [], [0])
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.tsv", "m.jsonl", "m.parquet"])
+def test_ids_stay_what_they_are(tmp_path: Path, name: str) -> None:
+    path, ids = tmp_path / name, ["00012", "1.10", "2020-01-02", "null"]
+    rows = [{"prompt": "a", "face_id": face_id, "steps": 2} for face_id in ids]
+    if name.endswith("jsonl"):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif name.endswith("parquet"):
+        table = pa.Table.from_pylist(rows)
+        table = table.set_column(1, "face_id", table["face_id"].dictionary_encode())
+        pq.write_table(table.append_column("__index_level_0__", pa.array(range(4))), path)
+    else:
+        mark = "," if name.endswith("csv") else "\t"
+        path.write_text("\n".join(mark.join(map(str, row)) for row in [rows[0].keys(), *(r.values() for r in rows)]))
+    table = read_manifest(str(path))
+    assert table["face_id"].to_pylist() == ids
+    assert table["steps"].to_pylist() == [2] * 4

@@ -34,6 +34,23 @@ def test_a_repeated_request_is_made_once() -> None:
     assert repeated == 1
 
 
+def test_a_face_is_found_in_either_unicode_form() -> None:
+    bank = replace(BANK, faces={"Jose\u0301": replace(BANK.faces["anna"], face_id="Jose\u0301")})
+    (request,), _ = join_requests(cross(["a"], ["Jos\u00e9"], [0]), bank, MODEL, portraits=False)
+    assert request.reason is None
+    assert request.face_id == "Jose\u0301"
+
+
+def test_a_request_keeps_no_content_in_its_names() -> None:
+    photograph = "data:image/jpeg;base64," + "aB3/" * 1000
+    manifest = cross(["a"], [photograph], [0], {"label": photograph})
+    (request,), _ = join_requests(manifest, BANK, MODEL, portraits=False)
+    assert request.reason == Reason.UNKNOWN_FACE
+    for text in (request.face_id, request.label, request.message):
+        assert len(text) < 400
+        assert "aB3/aB3/" not in text
+
+
 def requests_of(*seeds: int, **settings: object) -> list[Request]:
     return [asked(seed=seed, **settings) for seed in seeds]
 

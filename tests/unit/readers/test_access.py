@@ -1,6 +1,7 @@
 """What lists and links may name: nothing but the web and their own folder, whatever the spelling."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import fsspec
@@ -202,3 +203,11 @@ def test_the_remedy_is_named():
 def test_what_cannot_be_allowed(value):
     with pytest.raises(UsageError, match="--allow"):
         Access.of([value])
+
+
+@pytest.mark.parametrize(("on_disk", "in_list"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_file_is_found_in_either_unicode_form(tmp_path, on_disk, in_list):
+    (tmp_path / unicodedata.normalize(on_disk, "jos\u00e9.jpg")).write_bytes(b"image")
+    name = unicodedata.normalize(in_list, "jos\u00e9.jpg")
+    with NOTHING_MORE.open(f"{tmp_path}/{name}", str(tmp_path)) as file:
+        assert file.read() == b"image"

@@ -19,7 +19,11 @@ from tests.fixtures.inputs import NONE
         ({"url": ["u"], "caption": ["c"]}, Columns(caption="alt"), r"'alt'.*--caption-column.*url"),
         ({"url": ["u"], "caption": ["c"]}, Columns(key="nr"), r"'nr'.*--key-column"),
         ({"url": ["u"], "caption": ["c"]}, Columns(image="jpg"), r"'jpg'.*--image-column"),
-        ({"url": ["u"], "caption": [["c"]]}, Columns(caption="caption"), r"cannot be the caption.*--caption-column"),
+        (
+            {"url": ["u"], "caption": [{"en": "c"}]},
+            Columns(caption="caption"),
+            r"cannot be the caption.*--caption-column",
+        ),
     ],
 )
 def test_columns_that_are_not_there_are_refused_at_planning(tmp_path, content, columns, message):

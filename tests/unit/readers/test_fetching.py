@@ -7,7 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote, unquote
 
 import fsspec
 import pytest
@@ -16,6 +18,7 @@ from face0.readers import access, fetching
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.fetching import Fetcher
 from face0.readers.samples import Sample
+from face0.readers.web import sendable
 from schemas.failures import Failure, Reason, Stage
 
 
@@ -75,6 +78,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def get_to(self, *parts: str) -> None:
         self.answer(302, Location="/".join(parts))
+
+    def get_tagged(self, *values: str) -> None:
+        self.send_response(200)
+        for value in values:
+            self.send_header("X-Robots-Tag", unquote(value))
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"image")
+
+    def get_later(self, status: str, wait: str) -> None:
+        """Asks to wait for some seconds, or until the time so many seconds from now."""
+        value = wait if wait.isdecimal() else formatdate(time.time() + float(wait[1:]), usegmt=True)
+        first = self.server.requests[self.path] == 1
+        self.answer(int(status) if first else 200, b"" if first else b"at last", **{"Retry-After": value})
+
+    def get_agent(self) -> None:
+        self.answer(200, self.headers["User-Agent"].encode())
 
     def get_redirect(self, count: str) -> None:
         self.answer(302, Location=f"/redirect/{int(count) - 1}" if int(count) else "/echo/target")
@@ -434,3 +454,106 @@ def test_file_system_that_denies(monkeypatch):
 
     monkeypatch.setattr(access, "open_uri", denied)
     assert reason_of("s3://bucket/a.jpg", access=Access.of(["s3"])) == Reason.FETCH_DENIED
+
+
+AS_THEY_STAND = ["a%2Fb?sig=x%2By%3D&q=a+b%20c", "%7Euser/it%27s(1),2;v=1", "a%zz|b^c{d}[e]", "%c3%a9?x=%2e%2E"]
+
+
+@pytest.mark.parametrize("path", AS_THEY_STAND)
+def test_url_is_asked_for_as_it_stands_after_redirects_too(server, path):
+    assert fetch_one(f"{server.url}/echo/{path}").data == f"/echo/{path}".encode()
+    assert fetch_one(f"{server.url}/to/{server.url}/echo/{path}").data == f"/echo/{path}".encode()
+
+
+def test_what_cannot_be_sent_is_escaped(server):
+    assert fetch_one(f"{server.url}/echo/a b\xe9%20.jpg#top").data == b"/echo/a%20b%C3%A9%20.jpg"
+    assert sendable("http://b\xfccher.example/\u6f22") == "http://xn--bcher-kva.example/%E6%BC%A2"
+
+
+@pytest.mark.parametrize(
+    ("values", "is_read"),
+    [
+        (["noai"], False),
+        (["noindex, NoImageAI"], False),
+        (["noindex", "noimageai"], False),
+        (["face0: noai"], False),
+        (["*: noai"], False),
+        (["otherbot: noai, noimageai"], True),
+        (["otherbot: noindex, face0: nofollow, noai"], False),
+        (["mine: noai"], False),
+        (["noindex, nofollow, max-snippet: 5"], True),
+        (["unavailable_after: 25 Jun 2010 15:00:00 PST, noai"], False),
+    ],
+)
+def test_image_whose_server_opts_out(server, values, is_read):
+    uri = f"{server.url}/tagged/{'/'.join(quote(value) for value in values)}"
+    row = fetch_one(uri, user_agent="Mine/1.0 (me@example.org)")
+    assert isinstance(row, Sample) if is_read else row.reason == Reason.OPTED_OUT
+    assert fetch_one(uri, obeys_robots_tag=False).data == b"image"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("wait", ["1", "d2"])
+def test_server_that_asks_to_wait_is_waited_for(server, status, wait):
+    began = time.monotonic()
+    assert fetch_one(f"{server.url}/later/{status}/{wait}", retries=1).data == b"at last"
+    assert time.monotonic() - began > 0.9
+
+
+def test_server_that_asks_to_wait_too_long_is_not(server):
+    began = time.monotonic()
+    row = fetch_one(f"{server.url}/later/429/3600")
+    assert row.reason == Reason.FETCH_ERROR
+    assert "status 429; it asks to wait for 3600 s" in row.message
+    assert time.monotonic() - began < 5
+    assert server.requests.total() == 1
+
+
+def test_limit_of_a_row_knows_of_the_waits():
+    assert Fetcher(timeout=1, retries=2).longest > 3 + fetching.MAX_RETRY_AFTER
+
+
+def test_server_is_told_who_asks(server):
+    assert fetch_one(f"{server.url}/agent").data.startswith(b"face0/")
+    assert fetch_one(f"{server.url}/agent", user_agent="mine/1 (me@example.org)").data == b"mine/1 (me@example.org)"
+
+
+def named(uri: str, within: str) -> Reason | bytes:
+    (row,) = fetcher(access=NOTHING_MORE, retries=0).fetch([replace(sample(uri), within=within)])
+    return row.data if isinstance(row, Sample) else row.reason
+
+
+def test_list_of_this_machine_names_its_loopback(server):
+    port = server.server_port
+    for host in ("127.0.0.1", "localhost"):
+        assert named(f"http://{host}:{port}/echo/a", "/data") == b"/echo/a"
+    for within in ("s3://bucket/data", "https://example.org/data", "memory://data"):
+        assert named(f"http://127.0.0.1:{port}/echo/a", within) == Reason.NOT_ALLOWED
+    for host in ("0x7f.1", "2130706433", "[::ffff:127.0.0.1]", "0.0.0.0"):
+        assert named(f"http://{host}:{port}/echo/a", "/data") == Reason.NOT_ALLOWED
+    for host in ("10.0.0.1", "192.168.0.1", "169.254.169.254"):
+        assert named(f"http://{host}:{port}/echo/a", "/data") == Reason.NOT_ALLOWED
+
+
+def test_loopback_that_a_list_names_leads_to_nothing_else(server, monkeypatch):
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **options: resolve("127.0.0.1" if host == "public.test" else host, *rest, **options),
+    )
+    other = Server()  # nobody accepts: a connection would hang until the time-out
+    port = server.server_port
+    assert named(f"http://127.0.0.1:{port}/redirect/1", "/data") == b"/echo/target"
+    for target in (f"http://127.0.0.1:{other.server_port}/a", f"http://localhost:{port}/echo/a"):
+        assert named(f"http://127.0.0.1:{port}/to/{target}", "/data") == Reason.NOT_ALLOWED
+    assert named(f"http://public.test:{port}/echo/a", "/data") == Reason.NOT_ALLOWED
+    # From a server elsewhere, which is allowed here, back to this machine
+    elsewhere = Access.of([f"http://public.test:{port}/"])
+    row = replace(sample(f"http://public.test:{port}/to/http://127.0.0.1:{port}/echo/a"), within="/data")
+    (failure,) = fetcher(access=elsewhere, retries=0).fetch([row])
+    assert failure.reason == Reason.NOT_ALLOWED
+    # Nor does a connection that another row was allowed lead there
+    rows = [replace(sample(f"http://127.0.0.1:{port}/echo/a", "own"), within="/data"), row]
+    assert [isinstance(row, Sample) for row in fetcher(access=elsewhere, retries=0).fetch(rows)] == [True, False]
+    other.server_close()

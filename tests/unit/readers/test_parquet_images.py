@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from face0.readers.planning import plan, read
-from face0.readers.samples import Sample
+from face0.readers.samples import Columns, Sample
 from tests.fixtures.inputs import NONE, images, reasons, rows_of, write_images
 
 
@@ -51,7 +51,37 @@ def test_parquet_caption_that_is_not_utf8_spoils_no_other_row(tmp_path):
         pa.string(), 2, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff")]
     )
     table = images(2).set_column(1, "caption", bad)
-    assert [row.caption for row in rows_of(write_images(tmp_path / "a.parquet", table))] == ["a", "\ufffd"]
+    path = write_images(tmp_path / "a.parquet", table)
+    assert reasons(rows_of(path)) == ["ok", "bad_encoding"]
+    assert [row.caption for row in rows_of(path, Columns(encoding="cp1252"))] == ["a", "\xff"]
+
+
+def test_images_in_a_dictionary(tmp_path):
+    table = pa.table({"image": pa.array([b"x", b"y", b"x"]).dictionary_encode(), "caption": ["a", "b", "c"]})
+    rows = rows_of(write_images(tmp_path / "a.parquet", table))
+    assert [(row.data, row.caption) for row in rows] == [(b"x", "a"), (b"y", "b"), (b"x", "c")]
+
+
+def test_download_that_failed_never_had_an_image(tmp_path):
+    table = pa.table(
+        {
+            "jpg": [b"x", None, None, None],
+            "caption": ["a", "b", "c", "d"],
+            "key": ["0", "1", "2", "3"],
+            "status": ["success", "failed_to_download", "failed_to_resize", "success"],
+            "error_message": [None, "HTTP Error 404", "", None],
+        }
+    )
+    rows = rows_of(write_images(tmp_path / "a.parquet", table))
+    assert reasons(rows) == ["ok", "not_downloaded", "not_downloaded", "no_image"]
+    assert [row.key for row in rows] == ["0", "1", "2", "3"]
+
+
+def test_images_by_path_alone(tmp_path):
+    table = pa.table({"image": [{"path": "a.jpg"}, {"path": None}], "caption": ["a", "b"]})
+    rows = rows_of(write_images(tmp_path / "a.parquet", table))
+    assert rows[0].uri == f"{tmp_path}/a.jpg"
+    assert reasons(rows) == ["ok", "no_image"]
 
 
 def test_parquet_images_are_read_a_few_at_a_time(tmp_path):

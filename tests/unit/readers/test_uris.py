@@ -1,6 +1,6 @@
 """Parts of URIs, and what they are relative to."""
 
-from face0.readers.captions import well_formed
+from face0.io.text import well_formed
 from face0.readers.uris import resolve, split_extension
 
 
