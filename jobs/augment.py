@@ -20,13 +20,13 @@ from face0.augmentation.config import ROW_SECONDS, AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.detection.limits import PYRAMID_MAX_SIDE
 from face0.io.json import to_json_values
-from face0.io.storage import absolute
+from face0.io.storage import absolute, spelt_alike
 from face0.readers.further_columns import parse_names
 from face0.readers.samples import Columns
 from jobs.options.deny import add_deny, check_deny
 from jobs.options.embedder import add_embedder_details, add_face_filter, embedder_of
 from jobs.options.parser import job_parser
-from jobs.options.values import at_least, between, encoding, failure_budget, header_value, names, reason
+from jobs.options.values import at_least, between, encoding, ending, failure_budget, header_value, names, reason
 from jobs.options.workers import add_workers
 from jobs.outcome import report
 from pipelines.flags import split_flags
@@ -96,6 +96,13 @@ def arguments() -> argparse.ArgumentParser:
     more.add_argument("--keep-columns", type=lambda text: text.split(","), default=[], metavar="NAME[:TYPE],...",
         help="that come along into the shards; TYPE is string, int64, double or bool, and taken from the first rows "
         "where it is not given")  # fmt: skip
+    beside = parser.add_argument_group("files beside images, in folders and tars")
+    beside.add_argument("--caption-ending", type=ending, metavar="ENDING",
+        help="of the files that hold the captions, as txt or blip.txt (.txt, .caption, ... and .json are known)",
+    )  # fmt: skip
+    beside.add_argument("--image-member", type=ending, metavar="ENDING",
+        help="of the image that is read where several have one key, as png or seg.png (the first by name)",
+    )  # fmt: skip
 
     running = parser.add_argument_group("running")
     running.add_argument("--rows-per-task", type=at_least(1), default=10_000, metavar="N",
@@ -139,7 +146,7 @@ def main(argv: Sequence[str]) -> int:
         obeys_robots_tag=not args.ignore_robots_tag,
     )
     folder = tasks.OutputFolder(absolute(args.output))
-    planned = readers.plan(args.inputs, config.reading, args.rows_per_task, fetcher.access)
+    planned = readers.plan(args.inputs, config.reading, args.rows_per_task, fetcher.access, folder.uri)
     if config.reading.also:
         config = replace(config, keep=augmentation.kept_types(keep, planned, config.reading, fetcher.access) or None)
     load = pipelines.LoadAugmenter(
@@ -150,7 +157,7 @@ def main(argv: Sequence[str]) -> int:
     )
     job = pipelines.Job(
         name="augment",
-        config={"inputs": args.inputs, "rows_per_task": args.rows_per_task, **to_json_values(config)},
+        config={"inputs": spelt_alike(args.inputs), "rows_per_task": args.rows_per_task, **to_json_values(config)},
         planned=planned,
         folder=folder,
         seen=folder.stats_versions(),
@@ -187,6 +194,8 @@ def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> Augment
             key=args.key_column,
             header=args.columns,
             encoding=args.encoding,
+            caption_ending=args.caption_ending,
+            image_member=args.image_member,
         ),
         faces=FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=args.max_faces),
         resolution=args.resolution,

@@ -16,6 +16,8 @@ def report(output: str, success: Success | None, budget: FailureBudget, account:
     print(account(success.ledger))
     for name, count in success.reasons.items():
         print(f"  {name}: {count:,}")
+    for note, count in success.notes.items():
+        print(f"{count:,} {note}", file=sys.stderr)
     print(f"{output}: {', '.join(f'{count:,} {name}' for name, count in success.totals.items())}")
     if lost := success.reasons.get(Reason.UNREADABLE_INPUT):
         print(

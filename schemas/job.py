@@ -111,6 +111,7 @@ class TaskStats:
         ledger: where its rows went.
         reasons: failures by reason.
         totals: the worker's own counts.
+        notes: what is to be said once of many rows, and of how many.
         files: that count.
         seconds: that it took.
         later: fields of a later version.
@@ -121,6 +122,7 @@ class TaskStats:
     ledger: Ledger
     reasons: dict[str, int] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     files: list[DataFile] = field(default_factory=list)
     seconds: float = 0.0
     later: Mapping[str, Any] = field(default_factory=dict)
@@ -144,6 +146,7 @@ class Success:
         ledger: summed over the tasks, as all that follows.
         reasons: failures by reason.
         totals: the workers' counts, and the bytes of all data files.
+        notes: what is to be said once of many rows, and of how many.
         task_seconds: of all tasks, not wall-clock.
         later: fields of a later version.
     """
@@ -153,6 +156,7 @@ class Success:
     reasons: dict[str, int]
     totals: dict[str, int]
     task_seconds: float
+    notes: dict[str, int] = field(default_factory=dict)
     later: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -192,14 +196,14 @@ def _from_json(kind: type[_Record], text: str | bytes) -> _Record:
     for name, types in _TYPES.items():
         if not isinstance(getattr(parsed, name, types()), types):
             raise BrokenRecord(f"{name} is {type(getattr(parsed, name)).__name__}, not {types.__name__}")
-    for counts in ("reasons", "totals"):
+    for counts in ("reasons", "totals", "notes"):
         for name, count in getattr(parsed, counts, {}).items():
             if type(count) is not int:
                 raise BrokenRecord(f"{counts} has {count!r} of {name}, no count")
     return parsed
 
 
-_TYPES = {"job": str, "task_id": str, "config": dict, "task": dict, "reasons": dict, "totals": dict}
+_TYPES = {"job": str, "task_id": str, "config": dict, "task": dict, "reasons": dict, "totals": dict, "notes": dict}
 
 
 def _data_file(record: Mapping[str, Any]) -> DataFile:

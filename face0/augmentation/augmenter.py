@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from face0.runtime.concurrency import ordered_map
 from face0.runtime.out_of_memory import FittingBatches
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.attempt import SetAside
-from face0.tasks.outcomes import EarlierRow, Filtered, NoFace, why_failed
+from face0.tasks.outcomes import EarlierRow, Filtered, NoFace, Noted, why_failed
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun, input_changed
 from face0.tasks.task_output import TableWriter, TaskOutput
@@ -37,6 +38,8 @@ from schemas.job import TaskStats
 
 _log = logging.getLogger(__name__)
 IMAGE_BATCH = 16  # images that go through the models together
+MAX_NOTES = 20
+OTHERS = "further images of a key are not read: of several the first by name is, or that of --image-member ENDING"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,16 +78,20 @@ class Augmenter:
 
     def rows(self, run: TaskRun, folder: OutputFolder) -> Iterable[Sample | Outcome]:
         """The samples of a task; outcomes of those that need not run again. See ``face0.tasks.worker.Worker``."""
-        rows = self.read(run.task)
+        notes: Counter[str] = Counter()
+        rows = self.read(run.task, notes)
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
-            return settle(rows, folder, folder.stats(run.task.task_id), set(run.retry))
-        return rows
+            return Noted(settle(rows, folder, folder.stats(run.task.task_id), set(run.retry)), notes)
+        return Noted(rows, notes)
 
-    def read(self, task: Split) -> Iterator[Sample | Filtered | Failure]:
-        """The samples of a task: what the user does not want, or cannot become a row, is so before it is fetched."""
+    def read(self, task: Split, notes: Counter[str]) -> Iterator[Sample | Filtered | Failure]:
+        """The samples of a task: what the user does not want, or cannot become a row, is so before it is fetched.
+
+        ``notes`` takes what is to be said once of many of them.
+        """
         rows = planning.read(task, self.config.reading, self.access)
-        return checked(wanted(rows, self.config.condition))
+        return checked(wanted(rows, self.config.condition), notes)
 
     def process(
         self,
@@ -190,20 +197,37 @@ def wanted(rows: Iterable[Sample | Failure], condition: Condition | None) -> Ite
         yield Filtered() if is_out else row
 
 
-def checked(rows: Iterable[Sample | Filtered | Failure]) -> Iterator[Sample | Filtered | Failure]:
-    """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before."""
+def checked(rows: Iterable[Sample | Filtered | Failure], notes: Counter[str]) -> Iterator[Sample | Filtered | Failure]:
+    """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before.
+
+    Args:
+        rows: as they are read.
+        notes: takes what is to be said once of many of them.
+    """
     keys: set[str] = set()
     for row in rows:
         if not isinstance(row, Sample):
             yield row
-        elif row.key in keys:
+            continue
+        if row.others:
+            _note(notes, OTHERS, row.others)
+        if row.key in keys:
             yield row.failure(Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
-        elif not (row.caption and row.caption.strip()):
-            keys.add(row.key)
-            yield row.failure(Stage.READ, Reason.NO_CAPTION, "the image has no caption, or a blank one")
-        else:
-            keys.add(row.key)
+            continue
+        keys.add(row.key)
+        if row.caption and row.caption.strip():
             yield row
+            continue
+        if row.hint:
+            _note(notes, f"images have no caption: {row.hint}")
+        hint = f": {row.hint}" if row.hint else ""
+        yield row.failure(Stage.READ, Reason.NO_CAPTION, f"the image has no caption, or a blank one{hint}")
+
+
+def _note(notes: Counter[str], note: str, count: int = 1) -> None:
+    """Counts a note, of which a task has no more than so many: some have words in them that an input brings."""
+    if note in notes or len(notes) < MAX_NOTES:
+        notes[note] += count
 
 
 def settle(

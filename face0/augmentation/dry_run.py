@@ -27,7 +27,8 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
     ]
     if not runs:
         return lines[0]
-    rows = list(islice(worker.read(runs[0].task), SAMPLE))
+    notes: Counter[str] = Counter()
+    rows = list(islice(worker.read(runs[0].task, notes), SAMPLE))
     started = time.monotonic()
     outcomes = list(worker.outcomes(rows))
     seconds = time.monotonic() - started
@@ -44,7 +45,7 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
         f"write: about {written * share / 1e6:,.1f} MB for about {total:,.0f} rows, to {output}",
         f"take:  about {seconds * share / 60:,.1f} minutes at {len(rows) / seconds:,.1f} rows/s in one such process",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"       {count:,} {note}" for note, count in notes.items())])
 
 
 def refuse_strangers_denied(runs: Sequence[TaskRun], worker: Augmenter, deny: DenyList) -> None:
@@ -56,7 +57,7 @@ def refuse_strangers_denied(runs: Sequence[TaskRun], worker: Augmenter, deny: De
         deny: the people.
     """
     chosen = runs[:: max(1, len(runs) // _INPUTS)][:_INPUTS]
-    rows = [row for run in chosen for row in islice(worker.read(run.task), SAMPLE // len(chosen))]
+    rows = [row for run in chosen for row in islice(worker.read(run.task, Counter()), SAMPLE // len(chosen))]
     sample = PhotographSample(
         {
             outcome.sha256: outcome.embeddings[:2]

@@ -8,7 +8,8 @@ import io
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -18,6 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from face0.errors import StorageError, UsageError
 from face0.io import listing
+from face0.io.braces import expand_braces
 from face0.io.permissions import make_folders, opener
 from face0.io.reading import ResumingFile
 from face0.io.retries import ANSWERS, retried
@@ -25,6 +27,8 @@ from face0.io.uploading import abort_uploads, upload
 
 # What the storage of a file says, as against what a format's library says of its bytes (though by an OSError, too).
 STORAGE_ERRORS = (StorageError, *ANSWERS)
+
+_LOOKS = 16  # at a time
 
 # Files being written lie in this folder of the output, where the file system renames atomically.
 PARTIAL_DIR = "_partial"
@@ -52,6 +56,28 @@ def absolute(uri: str) -> str:
     return full_uri(*filesystem(uri))
 
 
+def spelt_alike(uris: Iterable[str]) -> list[str]:
+    """URIs and patterns as they are compared: local ones absolute, sorted, each once."""
+    return sorted({absolute(uri) if _is_local(uri) else uri.rstrip("/") for uri in uris})
+
+
+def _is_local(uri: str) -> bool:
+    return "://" not in uri or uri.lower().startswith(("file://", "local://"))
+
+
+def is_below(uri: str, folder: str) -> bool:
+    """Whether a file or folder is another folder, or lies in it, however both are spelt and whatever links lead there.
+
+    Neither need be there.
+    """
+    (fs, path), (folder_fs, folder_path) = filesystem(uri), filesystem(folder)
+    if isinstance(fs, LocalFileSystem) and isinstance(folder_fs, LocalFileSystem):
+        path, folder_path = os.path.realpath(path), os.path.realpath(folder_path)
+    elif full_uri(fs, "x") != full_uri(folder_fs, "x"):
+        return False
+    return f"{path.rstrip('/')}/".startswith(f"{folder_path.rstrip('/')}/")
+
+
 def join(uri: str, *parts: str) -> str:
     """A URI below a folder's.
 
@@ -76,22 +102,39 @@ class Listed(NamedTuple):
 
 
 def expand(pattern: str) -> list[Listed]:
-    """The files and folders that a URI or a glob names, sorted.
+    """The files and folders that a URI, a glob or a pattern with braces names, sorted.
 
     Raises:
-        UsageError: nothing matches.
+        UsageError: nothing matches; or not every name that the braces stand for.
     """
+    listed = _matches(pattern)
+    if not listed and "{" in pattern:
+        names = expand_braces(pattern)
+        if names != [pattern]:
+            with ThreadPoolExecutor(_LOOKS) as pool:
+                of_names = list(pool.map(_matches, names))
+            if missing := [name for name, of_name in zip(names, of_names, strict=True) if not of_name]:
+                raise UsageError(
+                    f"no file matches {missing[0]!r}: {len(missing):,} of the {len(names):,} names that the braces of "
+                    f"{pattern!r} stand for are not there"
+                )
+            listed = [file for of_name in of_names for file in of_name]
+    if not listed:
+        raise UsageError(f"no file matches {pattern!r}: check the path, and quote a pattern so that the shell keeps it")
+    return sorted(set(listed))
+
+
+def _matches(pattern: str) -> list[Listed]:
+    """The files and folders that a URI or a glob names; none if nothing matches."""
     fs, path = filesystem(pattern)
     there = listing.info(fs, path)
     # A file whose own name holds a glob character is named by its plain path.
     infos = {path: there} if there is not None else {}
     if there is None and any(character in path for character in "*?["):
         infos = listing.glob(fs, path)
-    if not infos:
-        raise UsageError(f"no file matches {pattern!r}: check the path, and quote a pattern so that the shell keeps it")
-    return sorted(
+    return [
         Listed(full_uri(fs, file), int(info.get("size") or 0), listing.version(info)) for file, info in infos.items()
-    )
+    ]
 
 
 def look(uri: str) -> Listed | None:

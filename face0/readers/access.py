@@ -111,6 +111,20 @@ class Access:
 
     def local_file(self, uri: str, within: str | None) -> str:
         """The path of a local file, free of links. Raises as ``open`` does, and for what is no regular file."""
+        real = self._real(uri, within)
+        kind = os.stat(real).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(f"{_local_path(uri)} is a directory")
+        if not stat.S_ISREG(kind):
+            raise NoFile(f"{_local_path(uri)} is a pipe, a socket or a device")
+        return real
+
+    def local_folder(self, uri: str, within: str) -> str:
+        """The path of a local folder, free of links. Raises NotAllowed."""
+        return self._real(uri, within, is_folder=True)
+
+    def _real(self, uri: str, within: str | None, *, is_folder: bool = False) -> str:
+        """The path of a local file, or of a folder, that may be read. Raises NotAllowed."""
         if within is not None and not is_local(within):
             raise NotAllowed("only a list on this machine can name files of this machine: copy the list here")
         path = _as_on_disk(_local_path(uri))
@@ -126,13 +140,8 @@ class Access:
         if not is_free:
             raise NotAllowed(
                 "it lies, or a link leads, outside of the folder that names it; "
-                f"--allow file://{os.path.dirname(real).rstrip('/')}/ permits it"
+                f"--allow file://{(real if is_folder else os.path.dirname(real)).rstrip('/')}/ permits it"
             )
-        kind = os.stat(real).st_mode
-        if stat.S_ISDIR(kind):
-            raise IsADirectoryError(f"{path} is a directory")
-        if not stat.S_ISREG(kind):
-            raise NoFile(f"{path} is a pipe, a socket or a device")
         return real
 
     def _open_remote(self, uri: str, within: str | None) -> IO[bytes]:

@@ -12,6 +12,12 @@ UNPACKED_FLOOR = 16 * 2**20  # unpacked whatever the number of packed bytes
 MAX_IMAGE_BYTES = 256 * 2**20  # a larger file in a container is no photograph
 MAX_SIDECAR_BYTES = 8 * 2**20  # of a caption; its JSON may become 25 times as much
 
+MAX_ARROW_BATCH_BYTES = 256 * 2**20  # of a record batch: save_to_disk puts 100 images into one
+
+# Members of a tar that wait for the other half of their row.
+MAX_WAITING_BYTES = 64 * 2**20
+MAX_WAITING_ROWS = 100_000
+
 # Memory that a reader takes at most beside the images it hands out: a record or sidecar of JSON whose values are all
 # small objects takes the most.
 READER_BYTES = 384 * 2**20

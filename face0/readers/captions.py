@@ -7,25 +7,37 @@ from face0.io.text import BadEncoding, decode_text
 from face0.readers.columns import CAPTION_NAMES
 from face0.readers.values import caption_text, not_encoded
 
-SIDECAR_EXTENSIONS = frozenset({"txt", "json"})
+# Of captions beside images, in order of preference: what trainers and download tools write.
+_TEXT_ENDINGS = ("txt", "caption", "captions", "cap", "text", "description", "desc", "prompt")
+
+
+def caption_endings(given: str | None) -> tuple[str, ...]:
+    """The endings of files with captions, in order of preference: the one ``given``, or all that are known."""
+    return (*_TEXT_ENDINGS, "json") if given is None else (given,)
 
 
 def sidecar_caption(sidecars: Mapping[str, bytes], given: str | None, encoding: str | None = None) -> str | None:
-    """The caption of an image, from the contents of its sidecars by extension.
+    """The caption of an image, from the contents of its sidecars by ending.
 
-    The text file goes before the JSON, except where the caller has named the JSON's key (``given``). A blank caption
-    gives way to the other file's. ``encoding`` is that of files that are no UTF-8.
+    Text goes before JSON, except where the caller has named the JSON's key (``given``). A blank caption gives way to
+    another file's. ``encoding`` is that of files that are no UTF-8.
 
     Raises:
         NoText: a file that may hold the caption is in an encoding that cannot be told, or its caption is no text.
     """
-    captions = {
-        "txt": text_caption(sidecars.get("txt"), encoding),
-        "json": json_caption(sidecars.get("json"), given, encoding),
-    }
-    order = ("json", "txt") if given is not None else ("txt", "json")
-    candidates = [captions[extension] for extension in order]
-    return next((caption for caption in candidates if caption), None)
+    rank = {ending: number for number, ending in enumerate(caption_endings(None))}
+    ordered = sorted(sidecars, key=lambda ending: (given is not None and not _is_json(ending), rank.get(ending, -1)))
+    captions = (
+        json_caption(sidecars[ending], given, encoding)
+        if _is_json(ending)
+        else text_caption(sidecars[ending], encoding)
+        for ending in ordered
+    )
+    return next((caption for caption in captions if caption), None)
+
+
+def _is_json(ending: str) -> bool:
+    return ending.rpartition(".")[2] == "json"
 
 
 def text_caption(data: bytes | None, encoding: str | None = None) -> str | None:

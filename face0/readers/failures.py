@@ -11,6 +11,12 @@ def failed_row(key: str, source: str, reason: Reason, message: str) -> Failure:
     return Failure(key=key, source=source, stage=Stage.READ, reason=reason, message=message)
 
 
+def unread_image(key: str, source: str, name: str) -> Failure:
+    """The failure of an image of a format that is known and not decoded."""
+    message = f"{name} is an image of a format that is not decoded: convert it to JPEG or PNG"
+    return failed_row(key, source, Reason.UNSUPPORTED, message)
+
+
 def unreadable_rest(uri: str, error: BaseException | str, part: str = "remainder") -> Failure:
     """The failure of a file, or of a part of it, of which nobody can tell how many rows it held.
 

@@ -1,35 +1,36 @@
 """A directory of images with captions, with all that lies below it.
 
-Captions come from sidecars (``a.txt`` or ``a.json`` beside ``a.jpg``), or from a list in the directory as in Hugging
-Face's imagefolder: ``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet`` (the first there is), whose
-``file_name`` is relative to the list. Such a list speaks for its directory and all below: **images there that it does
-not name are no rows.** Hidden files and directories are skipped.
+Captions come from sidecars (``a.txt``, ``a.jpg.txt`` or ``a.json`` beside ``a.jpg``; see ``face0.readers.parts``), or
+from a list in the directory as in Hugging Face's imagefolder: ``metadata.jsonl``, ``metadata.csv``,
+``metadata.parquet`` or ``metadata.tsv`` (the first there is), whose ``file_name`` is relative to the list. Such a list
+speaks for its directory and all below: **images there that it does not name are no rows.** Hidden files and directories
+are skipped. What is left out is told in one line.
 """
 
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from face0.errors import StorageError, UsageError
-from face0.images.formats import IMAGE_EXTENSIONS
-from face0.io.folder import Folder
 from face0.io.listing import version
 from face0.io.storage import join
 from face0.readers import uri_list
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
 from face0.readers.bounds import MAX_SIDECAR_BYTES
-from face0.readers.captions import SIDECAR_EXTENSIONS, sidecar_caption
-from face0.readers.failures import failed_row
+from face0.readers.failures import failed_row, unread_image
+from face0.readers.folder_files import FolderFiles, is_record, kinds, list_files, parents, refusal, tell_left_out
+from face0.readers.foreign import ending_of
 from face0.readers.further_columns import sidecar_values
+from face0.readers.parts import RowFiles, caption_of, is_image, is_text_ending, is_unread, rows_of_key, split_caption
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import split_extension
 from face0.readers.values import NoText
 from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 
-METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "metadata.tsv")
+_CONTAINERS = ("tar", "parquet", "arrow", "feather", "csv", "tsv", "jsonl")  # that are read by their own names
 _log = logging.getLogger(__name__)
 
 
@@ -39,26 +40,33 @@ def plan(uri: str, size: int, columns: Columns, rows_per_task: int, access: Acce
     Raises:
         UsageError: there are no images and no lists, or a list lacks a column, or is a link out of the folder.
     """
-    infos = _files(uri)
-    for name in infos:
-        if is_local(uri) and os.path.isdir(join(uri, name)):
-            _log.warning("%s is a link to a folder, and not followed: name it as an input too", join(uri, name))
+    files = list_files(uri, access)
+    infos = files.infos
     lists = _metadata(infos)
     for name in lists.values():
-        refusal = _refusal(uri, name, access)
-        if refusal is not None:
-            raise UsageError(f"{join(uri, name)} is not read: {refusal}")
+        why = _refusal(uri, name, access)
+        if why is not None:
+            raise UsageError(f"{join(uri, name)} is not read: {why}")
+    listed_rows = Counter[str]()
     for folder, name in lists.items():
-        if any(parent in lists for parent in _parents(folder)):
+        if any(parent in lists for parent in parents(folder)):
             continue
         size_of_list = int(infos[name].get("size") or 0)
         for split in uri_list.plan(join(uri, name), size_of_list, _list_columns(columns), rows_per_task):
+            listed_rows[name] += split.rows or 0
             yield replace(split, reader="folder", version=version(infos[name]))
-    free = sorted(name for name in infos if not any(parent in lists for parent in _parents(name)))
-    if not lists and not any(split_extension(name)[1] in IMAGE_EXTENSIONS for name in free):
-        raise UsageError(f"no images lie in {uri}: for a directory of tars or lists, name them: '{join(uri, '*.tar')}'")
-    for split in _plan_names(free, uri, size, rows_per_task):
-        yield replace(split, version=of_names(infos, split.names))
+    free = [name for name in sorted(infos) if not any(parent in lists for parent in parents(name))]
+    groups = _by_key(free, columns)
+    if not lists and not files.refused and not any(is_image(name) for name in free):
+        raise UsageError(_without_images(uri, files))
+    # Those of a link are tasks of their own: that it is allowed later changes no other.
+    for part in (files.own, *files.behind_links):
+        of_part = {key: names for key, names in groups.items() if names[0] in part}
+        for split in _plan_groups(of_part, uri, size, rows_per_task, columns):
+            yield replace(split, version=of_names(infos, split.names))
+    for name in files.refused:
+        yield _named_split(uri, size, [name], 0, 1)
+    _tell(uri, files, lists, listed_rows, groups, columns)
 
 
 def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:
@@ -66,18 +74,14 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
     if not split.names:
         yield from uri_list.read(split, _list_columns(columns))
         return
-    for key, names in _by_key(split.names).items():
-        yield from _rows(split.uri, key, names, columns, access)
-
-
-def _files(uri: str) -> dict[str, dict[str, Any]]:
-    """The files below a directory by their path relative to it, as fsspec lists them; hidden ones aside."""
-    return {
-        name: info
-        for name, info in Folder(uri).file_infos().items()
-        # A pipe or a device would hang who opens it. Links are reported as such, whatever they lead to.
-        if (info["type"] == "file" or info.get("islink")) and not any(part.startswith(".") for part in name.split("/"))
-    }
+    groups = _by_key(split.names, columns)
+    for key, names in groups.items():
+        for row in rows_of_key(key, names, columns):
+            yield _row(split.uri, row, names[0], columns, access)
+    for name in split.names:
+        if not groups and (why := refusal(split.uri, name, access)) is not None:
+            message = f"{name} is a link to a folder, and not followed: {why}"
+            yield failed_row(name, join(split.uri, name), Reason.NOT_ALLOWED, message)
 
 
 def _metadata(names: Iterable[str]) -> dict[str, str]:
@@ -92,24 +96,45 @@ def _metadata(names: Iterable[str]) -> dict[str, str]:
     return lists
 
 
-def _parents(path: str) -> Iterator[str]:
-    """``a/b/c`` -> ``a/b``, ``a``, and the root's empty name."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
 def _list_columns(columns: Columns) -> Columns:
     return replace(columns, url=columns.url or "file_name")
 
 
-def _plan_names(names: list[str], uri: str, size: int, rows_per_task: int) -> Iterator[Split]:
+def _by_key(names: Collection[str], columns: Columns) -> dict[str, list[str]]:
+    """Images and captions, grouped by the path of the image without its extension."""
+    images = {name for name in names if is_image(name)}
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if name in images:
+            groups.setdefault(split_extension(name)[0], []).append(name)
+        elif (split := split_caption(name, columns)) is not None:
+            key = split_extension(split[0])[0] if split[0] in images else split[0]
+            groups.setdefault(key, []).append(name)
+    stems = {split_extension(name)[0] for name in images}
+    return {
+        key: group
+        for key, group in groups.items()
+        if key in stems or not (is_record(group[0]) or any(stem in stems for stem in _shorter(key)))
+    }
+
+
+def _shorter(path: str) -> Iterator[str]:
+    """A path up to the last dot of its name, to the last but one, and so on: ``d/a.b.c``: ``d/a.b``, ``d/a``."""
+    folder, slash, base = path.rpartition("/")
+    while "." in base:
+        base = base.rpartition(".")[0]
+        yield folder + slash + base
+
+
+def _plan_groups(
+    groups: Mapping[str, list[str]], uri: str, size: int, rows_per_task: int, columns: Columns
+) -> Iterator[Split]:
     """Splits that carry images and sidecars together, so that reading need not ask which there are."""
     chunk: list[str] = []
     first_row = rows = 0
-    for group in _by_key(names).values():
+    for key, group in groups.items():
         chunk += group
-        rows += max(1, len(_images(group)))
+        rows += len(rows_of_key(key, group, columns))
         if rows >= rows_per_task:
             yield _named_split(uri, size, chunk, first_row, rows)
             chunk, first_row, rows = [], first_row + rows, 0
@@ -130,43 +155,35 @@ def _named_split(uri: str, size: int, names: list[str], first_row: int, rows: in
     )
 
 
-def _by_key(names: Iterable[str]) -> dict[str, list[str]]:
-    """Images and sidecars, grouped by their path without extension."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        key, extension = split_extension(name)
-        if extension in IMAGE_EXTENSIONS or extension in SIDECAR_EXTENSIONS:
-            groups.setdefault(key, []).append(name)
-    return groups
-
-
-def _images(names: list[str]) -> list[str]:
-    return [name for name in names if split_extension(name)[1] in IMAGE_EXTENSIONS]
-
-
-def _rows(uri: str, key: str, names: list[str], columns: Columns, access: Access) -> Iterator[Sample | Failure]:
-    """The rows of one key: one for each image, or a Failure for captions without any."""
-    images = _images(names)
-    if not images:
-        source = join(uri, names[0])
-        yield failed_row(key, source, Reason.NO_IMAGE, f"no image lies beside {names[0]}")
-        return
-    sidecars = _read_sidecars(uri, key, [name for name in names if name not in images], access)
-    for name in images:
-        source = join(uri, name)
-        if isinstance(sidecars, Failure):
-            yield replace(sidecars, source=source)
-            continue
-        try:
-            caption = sidecar_caption(sidecars, columns.caption, columns.encoding)
-            values = sidecar_values(sidecars, columns.also, columns.encoding)
-        except NoText as error:
-            yield error.failure(key, source)
-            continue
-        except MemoryError:
-            yield failed_row(key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
-            continue
-        yield Sample(key=key, source=source, caption=caption, uri=source, within=uri, values=values)
+def _row(uri: str, row: RowFiles, first: str, columns: Columns, access: Access) -> Sample | Failure:
+    """A row, or what it failed of."""
+    if row.image is None:
+        first = next(iter(row.names), first)
+        return failed_row(row.key, join(uri, first), Reason.NO_IMAGE, row.without_image(first))
+    source = join(uri, row.image)
+    if is_unread(row.image):
+        return unread_image(row.key, source, row.image)
+    sidecars = _read_sidecars(uri, row, access)
+    if isinstance(sidecars, Failure):
+        return replace(sidecars, source=source)
+    try:
+        caption = caption_of(sidecars, columns)
+        values = sidecar_values(sidecars, columns.also, columns.encoding)
+    except NoText as error:
+        return error.failure(row.key, source)
+    except MemoryError:
+        return failed_row(row.key, source, Reason.OUT_OF_MEMORY, "the caption beside it does not fit into memory")
+    hint = "" if caption else row.hint
+    return Sample(
+        key=row.key,
+        source=source,
+        caption=caption,
+        uri=source,
+        within=uri,
+        values=values,
+        others=row.others,
+        hint=hint,
+    )
 
 
 def _refusal(uri: str, name: str, access: Access) -> str | None:
@@ -179,10 +196,11 @@ def _refusal(uri: str, name: str, access: Access) -> str | None:
     return None
 
 
-def _read_sidecars(uri: str, key: str, names: list[str], access: Access) -> Mapping[str, bytes] | Failure:
-    """The contents of sidecars by extension, or why the row fails."""
+def _read_sidecars(uri: str, row: RowFiles, access: Access) -> Mapping[str, bytes] | Failure:
+    """The contents of sidecars by ending, or why the row fails."""
     contents = {}
-    for name in names:
+    key = row.key
+    for ending, name in row.sidecars.items():
         try:
             with access.open(join(uri, name), within=uri) as file:
                 content = file.read(MAX_SIDECAR_BYTES + 1)
@@ -199,5 +217,66 @@ def _read_sidecars(uri: str, key: str, names: list[str], access: Access) -> Mapp
         if len(content) > MAX_SIDECAR_BYTES:
             message = f"{name} has more than the {MAX_SIDECAR_BYTES} bytes that are read of a caption"
             return failed_row(key, join(uri, name), Reason.TOO_LARGE, message)
-        contents[split_extension(name)[1]] = content
+        contents[ending] = content
     return contents
+
+
+# --- What is told of the whole
+
+
+def _without_images(uri: str, files: FolderFiles) -> str:
+    """What lies in a folder without images, and what it should be named as."""
+    endings = Counter(ending_of(name) for name in files.infos)
+    for ending, count in endings.most_common():
+        if ending.partition(".")[0] in (*_CONTAINERS, "tgz"):
+            is_deep = any("/" in name for name in files.infos if ending_of(name) == ending)
+            pattern = join(uri, *(["**"] if is_deep else []), f"*.{ending}")
+            return f"no images lie in {uri}, but {count:,} .{ending}: name the files: '{pattern}'"
+    there = [*kinds(files.infos), *([f"{files.hidden:,} hidden files"] if files.hidden else [])]
+    return f"no images lie in {uri}, but {'; '.join(there)}" if there else f"no images lie in {uri}, which is empty"
+
+
+def _tell(
+    uri: str,
+    files: FolderFiles,
+    lists: Mapping[str, str],
+    listed_rows: Mapping[str, int],
+    groups: Mapping[str, list[str]],
+    columns: Columns,
+) -> None:
+    """Says what is left out, and what lies where captions are missing."""
+    read = {name for names in groups.values() for name in names} | set(lists.values()) | set(files.refused)
+    below = [name for name in files.infos if any(parent in lists for parent in parents(name))]
+    notes = []
+    for name, rows in listed_rows.items():
+        folder = name.rpartition("/")[0]
+        images = sum(is_image(path) and folder in parents(path) for path in below)
+        if images > rows:
+            notes.append(f"{images - rows:,} images that {name} does not name")
+    governed = {name for name in below if is_image(name) or split_caption(name, columns) is not None}
+    left = [name for name in files.infos if name not in read and name not in governed]
+    second = [name for name in left if name.rpartition("/")[2] in METADATA_NAMES]
+    notes += [f"{name} (beside {lists[name.rpartition('/')[0]]}, which is read)" for name in second[:3]]
+    tell_left_out(uri, files, set(left) - set(second[:3]), notes)
+    _tell_captions(uri, groups, left, columns)
+
+
+def _tell_captions(uri: str, groups: Mapping[str, list[str]], left: Iterable[str], columns: Columns) -> None:
+    """Says in one line which files lie beside images that have no caption."""
+    without = {
+        stem
+        for key, names in groups.items()
+        for row in rows_of_key(key, names, columns)
+        if row.image is not None and not row.sidecars
+        for stem in (key, row.image)
+    }
+    endings: Counter[str] = Counter()
+    for name in left if without else ():
+        stem = next((stem for stem in _shorter(name) if stem in without), name)
+        if is_text_ending(ending := name[len(stem) + 1 :]):
+            endings[ending] += 1
+    for ending, count in endings.most_common(1):
+        _log.warning(
+            "%s: %s images have no caption that is known by its ending, and beside them lie .%s files: "
+            "--caption-ending %s reads these as captions", uri, f"{count:,}", ending, ending,
+        )  # fmt: skip

@@ -51,7 +51,7 @@ def plan(
         yield Split(reader="parquet_images", uri=uri, size=size)
         return
     schema, group_rows = footer
-    note_lists(schema, _find_columns(schema, columns, uri)[1], uri)
+    note_lists(schema, find_columns(schema, columns, uri)[1], uri)
     find_also(schema, columns.also, uri)
     start = first_row = rows = 0
     for group, count in enumerate([*group_rows, None]):
@@ -78,34 +78,46 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
 
 
 def _rows(file: ParquetInput, split: Split, columns: Columns) -> Iterator[Sample | Failure]:
-    image, caption, key = _find_columns(file.schema, columns, split.uri)
+    image, caption, key = find_columns(file.schema, columns, split.uri)
     also = find_also(file.schema, columns.also, split.uri)
-    status = _STATUS if _STATUS in file.schema.names and is_text(file.schema.field(_STATUS).type) else None
+    status = _status(file.schema)
     others = [name for name in (caption, key, status, *also) if name is not None]
     leaves = list(dict.fromkeys([*_leaves(file.schema.field(image)), *others]))
     rows = range(split.first_row, split.first_row + sum(file.group_rows[split.start : split.stop]))
     for first, batch in row_batches(file, split.uri, rows, leaves, _BATCH_ROWS):
         if isinstance(batch, Failure):
             yield batch
-            continue
-        try:
-            contents, paths = _images(batch.column(image))
-            captions = python_values(batch.column(caption))
-            keys, statuses = (
-                python_values(batch.column(name)) if name is not None else [None] * len(batch) for name in (key, status)
-            )
-            further = also_values(batch, also)
-        except MemoryError:
-            yield from (failure for _, failure in out_of_memory(split.uri, range(first, first + len(batch))))
-            continue
-        columns_of_row = zip(keys, captions, contents, paths, statuses, strict=True)
-        for number, parts in enumerate(columns_of_row, start=first):
-            row = _row(split.uri, number, *parts, columns.encoding)
-            yield replace(row, values=further[number - first]) if also and isinstance(row, Sample) else row
+        else:
+            yield from batch_rows(batch, first, split.uri, columns)
 
 
 # Of img2dataset, which writes a row without an image where a download failed
 _STATUS = "status"
+
+
+def batch_rows(batch: pa.RecordBatch, first: int, uri: str, columns: Columns) -> Iterator[Sample | Failure]:
+    """The rows of a batch, the number of whose first row in the file is ``first``."""
+    image, caption, key = find_columns(batch.schema, columns, uri)
+    also, status = find_also(batch.schema, columns.also, uri), _status(batch.schema)
+    try:
+        contents, paths = _images(batch.column(image))
+        captions = python_values(batch.column(caption))
+        keys, statuses = (
+            python_values(batch.column(name)) if name is not None else [None] * len(batch) for name in (key, status)
+        )
+        further = also_values(batch, also)
+    except MemoryError:
+        yield from (failure for _, failure in out_of_memory(uri, range(first, first + len(batch))))
+        return
+    columns_of_row = zip(keys, captions, contents, paths, statuses, strict=True)
+    for number, parts in enumerate(columns_of_row, start=first):
+        row = _row(uri, number, *parts, columns.encoding)
+        yield replace(row, values=further[number - first]) if also and isinstance(row, Sample) else row
+
+
+def _status(schema: pa.Schema) -> str | None:
+    """The column that says whether an image could be downloaded; None: there is none."""
+    return _STATUS if _STATUS in schema.names and is_text(schema.field(_STATUS).type) else None
 
 
 def _row(
@@ -166,7 +178,7 @@ def _contents(column: pa.Array) -> list[bytes | None]:
     return contents
 
 
-def _find_columns(schema: pa.Schema, columns: Columns, uri: str) -> tuple[str, str, str | None]:
+def find_columns(schema: pa.Schema, columns: Columns, uri: str) -> tuple[str, str, str | None]:
     """The names of the image's, the caption's and the key's column."""
     return (
         find_image(schema, columns.image, uri),

@@ -1,16 +1,19 @@
 """Inputs of captioned images: which reader reads what, how inputs are cut into tasks."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from face0.errors import StorageError, UsageError
 from face0.io.retries import ANSWERS
 from face0.io.secrets import public
-from face0.io.storage import Listed, expand, is_folder
+from face0.io.storage import Listed, expand, is_folder, look
 from face0.io.tables import JSON_ARRAY
-from face0.readers import folder, parquet_images, uri_list, webdataset
+from face0.readers import arrow_images, folder, parquet_images, uri_list, webdataset
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.columns import find_image, find_url, is_text, known_image
+from face0.readers.foreign import remedy
+from face0.readers.own_output import refuse_own_output
 from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
 from face0.readers.uris import name_of
@@ -20,28 +23,46 @@ from schemas.failures import Failure
 READERS: dict[str, Reader] = {
     "webdataset": webdataset,
     "parquet_images": parquet_images,
+    "arrow_images": arrow_images,
     "folder": folder,
     "uri_list": uri_list,
 }
 
 
-def plan(inputs: Sequence[str], columns: Columns, rows_per_task: int, access: Access = NOTHING_MORE) -> list[Split]:
-    """Cuts the inputs, files and globs, into tasks; a file that is matched twice is read once.
+def plan(
+    inputs: Sequence[str],
+    columns: Columns,
+    rows_per_task: int,
+    access: Access = NOTHING_MORE,
+    output: str | None = None,
+) -> list[Split]:
+    """Cuts the inputs, files and patterns, into tasks; a file that is matched twice is read once.
 
-    ``access`` is what links and lists in them may lead to.
+    Args:
+        inputs: URIs, globs, patterns with braces.
+        columns: which are read.
+        rows_per_task: about so many, where an input can be cut.
+        access: what links and lists in them may lead to.
+        output: of the job, which must not lie among them.
 
     Raises:
         UsageError: nothing matches, an input cannot be read or is of no known kind, or a column is missing.
         StorageError: the storage of an input fails.
     """
+    for pattern in inputs:
+        _refuse_chain(pattern)
     files = {file.uri: file for pattern in inputs for file in expand(pattern)}
     _refuse_alike(files)
+    if output is not None:
+        refuse_own_output(inputs, files, output)
     return [split for file in files.values() for split in _plan_file(file, columns, rows_per_task, access)]
 
 
 def _plan_file(file: Listed, columns: Columns, rows_per_task: int, access: Access) -> list[Split]:
     try:
         reader = _reader_of(file.uri, columns)
+        if reader == "folder" and (saved := arrow_images.saved_files(file.uri, access)) is not None:
+            return [split for uri in saved for split in _plan_file(_there(uri), columns, rows_per_task, access)]
         splits = list(READERS[reader].plan(file.uri, file.size, columns, rows_per_task, access))
     except ANSWERS as error:
         raise UsageError(f"{file.uri} cannot be read: {error}") from error
@@ -52,6 +73,30 @@ def _plan_file(file: Listed, columns: Columns, rows_per_task: int, access: Acces
         if not is_unchanged(split):
             raise UsageError(f"{split.uri} changes while the job is planned: start it again once it stays as it is")
     return splits
+
+
+def _there(uri: str) -> Listed:
+    """A file that a saved data set names."""
+    file = look(uri)
+    if file is None:
+        raise UsageError(f"{uri} is not there, which its data set names as one of its files")
+    return file
+
+
+def _refuse_chain(uri: str) -> None:
+    """Raises UsageError for file systems within others, as ``zip://*.jpg::s3://bucket/a.zip``."""
+    scheme = uri.partition("://")[0].lower() if "://" in uri else ""
+    chained = "::" in uri and not uri.startswith("/") and not os.path.lexists(uri)
+    if not chained and scheme not in ("zip", "tar", "libarchive"):
+        return
+    wrapper, file = (uri.partition("::")[0].partition("://")[0].lower(), uri.rpartition("::")[2])
+    if wrapper == "tar":
+        how = f"name the tar itself, {public(file)}"
+    elif wrapper in ("zip", "libarchive"):
+        how = "unpack the archive, `unzip FILE -d FOLDER`, and name the folder"
+    else:
+        how = f"name the file itself, {public(file)}"
+    raise UsageError(f"{public(uri)} is a file system within another, and no input: {how}")
 
 
 def _refuse_alike(uris: Iterable[str]) -> None:
@@ -88,11 +133,15 @@ def _reader_of(uri: str, columns: Columns) -> str:
         return "webdataset"
     if name.endswith(uri_list.ENDINGS):
         return "uri_list"
+    if name.endswith(arrow_images.ENDINGS):
+        return "arrow_images"
     if name.endswith(".parquet"):
         return _parquet_reader(uri, columns)
     if name.endswith(".json"):
         raise UsageError(f"{uri} is {JSON_ARRAY}")
-    understood = ", ".join((*webdataset.ENDINGS, ".parquet", *uri_list.ENDINGS))
+    if (what := remedy(name)) is not None:
+        raise UsageError(f"{uri} is {what}")
+    understood = ", ".join((*webdataset.ENDINGS, ".parquet", *arrow_images.ENDINGS, *uri_list.ENDINGS))
     raise UsageError(f"cannot tell what {uri} is: name a directory of images, or a file that ends in {understood}")
 
 

@@ -27,6 +27,9 @@ class Columns:
         also: further columns, whose values come along with each row.
         header: the columns of CSV and TSV that have no header of their own. None: their first line is one.
         encoding: of text that is neither UTF-8 nor, as far as can be told, UTF-16 or UTF-32. None: it is not known.
+        caption_ending: of the files beside images that hold captions, without its first dot. None: those of
+            ``face0.readers.captions.caption_endings``.
+        image_member: ending of the image that is read where several have one key. None: the first by name.
     """
 
     image: str | None = None
@@ -36,6 +39,8 @@ class Columns:
     also: tuple[str, ...] | None = None
     header: tuple[str, ...] | None = None
     encoding: str | None = None
+    caption_ending: str | None = None
+    image_member: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,8 @@ class Sample:
         uri: where to fetch it; None: ``data`` is at hand.
         within: URI of the folder of the input that named it: what lies below may be fetched. None: there is none.
         values: of the columns ``Columns.also``, those that the row has.
+        others: further images of this key, which are not read.
+        hint: what may be why there is no caption: a part of a sentence, the same for many rows.
     """
 
     key: str
@@ -99,6 +106,8 @@ class Sample:
     uri: str | None = None
     within: str | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
+    others: int = 0
+    hint: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", kept_key(self.key))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+import zstandard
+
 from face0.readers.bounds import Unpacked
 
 # tarfile copies what is left of this buffer at every header, and goes to the file for every one of it.
@@ -21,6 +23,7 @@ _MAX_HEADERS = 8  # of one member: attributes, name and target of a link make fo
 _MAX_GLOBAL_ATTRIBUTES = 1000  # each member gets a copy of them
 _TIMES_AT_END = 8  # tarfile looks for the end thrice; it asks on as long as a member claims to go on
 _XZ_BYTES = 128 * 2**20  # of memory: xz -9 takes 65 MiB
+_ZSTD_WINDOW_BYTES = 128 * 2**20  # as zstd itself has it, unless it is told --long
 _LONG_HEADERS = frozenset(
     (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 )
@@ -28,7 +31,7 @@ _LONG_HEADERS = frozenset(
 
 @contextmanager
 def open_tar(file: IO[bytes]) -> Iterator["Tar"]:
-    """A tar from a stream of it, plain or packed by gzip, bzip2 or xz. Raises as ``members`` does."""
+    """A tar from a stream of it, plain or packed by gzip, bzip2, xz or Zstandard. Raises as ``members`` does."""
     source: Any = _Source(file)
     with Tar.open(fileobj=source, mode="r|", bufsize=_BUFFER_BYTES, tarinfo=_Header) as tar:
         assert isinstance(tar, Tar), "open makes one of its class"
@@ -119,17 +122,21 @@ class _Source:
         self._head = self._file.read(16)
         self._make = next((make for magic, make in _DECOMPRESSORS if self._head.startswith(magic)), None)
         self._decompressor = self._make() if self._make else None
+        # It unpacks without a bound but where it reads itself.
+        self._zstandard = _zstandard(self) if any(self._head.startswith(magic) for magic in _ZSTD) else None
         self._asked_at_end = 0
 
     def read(self, size: int) -> bytes:
         """So many bytes, fewer or none at the end. Raises ReadError if that is asked for again and again."""
         if self._asked_at_end > _TIMES_AT_END:
             raise tarfile.ReadError("the file ends within a member")
-        data = self._packed(size) if self._decompressor is None else self._unpacked(size)
+        is_plain = self._decompressor is None and self._zstandard is None
+        data = self.packed(size) if is_plain else self._unpacked(size)
         self._asked_at_end += not data
         return data
 
-    def _packed(self, size: int) -> bytes:
+    def packed(self, size: int) -> bytes:
+        """So many bytes of the file as it is, fewer or none at the end."""
         head, self._head = self._head[:size], self._head[size:]
         data = head + self._file.read(size - len(head)) if len(head) < size else head
         self._count.packed += len(data)
@@ -150,11 +157,16 @@ class _Source:
 
     def _piece(self, size: int) -> bytes | None:
         """Some unpacked bytes, maybe none yet; None at the end."""
+        if self._zstandard is not None:
+            try:
+                return self._zstandard.read(min(size, _BUFFER_BYTES)) or None
+            except zstandard.ZstdError as error:
+                raise tarfile.ReadError(f"the packed file is corrupt: {error}") from error
         assert self._decompressor is not None, "the file is packed"
         if self._decompressor.eof:
-            rest = self._decompressor.unused_data or self._packed(_BUFFER_BYTES)
+            rest = self._decompressor.unused_data or self.packed(_BUFFER_BYTES)
             while rest and not (rest := rest.lstrip(b"\0")):  # some writers fill up their last block
-                rest = self._packed(_BUFFER_BYTES)
+                rest = self.packed(_BUFFER_BYTES)
             if not rest:
                 return None
             assert self._make is not None, "the file is packed"
@@ -162,7 +174,7 @@ class _Source:
             return self._decompress(rest, size)
         if not self._decompressor.needs_input:
             return self._decompress(b"", size)
-        data = self._packed(_BUFFER_BYTES)
+        data = self.packed(_BUFFER_BYTES)
         if not data:
             raise tarfile.ReadError("the packed file is cut short")
         return self._decompress(data, size)
@@ -173,6 +185,18 @@ class _Source:
             return self._decompressor.decompress(data, size)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:  # none is the machine's
             raise tarfile.ReadError(f"the packed file is corrupt: {error}") from error
+
+
+def _zstandard(source: _Source) -> Any:
+    """The unpacked stream of a source's packed bytes."""
+
+    class Packed:
+        def read(self, size: int) -> bytes:
+            return source.packed(size)
+
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    stream: Any = Packed()
+    return unpacker.stream_reader(stream, read_size=_BUFFER_BYTES, read_across_frames=True)
 
 
 class _Gzip:
@@ -197,6 +221,8 @@ class _Gzip:
         return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
 
 
+# Of a frame, and of one that is skipped, with which some writers begin.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + number]) + b"\x2a\x4d\x18" for number in range(16)))
 _DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = (
     (b"\x1f\x8b", _Gzip),
     (b"BZh", bz2.BZ2Decompressor),

@@ -35,6 +35,18 @@ def split_extension(path: str) -> tuple[str, str]:
     return (folder + slash + stem, extension.lower()) if stem else (path, "")
 
 
+def split_at_first_dot(path: str) -> tuple[str, str]:
+    """Splits a path at the first dot of its name, as webdataset does; what is behind that comes in lower case.
+
+    >>> split_at_first_dot("a.v1/b.seg.PNG"), split_at_first_dot("a/.hidden.jpg")
+    (('a.v1/b', 'seg.png'), ('a/.hidden', 'jpg'))
+    """
+    folder, slash, name = path.rpartition("/")
+    hidden = "." if name.startswith(".") else ""
+    stem, _, extension = name[len(hidden) :].partition(".")
+    return folder + slash + hidden + stem, extension.lower()
+
+
 def row_key(uri: str, row: int) -> str:
     """The key of a row that brings none: the name of its file and its number there.
 

@@ -1,6 +1,7 @@
 """What becomes of a row, and how a worker writes and counts it."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,22 @@ class EarlierRow:
     """
 
     row: pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Rows of which there is something to say once for all.
+
+    Attributes:
+        rows: as they come.
+        notes: what there is to say, and of how many, by the time that the rows have come.
+    """
+
+    rows: Iterable[Any]
+    notes: Counter[str]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows)
 
 
 def why_failed(error: Exception) -> tuple[Reason, str]:

@@ -110,7 +110,7 @@ class OutputFolder(Folder):
             )
         if held is None:
             return
-        old, new = ({"job": name, **public_values(values)} for name, values in ((held.job, held.config), (job, config)))
+        old, new = (_compared(name, values) for name, values in ((held.job, held.config), (job, config)))
         if differing := differences(old, new, "{!r} there, {!r} asked for"):
             raise UsageError(
                 f"{self.uri} holds the output of another configuration ({'; '.join(differing)}): "
@@ -203,6 +203,7 @@ class OutputFolder(Folder):
             ledger=output.ledger,
             reasons=dict(output.reasons),
             totals=dict(output.totals),
+            notes=dict(output.notes),
             files=data_files,
             seconds=round(time.monotonic() - started, 3),
         )
@@ -252,6 +253,7 @@ class OutputFolder(Folder):
             totals=_summed(
                 {**stats.totals, "bytes": sum(file.bytes for file in stats.files)} for stats in committed.values()
             ),
+            notes=_summed(stats.notes for stats in committed.values()),
             task_seconds=round(sum(stats.seconds for stats in committed.values()), 3),
         )
         self.write_text(SUCCESS, success.to_json())
@@ -292,6 +294,14 @@ class OutputFolder(Folder):
         """The bytes of each file in the folders that stats name files in."""
         tables = {file.name.partition("/")[0] for stats in committed for file in stats.files}
         return {name: int(info["size"]) for table in sorted(tables) for name, info in self.file_infos(table).items()}
+
+
+def _compared(job: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a job must not change: not how its inputs were spelt, nor their passwords."""
+    values: dict[str, Any] = {"job": job, **public_values(config)}
+    if isinstance(values.get("inputs"), list):
+        values["inputs"] = storage.spelt_alike(map(str, values["inputs"]))
+    return values
 
 
 def _refuse_contradictions(stats: TaskStats) -> None:

@@ -11,6 +11,9 @@ from face0.io.secrets import public, public_values
 from schemas.failures import Reason
 from schemas.job import TaskStats
 
+# Of inputs, or of links in them, that can be read once they are mended or allowed
+_MENDED = (Reason.UNREADABLE_INPUT, Reason.NOT_ALLOWED)
+
 # Fields that tell a version of an input from another, the surest first.
 _OF_VERSION = ("sha256", "version")
 
@@ -46,7 +49,7 @@ def select(
     """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
 
     An input that could not be read may have been mended: with ``unreadable_input`` in ``retry`` its tasks run whole,
-    and commits that no longer fit the mended file go.
+    and commits that no longer fit the mended file go. So do, with ``not_allowed``, those of a link that leads on now.
 
     Raises:
         UsageError: an input has changed since a task of it was committed.
@@ -67,7 +70,7 @@ def select(
     for stats in stale:
         if public_values(stats.task) != stats.task:
             continue  # of an earlier version, which kept passwords and made task ids of them: it is done anew, without
-        if not (Reason.UNREADABLE_INPUT in retry and stats.reasons.get(Reason.UNREADABLE_INPUT)):
+        if not any(reason in retry and stats.reasons.get(reason) for reason in _MENDED):
             raise input_changed(stats)
     return runs, stale
 
@@ -85,7 +88,8 @@ def _is_same(committed: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
 
 def input_changed(stats: TaskStats) -> UsageError:
     """The error of an input that is not what a committed task has read."""
+    more = " (or --retry-failed not_allowed, if more of it is allowed now)"
     return UsageError(
         f"{public(stats.task['uri'])} has changed since its task {stats.task_id} was committed: "
-        "restore it, or give another --output"
+        f"restore it, or give another --output{more if stats.reasons.get(Reason.NOT_ALLOWED) else ''}"
     )

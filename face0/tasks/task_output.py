@@ -107,6 +107,7 @@ class TaskOutput:
         self.ledger = Ledger()
         self.reasons: Counter[str] = Counter()
         self.totals: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
 
     def table(
         self,

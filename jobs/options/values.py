@@ -49,6 +49,14 @@ def reason(text: str) -> Reason:
     return Reason(text)
 
 
+def ending(text: str) -> str:
+    """Parses the ending of a file, as ``txt``, ``.txt`` or ``blip.txt``."""
+    name = text.removeprefix("*").removeprefix(".").lower()
+    if not name or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ending of a file: give one as txt")
+    return name
+
+
 def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
     """A parser of so many numbers with commas between them."""
 

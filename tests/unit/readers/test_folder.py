@@ -14,7 +14,7 @@ from face0.readers import folder
 from face0.readers.access import Access
 from face0.readers.fetching import Fetcher
 from face0.readers.planning import plan
-from face0.readers.samples import Sample
+from face0.readers.samples import Columns, Sample
 from schemas.failures import Failure, Reason
 from tests.fixtures.inputs import NONE, captioned, reasons, rows_of, write_tar
 
@@ -45,7 +45,6 @@ def test_folder_with_sidecars(tmp_path):
     rows = rows_of(root, rows_per_task=2)
     assert [(row.key, getattr(row, "caption", row)) for row in rows if isinstance(row, Sample)] == [
         ("a", "caption a"),
-        ("c", "caption c"),
         ("c", "caption c"),
         ("sub/a", None),
         ("sub/b", "caption b"),
@@ -131,11 +130,103 @@ def test_a_list_that_is_a_link_out_of_its_folder_is_not_read(tmp_path, name):
     assert len(plan([str(root)], NONE, 10, Access.of(["file"]))) == 1
 
 
-def test_links_to_folders_are_said(tmp_path, caplog):
-    root = write_files(tmp_path / "in", {"a.jpg": b"1", "elsewhere/b.jpg": b"2"})
-    (root / "more").symlink_to(root / "elsewhere")
-    plan([str(root)], NONE, 10)
-    assert f"{root}/more is a link to a folder" in caplog.text
+def test_links_to_folders_are_followed_once_where_it_is_allowed(tmp_path):
+    root = write_files(tmp_path / "in", {"a.jpg": b"1", "a.txt": b"a", "sub/b.jpg": b"2", "sub/b.txt": b"b"})
+    elsewhere = write_files(tmp_path / "elsewhere", {"c.jpg": b"3", "c.txt": b"c", "d/e.jpg": b"4", "d/e.txt": b"e"})
+    for name, target in {"again": root / "sub", "loop": root, "one": elsewhere, "two": elsewhere}.items():
+        (root / name).symlink_to(target)
+    (elsewhere / "back").symlink_to(root)
+    rows = rows_of(root)
+    assert [row.key for row in rows] == ["a", "sub/b", "one", "two"]
+    assert reasons(rows) == ["ok", "ok", "not_allowed", "not_allowed"]
+    assert f"--allow file://{elsewhere}/" in rows[2].message
+    access = Access.of([str(elsewhere)])
+    splits = plan([str(root)], NONE, 10, access)
+    rows = list(Fetcher(access=access).fetch(row for split in splits for row in folder.read(split, NONE, access)))
+    assert [(row.key, row.caption, row.data) for row in rows] == [
+        ("a", "a", b"1"),
+        ("sub/b", "b", b"2"),
+        ("one/c", "c", b"3"),
+        ("one/d/e", "e", b"4"),
+    ]
+    # The tasks of what was read before stay as they are.
+    assert splits[0] == plan([str(root)], NONE, 10)[0]
+
+
+def test_captions_of_whole_names_and_of_other_endings(tmp_path):
+    files = {
+        **{"a.jpg": b"1", "a.jpg.txt": b"a", "b.jpg": b"2", "b.caption": b"b", "c.jpg": b"3", "c.cap": b"c"},
+        **{"d.jpg": b"4", "d.jpg.txt": b"jpg", "d.png": b"5", "d.png.txt": b"png"},
+        **{"IMG.2020.01.jpg": b"6", "IMG.2020.01.txt": b"i", "IMG.2020.02.jpg": b"7", "IMG.2020.02.txt": b"j"},
+    }
+    rows = rows_of(write_files(tmp_path / "in", files))
+    captions = {row.key: row.caption for row in rows}
+    images = {"IMG.2020.01": "i", "IMG.2020.02": "j"}
+    assert captions == {"a": "a", "b": "b", "c": "c", "d.jpg": "jpg", "d.png": "png", **images}
+    assert len(rows) == len(captions)
+
+
+def test_captions_of_an_ending_that_is_not_known_are_named_and_read_with_the_option(tmp_path, caplog):
+    files = {f"{i}.jpg": b"1" for i in range(9)} | {f"{i}.blip": b"%d" % i for i in range(8)}
+    root = write_files(tmp_path / "in", files)
+    assert {row.caption for row in rows_of(root)} == {None}
+    (line,) = (line for line in caplog.messages if "--caption-ending" in line)
+    assert line.startswith(f"{root}: 8 images")
+    assert "--caption-ending blip" in line
+    rows = rows_of(root, Columns(caption_ending="blip"))
+    assert [row.caption for row in rows] == [*map(str, range(8)), None]
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path, caplog):
+    caplog.set_level("INFO")
+    files = {
+        **{"a.jpg": b"1", "a.txt": b"a", ".hidden.jpg": b"", "film.mp4": b"", "more.zip": b"", "list.csv": b""},
+        **{"00000_stats.json": b"{}", "00000.parquet": b"", "Thumbs.db": b""},
+        **{f"n{i}.npy": b"" for i in range(7)},
+        **{"m/b.jpg": b"2", "m/c.jpg": b"3", "m/metadata.csv": b"file_name,text\nb.jpg,b\n", "m/metadata.tsv": b""},
+    }
+    rows = rows_of(write_files(tmp_path / "in", files))
+    assert [row.caption for row in rows] == ["b", "a"]
+    (line,) = (line for line in caplog.messages if "left out" in line)
+    for part in ("film.mp4", "7 .npy", "more.zip (a ZIP archive", "list.csv", "1 hidden", "00000_stats.json"):
+        assert part in line
+    assert "m/metadata.tsv (beside m/metadata.csv" in line
+    assert "1 images that m/metadata.csv does not name" in line
+    assert "Thumbs" not in line
+
+
+def test_images_that_are_not_decoded_are_failures(tmp_path):
+    files = {
+        "a.nef": b"raw",
+        "a.txt": b"a",
+        "b.nef": b"raw",
+        "b.jpg": b"1",
+        "b.txt": b"b",
+        "c.JPE": b"2",
+        "c.txt": b"c",
+    }
+    rows = rows_of(write_files(tmp_path / "in", files))
+    assert [row.key for row in rows] == ["a", "b", "c"]
+    assert reasons(rows) == ["unsupported", "ok", "ok"]
+    assert "a.nef" in rows[0].message
+    assert rows[1].uri.endswith("b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.tar.gz", "'{}/*.tar.gz'"),
+        ("data/a.parquet", "'{}/**/*.parquet'"),
+        ("a.arrow", "'{}/*.arrow'"),
+        ("a.zip", "unzip"),
+        ("a.mds", "read-your-format.md"),
+    ],
+)
+def test_folder_of_other_things_says_what_they_are(tmp_path, name, words):
+    root = write_files(tmp_path / "in", {name: b"", ".hidden": b""})
+    with pytest.raises(UsageError) as error:
+        plan([str(root)], NONE, 10)
+    assert words.format(root) in str(error.value)
 
 
 LISTED = ["../secret.jpg", "{0}/secret.jpg", "file://{0}/secret.jpg", "local://{0}/secret.jpg", "%2e%2e/secret.jpg"]

@@ -20,9 +20,9 @@ def test_inputs_are_planned_once_each_in_order(tmp_path):
 
 
 def test_unknown_ending_and_no_match_are_refused(tmp_path):
-    (tmp_path / "a.zip").write_bytes(b"")
+    (tmp_path / "a.bin").write_bytes(b"")
     with pytest.raises(UsageError, match=r"\.tar.*\.parquet.*\.jsonl"):
-        plan([f"{tmp_path}/a.zip"], NONE, 10)
+        plan([f"{tmp_path}/a.bin"], NONE, 10)
     with pytest.raises(UsageError, match="no file matches"):
         plan([f"{tmp_path}/b.tar"], NONE, 10)
 

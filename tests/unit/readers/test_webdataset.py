@@ -9,6 +9,7 @@ import tracemalloc
 
 import fsspec
 import pytest
+import zstandard
 
 from face0.errors import StorageError, UsageError
 from face0.readers import webdataset
@@ -55,13 +56,13 @@ def test_tar_skips_what_programs_leave_behind(tmp_path):
     assert [(row.key, row.data) for row in rows_of(path)] == [("a", b"image")]
 
 
-def test_tar_row_without_image_and_second_image_fail(tmp_path):
+def test_tar_row_without_image_fails_and_a_second_image_is_counted(tmp_path):
     members = [("a.txt", b"x"), ("b.jpg", b"1"), ("b.png", b"2"), ("b.txt", b"y"), ("c.mp4", b"film"), ("d.jpg", b"3")]
     rows = rows_of(write_tar(tmp_path / "a.tar", members))
-    assert [row.key for row in rows] == ["a", "b", "b", "c", "d"]
-    assert reasons(rows) == ["no_image", "ok", "duplicate_key", "no_image", "ok"]
-    assert rows[1].caption == "y"
-    assert rows[2].source.endswith("a.tar#b.png")
+    outcomes = {row.key: outcome for row, outcome in zip(rows, reasons(rows), strict=True)}
+    assert outcomes == {"a": "no_image", "b": "ok", "c": "no_image", "d": "ok"}
+    (row,) = (row for row in rows if row.key == "b")
+    assert (row.source, row.caption, row.others) == (f"{tmp_path}/a.tar#b.jpg", "y", 1)
 
 
 def test_tar_member_that_is_too_large_is_not_read(tmp_path, monkeypatch):
@@ -165,11 +166,12 @@ def test_second_tar_behind_the_first_does_not_vanish(tmp_path):
 
 
 def test_tar_is_read_in_flat_memory(tmp_path):
-    path = write_tar(tmp_path / "many.tar", [(f"{i:06d}.jpg", b"x" * 100) for i in range(20_000)])
+    names = (f"{i:06d}.{ending}" for i in range(10_000) for ending in ("jpg", "txt"))
+    path = write_tar(tmp_path / "many.tar", [(name, b"x" * 100) for name in names])
     (split,) = plan([str(path)], NONE, 1000)
     tracemalloc.start()
     try:
-        assert sum(1 for _ in read(split, NONE)) == 20_000
+        assert sum(1 for _ in read(split, NONE)) == 10_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -205,5 +207,75 @@ def test_caption_that_does_not_fit_into_memory_is_a_failure(tmp_path, monkeypatc
         raise MemoryError
 
     path = write_tar(tmp_path / "a.tar", captioned(2))
-    monkeypatch.setattr(webdataset, "sidecar_caption", full)
+    monkeypatch.setattr(webdataset, "caption_of", full)
     assert reasons(rows_of(path)) == ["out_of_memory"] * 2
+
+
+def test_tar_packed_by_zstandard_is_read(tmp_path):
+    packed = zstandard.ZstdCompressor().compress(tar_bytes(captioned(3)))
+    for name in ("a.tar.zst", "a.tzst", "a.tar"):
+        (tmp_path / name).write_bytes(packed)
+        assert reasons(rows_of(tmp_path / name)) == ["ok"] * 3
+    (tmp_path / "a.tar.zst").write_bytes(packed * 2)
+    assert reasons(rows_of(tmp_path / "a.tar.zst")) == ["ok"] * 3 + ["unreadable_input"]
+    (tmp_path / "a.tar.zst").write_bytes(packed[: len(packed) // 2])
+    assert reasons(rows_of(tmp_path / "a.tar.zst"))[-1] == "unreadable_input"
+
+
+def test_tar_packed_by_zstandard_unpacks_within_bounds(tmp_path):
+    content = tar_bytes([("a.jpg", bytes(20 * 2**20)), ("a.txt", b"x")])
+    (tmp_path / "a.tar.zst").write_bytes(zstandard.ZstdCompressor().compress(content))
+    tracemalloc.start()
+    try:
+        (failure,) = rows_of(tmp_path / "a.tar.zst")
+        assert "100 times its size" in failure.message
+        assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_members_that_lie_apart_make_one_row(tmp_path):
+    for order in ("jpg txt", "txt jpg"):
+        members = [(f"d/{i}.{ending}", b"%d" % i) for ending in order.split() for i in range(50)]
+        rows = rows_of(write_tar(tmp_path / "a.tar", members))
+        assert [(row.key, row.caption, row.data) for row in rows] == [(f"d/{i}", f"{i}", b"%d" % i) for i in range(50)]
+
+
+def test_members_that_lie_too_far_apart_fail_once_and_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(webdataset, "MAX_WAITING_BYTES", 10 * 1024)
+    members = [(f"{i}.{ending}", bytes(1000)) for ending in ("jpg", "json") for i in range(30)]
+    members += [("whole.jpg", b"image"), ("whole.txt", b"caption")]
+    rows = rows_of(write_tar(tmp_path / "a.tar", members))
+    assert sorted(row.key for row in rows) == sorted([*map(str, range(30)), "whole"])
+    assert sum("tar --sort=name" in getattr(row, "hint", "") for row in rows) >= 20
+
+
+def test_a_key_ends_at_the_first_dot_unless_what_is_behind_has_captions_of_its_own(tmp_path):
+    members = [
+        *(("k.jpg", b"k"), ("k.seg.png", b"mask"), ("k.txt", b"of k")),
+        *(("p.1.jpg", b"1"), ("p.1.txt", b"of 1"), ("p.2.jpg", b"2"), ("p.2.txt", b"of 2")),
+    ]
+    rows = rows_of(write_tar(tmp_path / "a.tar", members))
+    assert [(row.key, row.data, row.caption, row.others) for row in rows] == [
+        ("k", b"k", "of k", 1),
+        ("p.1", b"1", "of 1", 0),
+        ("p.2", b"2", "of 2", 0),
+    ]
+
+
+def test_a_tar_under_one_key_is_read_row_by_row(tmp_path):
+    members = [(f"photo.{i}.{ending}", bytes(1000)) for i in range(2000) for ending in ("jpg", "caption")]
+    (split,) = plan([str(write_tar(tmp_path / "a.tar", members))], NONE, 1000)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read(split, NONE)) == 2000
+        assert tracemalloc.get_traced_memory()[1] < 1_500_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_images_that_are_not_decoded_are_failures_of_a_tar(tmp_path):
+    members = [("a.NEF", b"raw"), ("a.txt", b"x"), ("b.jfif", b"image"), ("b.txt", b"y")]
+    raw, read_one = rows_of(write_tar(tmp_path / "a.tar", members))
+    assert (raw.reason, "a.NEF" in raw.message) == ("unsupported", True)
+    assert (read_one.key, read_one.data) == ("b", b"image")
