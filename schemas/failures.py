@@ -13,6 +13,8 @@ class Reason(StrEnum):
 
     UNREADABLE_INPUT = "unreadable_input"
     """A file, or the rest of it, is corrupt or cut short: one row for all that was lost, and exit code 1."""
+    MALFORMED = "malformed"
+    """A record of a list that its format rejects: a stray quotation mark, too many fields. The others are read."""
     DUPLICATE_KEY = "duplicate_key"
     """The key was seen before in this task."""
     NO_IMAGE = "no_image"

@@ -152,7 +152,7 @@ def _malformed(uri: str, row: int, record: Record, error: Malformed | BadEncodin
         message = f"{place} {str(error).removeprefix('it ')}: {ENCODING_REMEDY}"
         return failed_row(row_key(uri, row), f"{uri}#{row}", Reason.BAD_ENCODING, message)
     message = f"{place} is malformed: bytes {record.start} to {record.stop}: {error}"
-    return failed_row(row_key(uri, row), f"{uri}#{row}", Reason.UNREADABLE_INPUT, message)
+    return failed_row(row_key(uri, row), f"{uri}#{row}", Reason.MALFORMED, message)
 
 
 # --- Parquet

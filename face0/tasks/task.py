@@ -11,8 +11,9 @@ from face0.io.secrets import public, public_values
 from schemas.failures import Reason
 from schemas.job import TaskStats
 
-# Of inputs, or of links in them, that can be read once they are mended or allowed
-_MENDED = (Reason.UNREADABLE_INPUT, Reason.NOT_ALLOWED)
+# Of inputs that may have been mended since: what of them is read may be other rows now.
+_UNREAD = frozenset((Reason.UNREADABLE_INPUT, Reason.MALFORMED))
+_MENDED = _UNREAD | {Reason.NOT_ALLOWED}  # or links that lead on
 
 # Fields that tell a version of an input from another, the surest first.
 _OF_VERSION = ("sha256", "version")
@@ -48,8 +49,9 @@ def select(
 ) -> tuple[list[TaskRun], list[TaskStats]]:
     """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
 
-    An input that could not be read may have been mended: with ``unreadable_input`` in ``retry`` its tasks run whole,
-    and commits that no longer fit the mended file go. So do, with ``not_allowed``, those of a link that leads on now.
+    An input that could not be read may have been mended: with ``unreadable_input`` or ``malformed`` in ``retry`` its
+    tasks run whole, and commits that no longer fit the mended file go. So do, with ``not_allowed``, those of a link that
+    leads on now.
 
     Raises:
         UsageError: an input has changed since a task of it was committed.
@@ -58,7 +60,7 @@ def select(
     for task in planned:
         stats = committed.get(task.task_id)
         reasons = tuple(reason for reason in retry if stats and stats.reasons.get(reason))
-        if stats is None or Reason.UNREADABLE_INPUT in reasons:
+        if stats is None or not _UNREAD.isdisjoint(reasons):
             runs.append(TaskRun(task=task))
         elif not _is_same(public_values(stats.task), to_json_values(task)):
             raise input_changed(stats)

@@ -157,7 +157,7 @@ def test_rows_before_what_is_refused_come_out(read, name):
 
 @pytest.mark.parametrize("name", ["line.jsonl", "long_line.jsonl", "numbers.jsonl"])
 def test_rows_behind_a_record_that_is_refused_come_out(read, name):
-    assert read[name].outcomes == {"ok": 2, "unreadable_input": 1}
+    assert read[name].outcomes == {"ok": 2, "malformed": 1}
 
 
 def test_small_values_that_many_rows_share_are_read(read):

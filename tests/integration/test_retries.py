@@ -167,6 +167,21 @@ def test_an_input_that_was_mended_is_taken_up(tmp_path, capsys, kind):
     assert success(tmp_path / "out")["ledger"] == success(tmp_path / "undisturbed")["ledger"]
 
 
+def test_a_malformed_record_is_a_failed_row_that_can_be_mended(tmp_path):
+    path = list_of_images(tmp_path / "in", ALL)
+    whole, output = path.read_text(), tmp_path / "out"
+    path.write_text(whole.replace("p1.jpg,a photo", 'p1.jpg,"a photo'))
+    options = ["--max-failures", "100%"]
+    assert augment(path, output, *options) == 0
+    assert success(output)["reasons"]["malformed"] == 1
+    path.write_text(whole)
+    assert augment(path, output, *options) == 2
+    assert augment(path, output, *options, "--retry-failed", "malformed") == 0
+    assert augment(path, tmp_path / "undisturbed", *options) == 0
+    assert_complete(output)
+    assert rows(output) == rows(tmp_path / "undisturbed")
+
+
 def test_an_input_that_changed_or_was_cut_otherwise_is_refused_by_the_job(tmp_path, capsys):
     path = list_of_images(tmp_path / "in", ALL)
     options = ["--rows-per-task", "5", "--max-failures", "100%"]

@@ -56,7 +56,7 @@ def test_csv_with_bom_crlf_blank_lines_and_bad_rows(tmp_path):
         b"d.jpg,caf\xe9,k4\r\n,none,k5\r\ne.jpg,bare\rreturn,k6\r\n\nf.jpg,last,k7"
     )
     rows = rows_of(path, rows_per_task=2)
-    assert reasons(rows) == ["ok", "unreadable_input", "ok", "bad_encoding", "no_image", "unreadable_input", "ok"]
+    assert reasons(rows) == ["ok", "malformed", "ok", "bad_encoding", "no_image", "malformed", "ok"]
     assert [row.key for row in rows] == ["k1", "l-000000001", "l-000000002", "l-000000003", "k5", "l-000000005", "k7"]
     assert [row.caption for row in rows if isinstance(row, Sample)] == ["two\r\nlines", None, "last"]
     assert rows_of(path, Columns(encoding="cp1252"))[3].caption == "caf\xe9"
@@ -65,7 +65,7 @@ def test_csv_with_bom_crlf_blank_lines_and_bad_rows(tmp_path):
 def test_csv_fields_are_long_but_not_endless(tmp_path):
     path = tmp_path / "l.csv"
     path.write_text(f'url,caption\na.jpg,{"x" * 500_000}\nb.jpg,"{"x" * 1_100_000}"\nc.jpg,x\n')
-    assert reasons(rows_of(path)) == ["ok", "unreadable_input", "ok"]
+    assert reasons(rows_of(path)) == ["ok", "malformed", "ok"]
 
 
 def test_jsonl_with_bad_lines(tmp_path):
@@ -82,7 +82,7 @@ def test_jsonl_with_bad_lines(tmp_path):
     ]
     path.write_bytes(b"\r\n \r\n".join(lines))
     rows = rows_of(path, rows_per_task=3)
-    bad = "unreadable_input"
+    bad = "malformed"
     assert reasons(rows) == ["ok", bad, bad, "no_image", "ok", "bad_encoding", "ok", bad]
     assert [row.caption for row in rows if isinstance(row, Sample)] == ["a", None, "\ufffd"]
     assert rows[0].key == "5"
@@ -185,7 +185,7 @@ def test_stray_quotation_mark_in_csv_costs_its_own_row(tmp_path, closed, rows_pe
     captions = ['"Untitled, oil', "a man", 'a doll of 12"' if closed else "a doll", "a woman"]
     path = write_lines(tmp_path / "l.csv", ["url,caption", *(f"{i}.jpg,{c}" for i, c in enumerate(captions))])
     rows = rows_of(path, rows_per_task=rows_per_task)
-    assert reasons(rows) == ["unreadable_input", "ok", "ok", "ok"]
+    assert reasons(rows) == ["malformed", "ok", "ok", "ok"]
     assert "stray" in rows[0].message
     assert [row.caption for row in rows[1:]] == captions[1:]
 
@@ -204,7 +204,7 @@ def test_tsv_is_not_quoted_but_for_what_spreadsheets_quote(tmp_path):
 def test_tsv_record_that_spans_lines_fails_as_one_row(tmp_path):
     lines = ["url\tcaption\tid", 'a.jpg\t"two', 'lines"\tk1', "b.jpg\tb\tk2"]
     rows = rows_of(write_lines(tmp_path / "l.tsv", lines))
-    assert reasons(rows) == ["unreadable_input", "ok"]
+    assert reasons(rows) == ["malformed", "ok"]
     assert "next line" in rows[0].message
 
 
