@@ -22,6 +22,7 @@ _DATA = re.compile(r"data:[^\s\"'<>]*", re.IGNORECASE)
 _DIGESTED = re.compile(r"data:[^,]{0,200},sha256-[0-9a-f]{32}", re.IGNORECASE)
 # Neither words nor paths are as long without a dot or a space; paths of the web are.
 _LONG_WORD = re.compile(rf"\S{{{_CONTENT_CHARS},}}")
+_OF_BASE64 = (str.isupper, str.islower, str.isdigit)  # kinds of characters, of which it has all
 _CONTENT = re.compile(rf"[A-Za-z0-9+/_=-]{{{_CONTENT_CHARS},}}")
 
 
@@ -61,8 +62,13 @@ def _cut_run(match: re.Match[str]) -> str:
     word = match[0]
     if "http://" in word or "https://" in word:
         path, mark, query = word.partition("?")
-        return path + mark + _CONTENT.sub(lambda run: _digest(run[0]), query)
-    return _CONTENT.sub(lambda run: _digest(run[0]), word)
+        return path + mark + _CONTENT.sub(_cut_base64, query)
+    return _CONTENT.sub(_cut_base64, word)
+
+
+def _cut_base64(match: re.Match[str]) -> str:
+    run = match[0]
+    return _digest(run) if all(any(map(kind, run)) for kind in _OF_BASE64) else run
 
 
 def _digest(text: str) -> str:

@@ -50,8 +50,8 @@ def select(
     """What is left to do: the tasks to run, in the order of the plan, and the commits to take back first.
 
     An input that could not be read may have been mended: with ``unreadable_input`` or ``malformed`` in ``retry`` its
-    tasks run whole, and commits that no longer fit the mended file go. So do, with ``not_allowed``, those of a link that
-    leads on now.
+    tasks run whole, and commits that no longer fit the mended file go. So do, with ``not_allowed``, those of a link
+    that leads on now.
 
     Raises:
         UsageError: an input has changed since a task of it was committed.
