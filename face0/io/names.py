@@ -14,6 +14,7 @@ MAX_SOURCE_CHARS = 1024
 MAX_MESSAGE_CHARS = 1024
 
 _HEAD = 100  # characters that stay of a longer key or source
+_VAST_CHARS = 2**14  # of a text, beyond which it is not looked through for secrets and content, and left out
 
 _DATA_CHARS = 64  # of a shorter data: URI, which is no photograph
 _CONTENT_CHARS = 200  # likewise of base64
@@ -43,7 +44,11 @@ def kept_message(text: str) -> str:
 
 
 def _kept(text: str, most: int) -> str:
-    text = _without_content(public(text.strip() if text.lstrip()[:5].lower() == "data:" else text))
+    if text.lstrip()[:5].lower() == "data:":
+        text = text.strip()
+    elif len(text) > _VAST_CHARS:
+        text = f"{text[:_VAST_CHARS]}...{_digest(text)}"
+    text = _without_content(public(text))
     return text if len(text) <= most else f"{text[:_HEAD]}...{_digest(text)}"
 
 

@@ -27,6 +27,7 @@ from face0.io.text import BadEncoding, decode_text, wide_encoding
 
 MAX_RECORD_BYTES = 8 * 2**20  # of a line of JSONL, or a record of CSV
 MAX_RECORD_LINES = 100  # of CSV; a record of more is a stray quotation mark
+MIN_RECORD_LINES = 2  # that are looked at all the same, after many of these
 
 # Python's own limit is 128 KiB, which a data: URI passes.
 _MAX_FIELD_CHARS = 2**20
@@ -144,6 +145,8 @@ class _Lines:
 
     Attributes:
         taken: lines of the record at hand, and the byte at which each ends.
+        patience: lines that a record may have. A stray quotation mark halves it, and a good record gives one back: so
+            a file that is full of them is read in the time of its lines, and not of a hundred for each.
         is_readable: whether they are in the encoding they are read in.
     """
 
@@ -152,6 +155,7 @@ class _Lines:
         self._file, self._encoding = file, encoding
         self._stop = 0
         self.taken: list[tuple[str, int]] = []
+        self.patience = MAX_RECORD_LINES
         self.is_readable = True
         self.position = start
 
@@ -165,17 +169,23 @@ class _Lines:
     def leave_first(self) -> str:
         """Gives back the lines of the record but for the first, which it returns."""
         line, self.position = self.taken[0]
-        self._file.seek(self.position)
-        self.taken = self.taken[:1]
+        if len(self.taken) > 1:
+            self.patience = max(self.patience // 2, MIN_RECORD_LINES)
+            self._file.seek(self.position)
+            self.taken = self.taken[:1]
         return line
+
+    def end_record(self) -> None:
+        """Says that the lines that were taken are a good record."""
+        self.patience = min(self.patience + 1, MAX_RECORD_LINES)
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
         """The next line. Raises Malformed of a record that does not end, or of a line that has been passed over."""
-        if len(self.taken) == MAX_RECORD_LINES:
-            raise Malformed(f"it goes on for more than {MAX_RECORD_LINES} lines")
+        if len(self.taken) == self.patience:
+            raise Malformed(f"it goes on for more than {self.patience} lines")
         begin = self.position
         data, length = _bounded_line(self._file, self._stop - begin)
         self.position += length
@@ -223,6 +233,7 @@ def _csv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
     if width is not None and _swallows_rows(lines, width, is_row):
         lines.leave_first()
         return Malformed(_STRAY)
+    lines.end_record()
     return fields
 
 
@@ -246,6 +257,7 @@ def _tsv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
     except Malformed as error:
         return error
     fields = text.split("\t") if text else []
+    lines.end_record()
     if width is None or '"' not in text:
         return [_unquoted(field) for field in fields]
     if len(fields) > width:

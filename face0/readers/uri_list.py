@@ -5,7 +5,7 @@ Parquet file, a range of rows. CSV and TSV have a header unless the caller names
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any
@@ -64,7 +64,7 @@ def plan(
         with open_text(uri, columns.encoding) as file:
             head = _head(file, uri, columns)
             note_lists(head.schema, head.names.caption, uri)
-            splits = list(_plan_records(_records(file, uri, head, columns), uri, size, rows_per_task))
+            splits = list(_plan_records(file, uri, head, columns, size, rows_per_task))
         digest = sha256(uri)
         yield from (replace(split, sha256=digest) for split in splits)
     except StorageError:
@@ -223,8 +223,8 @@ def _head(file: IO[bytes], uri: str, columns: Columns) -> _Head:
             reason = "it is empty" if header is None else str(header.content)
             remedy = f"; {ENCODING_REMEDY}" if header and isinstance(header.content, BadEncoding) else ""
             raise UsageError(f"{uri} has no header with the names of its columns: {reason}{remedy}")
+        _check_columns(len(header.content), uri)
         schema, stop = text_schema(header.content), header.stop
-    _check_columns(len(schema), uri)
     try:
         return _Head(schema=schema, names=_find_columns(schema, columns, uri), stop=stop)
     except UsageError as error:
@@ -257,9 +257,8 @@ def _check_columns(count: int, uri: str) -> None:
         raise UsageError(f"{uri} has {count:,} columns; the limit is {_MAX_COLUMNS:,}")
 
 
-def _records(file: IO[bytes], uri: str, head: _Head, columns: Columns, start: int | None = None) -> Iterator[Record]:
-    """The records from a byte on, the first by default."""
-    start = head.stop if start is None else start
+def _records(file: IO[bytes], uri: str, head: _Head, columns: Columns, start: int) -> Iterator[Record]:
+    """The records from a byte on."""
     delimiter = _delimiter(uri)
     if delimiter is None:
         return json_records(file, start)
@@ -284,17 +283,19 @@ def _is_reference(field: str) -> bool:
     return _REFERENCE.match(field) is not None
 
 
-def _plan_records(records: Iterable[Record], uri: str, size: int, rows_per_task: int) -> Iterator[Split]:
-    start = stop = first_row = rows = 0
-    for record in records:
-        if rows == 0:
-            start = record.start
-        stop, rows = record.stop, rows + 1
-        if rows >= rows_per_task:
-            yield Split(reader="uri_list", uri=uri, size=size, start=start, stop=stop, first_row=first_row, rows=rows)
-            first_row, rows = first_row + rows, 0
-    if rows:
+def _plan_records(
+    file: IO[bytes], uri: str, head: _Head, columns: Columns, size: int, rows_per_task: int
+) -> Iterator[Split]:
+    stop, first_row = head.stop, 0
+    while True:
+        start, rows = None, 0
+        # From there on anew, as the task will: what is a record depends on those before it where many are malformed.
+        for record in islice(_records(file, uri, head, columns, stop), rows_per_task):
+            start, stop, rows = record.start if start is None else start, record.stop, rows + 1
+        if start is None:
+            return
         yield Split(reader="uri_list", uri=uri, size=size, start=start, stop=stop, first_row=first_row, rows=rows)
+        first_row += rows
 
 
 def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:

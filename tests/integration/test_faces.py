@@ -204,7 +204,7 @@ def test_faces_are_made_of_faces(bank, tmp_path):
         (["from-photos", "{photos}", "--embedder", "arcface"], "no embedder 'arcface'"),
         (["from-shards", "{shards}"], "no rows are named: give --key K or --keys FILE"),
         (["from-shards", "{shards}", "--key", "p0001", "--key", "zoe"], "hold no key 'zoe': look them up"),
-        (["from-shards", "{shards}", "--keys", "{tmp}/absent"], "absent as UTF-8 text"),
+        (["from-shards", "{shards}", "--keys", "{tmp}/absent"], "absent as text"),
         (["from-shards", "{tmp}", "--key", "a"], "holds no committed task of augment"),
         (["from-results", "{renders}", "--request", "zoe"], "hold no request 'zoe'"),
         (["from-results", "{renders}", "--request", f"{2:032x}"], "no face was found in any of these images"),

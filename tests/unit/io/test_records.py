@@ -48,6 +48,21 @@ def test_quotation_mark_that_is_open_for_long_is_a_stray_one():
     assert len(others) == 3 * MAX_RECORD_LINES + 1
 
 
+def test_many_stray_quotation_marks_are_looked_behind_less_and_less():
+    class Counted(io.BytesIO):
+        lines = 0
+
+        def readline(self, size=-1):
+            self.lines += 1
+            return super().readline(size)
+
+    file = Counted(b'"' + b'a\nb","' * 1000 + b"\n" + b"a.jpg,x\n" * MAX_RECORD_LINES + b'b.jpg,"two\nlines"\n')
+    found = list(csv_records(file, 0, ",", width=2))
+    assert file.lines < 5 * len(found)
+    assert found[-1].content == ["b.jpg", "two\nlines"]
+    assert [record.content for record in found[-1 - MAX_RECORD_LINES : -1]] == [["a.jpg", "x"]] * MAX_RECORD_LINES
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
