@@ -170,8 +170,8 @@ def test_the_whole_loop_keeps_and_prints_no_secret(place, images, shards, tmp_pa
         ["evaluate", "conditioning", "--model", model, "--shards", shards, "--json", f"{place}/figures.json"],
         ["trace", "anna", "--in", shards, "--in", bank, "--in", f"{place}/mixed.parquet{SIGNED}",
          "--in", f"{place}/renders", "--in", model, "--in", space, "--json", f"{place}/trace.json"],
-        ["forget", "--faces", bank, "--threshold", "0.9", "--mostly-theirs", "--in", shards, "--in", f"{place}/mixed.parquet{SIGNED}",
-         "--in", f"{place}/renders", "--in", model, "--in", space, "--json", f"{place}/forget.json", "--apply"],
+        ["forget", "--faces", bank, "--threshold", "0.9", "--mostly-theirs", "--in", shards,
+         "--in", f"{place}/mixed.parquet{SIGNED}", "--in", f"{place}/renders", "--in", model, "--in", space, "--json", f"{place}/forget.json", "--apply"],
     ]  # fmt: skip
     for command in commands:
         assert main(command) == 0, command
