@@ -119,8 +119,8 @@ def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> Augment
 
 
 def _job(
-    args: argparse.Namespace, config: AugmentConfig, planned: Sequence[readers.Split], folder: tasks.OutputFolder
-) -> pipelines.Job:
+    args: argparse.Namespace, config: AugmentConfig, planned: "Sequence[readers.Split]", folder: "tasks.OutputFolder"
+) -> "pipelines.Job":
     """The job with all that determines its output."""
     return pipelines.Job(
         name="augment",
