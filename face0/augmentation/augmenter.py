@@ -14,7 +14,8 @@ import torch
 
 from face0.augmentation.config import AugmentConfig
 from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
-from face0.images.decoding import BadImage, decode
+from face0.images.decoding import decode
+from face0.images.reading import BadImage
 from face0.images.training_image import TrainingImage, to_training_image
 from face0.io.names import kept_key, kept_source
 from face0.readers import planning

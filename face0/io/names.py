@@ -42,8 +42,13 @@ def kept_message(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 4] + " ..."
 
 
+def is_data_uri(text: str) -> bool:
+    """Whether a text is content itself, as a ``data:`` URI, maybe with white space around it."""
+    return text.lstrip()[:5].lower() == "data:"
+
+
 def _kept(text: str, most: int) -> str:
-    text = _without_content(public(text.strip() if text.lstrip()[:5].lower() == "data:" else text))
+    text = _without_content(public(text.strip() if is_data_uri(text) else text))
     return text if len(text) <= most else f"{text[:_HEAD]}...{_digest(text)}"
 
 
