@@ -17,11 +17,12 @@ from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from face0.images.bmp import bmp_header
 from face0.images.cicp import ADOBE_RGB, Cicp, profile_of, refuse_hdr
+from face0.images.exif import is_adobe_rgb
 from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, Header, check_size, sniff
 from face0.images.heif import heif_header
 from face0.images.jpeg2000 import jpeg2000_header
 from face0.images.jxl import jxl_header
-from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, is_adobe_rgb, stored_orientation, upright
+from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, stored_orientation, upright
 from face0.images.plugins import BmpFile, JpegFile, TiffFile, WebPFile, open_heic, open_jxl
 from face0.images.profiles import TRANSFORMS, hdr_curve
 from face0.images.reading import BadImage
