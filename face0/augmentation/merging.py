@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from face0.io.names import kept_key, kept_source
 from face0.readers.samples import Sample
+from face0.tasks.kept_names import without_content
 from face0.tasks.outcomes import EarlierRow, Filtered, NoFace
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import input_changed
@@ -39,7 +40,7 @@ def settle(
         elif (failure := failures.get((row.key, row.source))) is not None:
             yield row if failure.reason in retry else failure
         elif head is not None and _identity(head) == (row.key, row.source):
-            yield EarlierRow(_without_secrets(head))
+            yield EarlierRow(without_content(head))
             head = next(kept, None)
         else:
             faceless += 1
@@ -50,12 +51,3 @@ def settle(
 
 def _identity(row: pa.RecordBatch) -> tuple[str, str]:
     return kept_key(row.column("key")[0].as_py()), kept_source(row.column("source")[0].as_py())
-
-
-def _without_secrets(row: pa.RecordBatch) -> pa.RecordBatch:
-    """A row of a commit, which an earlier version may have written with the URI as it was given."""
-    for name, value in zip(("key", "source"), _identity(row), strict=True):
-        if row.column(name)[0].as_py() != value:
-            index = row.schema.get_field_index(name)
-            row = row.set_column(index, row.schema.field(index), pa.array([value], row.schema.field(index).type))
-    return row
