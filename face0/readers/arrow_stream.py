@@ -14,7 +14,7 @@ from face0.io.storage import open_uri
 from face0.readers.bounds import MAX_ARROW_BATCH_BYTES, UNPACKED_FLOOR, UNPACKED_PER_BYTE
 from face0.readers.parquet_pages import MAX_COLUMNS
 
-_MAGIC = b"ARROW1\0\0"
+MAGIC = b"ARROW1\0\0"  # of the file; a stream has none
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 _DICTIONARY_BYTES = 32 * 2**20  # of all values that rows share
 
@@ -36,8 +36,8 @@ class _Bounded:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._head = file.read(len(_MAGIC))
-        if self._head == _MAGIC:
+        self._head = file.read(len(MAGIC))
+        if self._head == MAGIC:
             self._head = b""
         self.last = b""
 

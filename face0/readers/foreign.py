@@ -43,13 +43,14 @@ _ALIKE = {
     "jsonl": "csv",
     "ndjson": "csv",
 }
-_PACKED = frozenset(["gz", "zst", "zstd", "lz4", "br", "bz2", "xz", "lzo", "z"])  # streaming writes mds.zstd
+_PACKED = frozenset({"gz", "zst", "lz4", "br", "bz2", "xz", "lzo", "z"})
 
 
 def ending_of(name: str) -> str:
     """The ending of a container, with that of its packing: ``a.tar.gz`` -> ``tar.gz``, ``a.v1.tar`` -> ``tar``."""
     parts = name.rpartition("/")[2].lower().split(".")[1:]
-    if len(parts) > 1 and parts[-1] in _PACKED and parts[-2] in ("tar", "mds", "tfrecord"):
+    # mds.zstd is what streaming writes
+    if len(parts) > 1 and (parts[-1] in _PACKED or parts[-1] == "zstd") and parts[-2] in ("tar", "mds", "tfrecord"):
         return parts[-2] if parts[-2] != "tar" else f"tar.{parts[-1]}"
     return parts[-1] if parts else ""
 
