@@ -1,6 +1,7 @@
 from .augmenter import Augmenter
 from .config import AugmentConfig
-from .dry_run import refuse_strangers_denied, survey
+from .denied_strangers import refuse_strangers_denied
+from .dry_run import survey
 from .kept_columns import kept_types
 
 __all__ = [

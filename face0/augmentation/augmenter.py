@@ -9,16 +9,16 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import pyarrow as pa
 import torch
 
 from face0.augmentation.config import AugmentConfig
+from face0.augmentation.merging import settle
+from face0.augmentation.screening import checked, wanted
 from face0.faces.embedding import EmbeddedFaces, FaceEmbedder
-from face0.images.decoding import BadImage, decode
+from face0.images.decoding import decode
+from face0.images.reading import BadImage
 from face0.images.training_image import TrainingImage, to_training_image
-from face0.io.names import kept_key, kept_source
 from face0.readers import planning
-from face0.readers.conditions import Condition
 from face0.readers.failures import unreadable_rest
 from face0.readers.fetching import Fetcher
 from face0.readers.further_columns import Value, as_type
@@ -30,16 +30,13 @@ from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.attempt import SetAside
 from face0.tasks.outcomes import EarlierRow, Filtered, NoFace, Noted, why_failed
 from face0.tasks.output_folder import OutputFolder
-from face0.tasks.task import TaskRun, input_changed
+from face0.tasks.task import TaskRun
 from face0.tasks.task_output import TableWriter, TaskOutput
 from face0.tasks.totals import shard_totals
 from schemas.failures import Failure, Reason, Stage
-from schemas.job import TaskStats
 
 _log = logging.getLogger(__name__)
 IMAGE_BATCH = 16  # images that go through the models together
-MAX_NOTES = 20
-OTHERS = "further images of a key are not read: of several the first by name is, or that of --image-member ENDING"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,91 +185,3 @@ class Augmenter:
                     *(sample.source, name, value, kind, name),
                 )
         return kept
-
-
-def wanted(rows: Iterable[Sample | Failure], condition: Condition | None) -> Iterator[Sample | Filtered | Failure]:
-    """Leaves out the samples that do not meet a condition."""
-    for row in rows:
-        is_out = condition is not None and isinstance(row, Sample) and not condition.is_met(row.values)
-        yield Filtered() if is_out else row
-
-
-def checked(rows: Iterable[Sample | Filtered | Failure], notes: Counter[str]) -> Iterator[Sample | Filtered | Failure]:
-    """Fails samples that cannot become a row whatever their image is: without a caption, or with a key seen before.
-
-    Args:
-        rows: as they are read.
-        notes: takes what is to be said once of many of them.
-    """
-    keys: set[str] = set()
-    for row in rows:
-        if not isinstance(row, Sample):
-            yield row
-            continue
-        if row.others:
-            _note(notes, OTHERS, row.others)
-        if row.key in keys:
-            yield row.failure(Stage.READ, Reason.DUPLICATE_KEY, f"key {row.key!r} was seen before in this task")
-            continue
-        keys.add(row.key)
-        if row.caption and row.caption.strip():
-            yield row
-            continue
-        if row.hint:
-            _note(notes, f"images have no caption: {row.hint}")
-        hint = f": {row.hint}" if row.hint else ""
-        yield row.failure(Stage.READ, Reason.NO_CAPTION, f"the image has no caption, or a blank one{hint}")
-
-
-def _note(notes: Counter[str], note: str, count: int = 1) -> None:
-    """Counts a note, of which a task has no more than so many: some have words in them that an input brings."""
-    if note in notes or len(notes) < MAX_NOTES:
-        notes[note] += count
-
-
-def settle(
-    rows: Iterable[Sample | Filtered | Failure], folder: OutputFolder, stats: TaskStats, retry: set[Reason]
-) -> Iterator[Sample | Outcome]:
-    """Replaces each sample that need not run again by its outcome in the earlier commit.
-
-    Samples come in the order of that commit, so its rows are streamed along; rows in neither table had no face. A key
-    alone does not tell rows apart: one that fails before its image is read may share it with a good one.
-
-    Raises:
-        UsageError: these are not the rows of that commit.
-    """
-    failures = {
-        (kept_key(row["key"]), kept_source(row["source"])): Failure(**row)
-        for batch in folder.read_table(stats, "failures")
-        for row in batch.to_pylist()
-        if row["reason"] != Reason.DUPLICATE_KEY
-    }
-    kept = (batch.slice(i, 1) for batch in folder.read_table(stats, "shards") for i in range(batch.num_rows))
-    head = next(kept, None)
-    faceless = 0
-    for row in rows:
-        if not isinstance(row, Sample):
-            yield row
-        elif (failure := failures.get((row.key, row.source))) is not None:
-            yield row if failure.reason in retry else failure
-        elif head is not None and _identity(head) == (row.key, row.source):
-            yield EarlierRow(_without_secrets(head))
-            head = next(kept, None)
-        else:
-            faceless += 1
-            yield NoFace()
-    if head is not None or faceless != stats.ledger.no_face:
-        raise input_changed(stats)
-
-
-def _identity(row: pa.RecordBatch) -> tuple[str, str]:
-    return kept_key(row.column("key")[0].as_py()), kept_source(row.column("source")[0].as_py())
-
-
-def _without_secrets(row: pa.RecordBatch) -> pa.RecordBatch:
-    """A row of a commit, which an earlier version may have written with the URI as it was given."""
-    for name, value in zip(("key", "source"), _identity(row), strict=True):
-        if row.column(name)[0].as_py() != value:
-            index = row.schema.get_field_index(name)
-            row = row.set_column(index, row.schema.field(index), pa.array([value], row.schema.field(index).type))
-    return row

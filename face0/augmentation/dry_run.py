@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 from face0.augmentation.augmenter import Augmenter
-from face0.faces.deny_list import DenyList
-from face0.faces.strangers import PhotographSample, refuse_strangers
 from face0.readers.samples import Sample, Split
 from face0.shards.rows import FaceRow, to_batch
 from face0.tasks.outcomes import Filtered
@@ -15,7 +13,6 @@ from face0.tasks.task import TaskRun
 from schemas.failures import Failure
 
 SAMPLE = 64  # rows tried
-_INPUTS = 4  # of which these are taken for a look at a threshold
 
 
 def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worker: Augmenter) -> str:
@@ -46,28 +43,6 @@ def survey(planned: Sequence[Split], runs: Sequence[TaskRun], output: str, worke
         f"take:  about {seconds * share / 60:,.1f} minutes at {len(rows) / seconds:,.1f} rows/s in one such process",
     ]
     return "\n".join([*lines, *(f"       {count:,} {note}" for note, count in notes.items())])
-
-
-def refuse_strangers_denied(runs: Sequence[TaskRun], worker: Augmenter, deny: DenyList) -> None:
-    """Raises UsageError if strangers pass the threshold of a bank of people to leave out, judged by a few rows.
-
-    Args:
-        runs: the tasks that are left.
-        worker: one that leaves nobody out.
-        deny: the people.
-    """
-    chosen = runs[:: max(1, len(runs) // _INPUTS)][:_INPUTS]
-    rows = [row for run in chosen for row in islice(worker.read(run.task, Counter()), SAMPLE // len(chosen))]
-    sample = PhotographSample(
-        {
-            outcome.sha256: outcome.embeddings[:2]
-            for outcome in worker.outcomes(rows)
-            if isinstance(outcome, FaceRow) and len(outcome.embeddings)
-        }
-    )
-    config = worker.config.embedder
-    like = deny.load(config.weights)
-    refuse_strangers(f"--deny-threshold {deny.threshold:g}", like, sample, config.load_identity("cpu"))
 
 
 def _rows(split: Split, sample: Sequence[Sample | Filtered | Failure]) -> float:

@@ -12,8 +12,9 @@ from face0.embedders.interface import Embedder
 from face0.errors import StorageError, UsageError
 from face0.faces.bank import BankFace
 from face0.faces.embedding import FaceEmbedder, PhotographFaces
-from face0.images.decoding import BadImage, decode
+from face0.images.decoding import decode
 from face0.images.formats import IMAGE_EXTENSIONS
+from face0.images.reading import BadImage
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.io.text import composed

@@ -13,7 +13,8 @@ from face0.detection.mtcnn import Detector
 from face0.embedders.interface import Embedder
 from face0.generation.clip import Clip
 from face0.generation.requests import Request
-from face0.images.decoding import BadImage, decode
+from face0.images.decoding import decode
+from face0.images.reading import BadImage
 
 DETECTION_SIDE = (
     256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find

@@ -17,11 +17,12 @@ from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from face0.images.bmp import bmp_header
 from face0.images.cicp import ADOBE_RGB, Cicp, profile_of, refuse_hdr
+from face0.images.exif import is_adobe_rgb
 from face0.images.headers import HEADERS, MAX_PIXELS_PER_BYTE, SMALL_PIXELS, Header, check_size, sniff
 from face0.images.heif import heif_header
 from face0.images.jpeg2000 import jpeg2000_header
 from face0.images.jxl import jxl_header
-from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, is_adobe_rgb, stored_orientation, upright
+from face0.images.orientation import SIDEWAYS, TURNS, exif_orientation, stored_orientation, upright
 from face0.images.plugins import BmpFile, JpegFile, TiffFile, WebPFile, open_heic, open_jxl
 from face0.images.profiles import TRANSFORMS, hdr_curve
 from face0.images.reading import BadImage
@@ -142,7 +143,7 @@ def _unread_bytes(image: Image.Image) -> bytes | None:
     """The file of an image of which Pillow has read no more than the head; None if there is no such, or it is gone."""
     file = getattr(image, "fp", None)
     is_unread = isinstance(image, ImageFile.ImageFile) and image.tile and image.tell() == 0
-    if not is_unread or file is None or file.closed or image.format not in _UNREAD:
+    if not is_unread or file is None or file.closed or image.format not in _BY_PILLOW:
         return None
     position = file.tell()
     file.seek(0)
@@ -213,7 +214,7 @@ def _upright_srgb(image: Image.Image, bits: int, orientation: int) -> tuple[np.n
 
 def _is_plain(image: Image.Image, name: str, header: "Header") -> bool:
     """Whether the file, just opened, holds 8-bit RGB or grey in one frame, in a format that readers of shards know."""
-    if name not in HEADERS:
+    if name not in _IN_SHARDS:
         return False
     several = "mp" in image.info or image.format == "GIF" or getattr(image, "is_animated", False)
     eight_bit = image.mode in ("L", "RGB") and header.bits <= 8
@@ -282,6 +283,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "JPEG 2000": Jpeg2KImageFile,
     "BMP": BmpFile,
 }
+_IN_SHARDS = frozenset(HEADERS)
 _HEADERS: dict[str, Callable[[bytes], Header]] = HEADERS | {
     "AVIF": partial(heif_header, name="AVIF"),
     "HEIC": partial(heif_header, name="HEIC"),
@@ -290,7 +292,7 @@ _HEADERS: dict[str, Callable[[bytes], Header]] = HEADERS | {
     "BMP": bmp_header,
 }
 # As Pillow and the plugins call them
-_UNREAD = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000", "BMP")
+_BY_PILLOW = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000", "BMP")
 _LAYOUTS = ("TIFF", "BMP")
 
 

@@ -2,17 +2,17 @@
 
 import re
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from face0.images.exif import entries, exif_of, first_directory
+
 SIDEWAYS = (5, 6, 7, 8)  # orientations in which width and height change places
 TURNS = (2, 3, 4, *SIDEWAYS)  # 1 is upright
 
 _INTEGERS = {3: "H", 4: "I", 8: "h", 9: "i"}  # types of a value, of those that fit into an entry
-_EXIF_PREFIX = re.compile(rb"(?:Exif\0\0)*")
 _XMP = re.compile(rb'tiff:Orientation(="|>)([0-9])')
 
 
@@ -34,7 +34,7 @@ def stored_orientation(image: Image.Image) -> int:
 
     Only the one entry is read: Pillow's own reader of EXIF copies all that any entry points to.
     """
-    value = _of_tiff(image) if isinstance(image, TiffImageFile) else _of_exif(_exif(image))
+    value = _of_tiff(image) if isinstance(image, TiffImageFile) else _of_exif(exif_of(image))
     if value is None:
         value = _of_xmp(image.info.get("XML:com.adobe.xmp") or image.info.get("xmp"))
     return 1 if value is None else value
@@ -56,65 +56,17 @@ def _of_tiff(image: TiffImageFile) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _exif(image: Image.Image) -> bytes:
-    """The EXIF of a file, from where its format keeps it, or ImageMagick does."""
-    exif = image.info.get("exif")
-    if exif is None and isinstance(text := image.info.get("Raw profile type exif"), str):
-        try:
-            exif = bytes.fromhex("".join(text.split("\n")[3:]))
-        except ValueError:
-            exif = None
-    return exif if isinstance(exif, bytes) else b""
-
-
 def _of_exif(exif: bytes) -> int | None:
     """The orientation in the first directory of an EXIF; None if it says none."""
-    exif = exif[_EXIF_PREFIX.match(exif).end() :]  # type: ignore[union-attr]
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None:
-        return None
     value = None
     try:
-        (at,) = struct.unpack_from(f"{order}I", exif, 4)
-        for tag, kind, count, entry in _entries(exif, order, at):
+        order, at = first_directory(exif)
+        for tag, kind, count, entry in entries(exif, order, at):
             if tag == ExifTags.Base.Orientation and count == 1 and kind in _INTEGERS:
                 (value,) = struct.unpack_from(f"{order}{_INTEGERS[kind]}", exif, entry + 8)
     except struct.error:  # it ends before; what was found stands
         pass
     return value
-
-
-def _entries(exif: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, int]]:
-    """Tag, kind and count of the entries of a directory, and where they stand."""
-    (entries,) = struct.unpack_from(f"{order}H", exif, at)
-    for entry in range(at + 2, at + 2 + 12 * entries, 12):
-        yield (*struct.unpack_from(f"{order}HHI", exif, entry), entry)
-
-
-_ADOBE_RGB = b"R03\0"  # DCF 2.0: a camera's own way to say it, often without a profile
-
-
-def is_adobe_rgb(image: Image.Image) -> bool:
-    """Whether the EXIF of an opened file says that its colours are those of Adobe RGB."""
-    exif = _exif(image)
-    if _ADOBE_RGB not in exif:
-        return False
-    exif = exif[_EXIF_PREFIX.match(exif).end() :]  # type: ignore[union-attr]
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None:
-        return False
-    try:
-        (at,) = struct.unpack_from(f"{order}I", exif, 4)
-        for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.Interop):
-            place = next((entry for tag, _, _, entry in _entries(exif, order, at) if tag == pointer), None)
-            if place is None:
-                return False
-            (at,) = struct.unpack_from(f"{order}I", exif, place + 8)
-        return any(
-            tag == 1 and exif[entry + 8 : entry + 12] == _ADOBE_RGB for tag, *_, entry in _entries(exif, order, at)
-        )
-    except struct.error:
-        return False
 
 
 def _of_xmp(xmp: object) -> int | None:

@@ -43,8 +43,13 @@ def kept_message(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 4] + " ..."
 
 
+def is_data_uri(text: str) -> bool:
+    """Whether a text is content itself, as a ``data:`` URI, maybe with white space around it."""
+    return text.lstrip()[:5].lower() == "data:"
+
+
 def _kept(text: str, most: int) -> str:
-    if text.lstrip()[:5].lower() == "data:":
+    if is_data_uri(text):
         text = text.strip()
     elif len(text) > _VAST_CHARS:
         text = f"{text[:_VAST_CHARS]}...{_digest(text)}"

@@ -24,7 +24,8 @@ from face0.detection.detections import FaceFilter
 from face0.embedders.interface import Embedder
 from face0.errors import UsageError
 from face0.faces.embedding import FaceEmbedder
-from face0.images.decoding import BadImage, decode_opened
+from face0.images.decoding import decode_opened
+from face0.images.reading import BadImage
 from face0.images.training_image import RESOLUTION
 from face0.model.base_models import BASE_PARTS
 from face0.model.guidance import Branch, Guidance, combine

@@ -21,7 +21,6 @@ from face0.embedders.metadata import refuse_other_embedder
 from face0.faces.strangers import PhotographSample, refuse_strangers
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
-from face0.privacy.kept_names import without_content
 from face0.privacy.locations import Locations, OutputLocation
 from face0.privacy.matches import LocationMatches, Match, share_in_words
 from face0.privacy.people import Subjects
@@ -41,6 +40,7 @@ from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
 from face0.shards.files import FACE, scan_shard, shard_files
+from face0.tasks.kept_names import without_content
 from face0.tasks.lease import Lease
 from schemas.failures import Reason
 from schemas.job import DataFile

@@ -15,10 +15,10 @@ from face0.faces.space import RECORD, FaceSpace
 from face0.generation.results import Results, results_of
 from face0.io import storage
 from face0.io.secrets import public
-from face0.privacy.kept_names import without_content
 from face0.privacy.spaces import SpaceLocation
 from face0.privacy.trainings import TrainingLocation, open_training
 from face0.reports.sweeps import DRAWN, RENDERS
+from face0.tasks.kept_names import without_content
 from face0.tasks.lease import Lease
 from face0.tasks.output_folder import JOB, OutputFolder
 from schemas.failures import Reason

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
-from face0.privacy.kept_names import without_content
 from face0.privacy.locations import OutputLocation
 from face0.tasks.data_files import data_file, task_and_revision
+from face0.tasks.kept_names import without_content
 from face0.tasks.task_output import TableWriter, failure_record
 from face0.tasks.totals import result_totals, shard_totals
 from schemas.failures import FAILURES, Failure, Reason, Stage

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -134,8 +134,8 @@ class Access:
             _refuse_disguise(path.lstrip("/"))
         real = os.path.realpath(path)
         roots = [*self.folders, *([os.path.realpath(_local_path(within))] if within is not None else [])]
-        is_free = "file" in self.protocols or any(_is_below(real, os.path.realpath(root)) for root in roots)
-        if any(_is_below(real, root) for root in _PSEUDO):
+        is_free = "file" in self.protocols or lies_below(real, map(os.path.realpath, roots))
+        if lies_below(real, _PSEUDO):
             raise NotAllowed("what lies there is made by the system, and no file")
         if not is_free:
             raise NotAllowed(
@@ -162,7 +162,7 @@ class Access:
             raise UsageError(f"there is no protocol {scheme!r}")
         _refuse_steps(rest)
         plain = f"{scheme}://{rest}"
-        if scheme not in self.protocols and not any(_is_below(plain, prefix) for prefix in self.prefixes):
+        if scheme not in self.protocols and not lies_below(plain, self.prefixes):
             place = rest.partition("/")[0]
             has_password = ":" in place.rpartition("@")[0]
             remedy = scheme if has_password else f"{scheme}://{place}/"
@@ -186,6 +186,11 @@ def is_local(uri: str) -> bool:
     """Whether a URI is that of a file of this machine."""
     match = _SCHEME.match(uri)
     return uri.startswith("/") if match is None else match[1].lower() in _LOCAL
+
+
+def lies_below(path: str, roots: Iterable[str]) -> bool:
+    """Whether a path, or a URI, is one of some roots or below one of them, by its letters alone."""
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
 def origin(url: str) -> tuple[str, int]:
@@ -269,10 +274,6 @@ def _as_on_disk(path: str) -> str:
     folder, slash, name = path.rpartition("/")
     forms = (folder + slash + unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
     return next(filter(os.path.lexists, forms), path)
-
-
-def _is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 def _refuse_disguise(name: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from face0.errors import UsageError
-from face0.readers.further_columns import Value
+from face0.readers.further_columns import Value, truth_of
 
 _Row = Mapping[str, Value]
 _Truth = Callable[[_Row], bool | None]
@@ -117,7 +117,7 @@ def _of_column(name: str) -> _Truth:
     def meets(row: _Row) -> bool | None:
         value = row.get(name)
         if isinstance(value, str):
-            return {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower())
+            return truth_of(value)
         return None if value is None else bool(value)
 
     return meets

@@ -3,14 +3,13 @@
 import logging
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from face0.io.folder import Folder
 from face0.io.storage import join
-from face0.readers.access import Access, NotAllowed, is_local
+from face0.readers.access import Access, NotAllowed, is_local, lies_below
 from face0.readers.foreign import remedy
 from face0.readers.uris import split_extension
 
@@ -61,7 +60,7 @@ def list_files(uri: str, access: Access) -> FolderFiles:
     while links:
         name = links.pop(0)
         real = os.path.realpath(join(uri, name))
-        if _below(real, read):
+        if lies_below(real, read):
             files.repeated += 1
             continue
         try:
@@ -72,7 +71,7 @@ def list_files(uri: str, access: Access) -> FolderFiles:
         infos = {
             f"{name}/{below}": info
             for below, info in Folder(join(uri, name)).file_infos().items()
-            if not _below(os.path.realpath(os.path.dirname(join(uri, name, below))), read)
+            if not lies_below(os.path.realpath(os.path.dirname(join(uri, name, below))), read)
         }
         read.append(real)
         behind = FolderFiles()
@@ -136,11 +135,6 @@ def kinds(names: Iterable[str]) -> list[str]:
     return lines
 
 
-def count_endings(names: Iterable[str]) -> Counter[str]:
-    """How many files have which ending."""
-    return Counter(split_extension(name)[1] for name in names)
-
-
 def _sort(uri: str, infos: Infos, files: FolderFiles) -> list[str]:
     """Puts files where they belong; returns the links to folders."""
     own, links = {}, []
@@ -156,10 +150,6 @@ def _sort(uri: str, infos: Infos, files: FolderFiles) -> list[str]:
             files.special += 1
     files.own = own
     return sorted(links)
-
-
-def _below(path: str, folders: Iterable[str]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def parents(path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from face0.errors import UsageError
+from face0.io.names import is_data_uri
 from face0.io.records import json_object
 from face0.io.text import BadEncoding, well_formed
 
@@ -38,7 +39,7 @@ def plain(value: Any) -> Value:
     if isinstance(value, Mapping | list | tuple):
         value = json.dumps(value, ensure_ascii=False, default=str)
     text = well_formed(str(value))
-    return None if len(text) > MAX_CHARS or text.lstrip()[:5].lower() == "data:" else text
+    return None if len(text) > MAX_CHARS or is_data_uri(text) else text
 
 
 def sidecar_values(
@@ -65,10 +66,15 @@ def as_type(value: Value, kind: str) -> Value:
                 whole = int(value) if isinstance(value, str | int) else round(value)
                 return whole if whole == float(value) and -(2**63) <= whole < 2**63 else None
             case "bool":
-                return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
+                return truth_of(str(value))
     except (ValueError, OverflowError):
         return None
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def truth_of(text: str) -> bool | None:
+    """Whether a text says true or false; None for any other."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
 
 
 def type_of(values: Iterable[Value]) -> str:

@@ -8,9 +8,10 @@ from fsspec.utils import glob_translate
 from face0.errors import UsageError
 from face0.io.braces import expand_braces
 from face0.io.secrets import public
-from face0.io.storage import filesystem, is_below, is_folder, join
+from face0.io.storage import PARTIAL_DIR, filesystem, is_below, is_folder, join
+from face0.readers.access import is_web
 
-_WRITTEN = ("shards", "failures", "stats", "_partial")
+_WRITTEN = ("shards", "failures", "stats", PARTIAL_DIR)
 _SHARD = "shards/input-00000000-0123456789.parquet"
 
 
@@ -28,8 +29,7 @@ def refuse_own_output(inputs: Iterable[str], files: Iterable[str], output: str) 
     """
     for uri in files:
         is_input = any(is_below(uri, join(output, name)) for name in _WRITTEN)
-        is_web = uri.startswith(("http://", "https://"))
-        if is_input or (not is_web and is_below(output, uri) and is_folder(uri)):
+        if is_input or (not is_web(uri) and is_below(output, uri) and is_folder(uri)):
             raise _refusal(f"the output {output} and the input {uri} lie within each other", output)
     shard = filesystem(join(output, _SHARD))[1]
     for pattern in inputs:

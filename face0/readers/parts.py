@@ -13,30 +13,8 @@ from face0.readers.samples import Columns
 from face0.readers.uris import split_extension
 
 _MAX_ENDING = 24  # characters of an ending that is named to a person
-_NO_TEXT = frozenset(
-    [
-        "mp4",
-        "mov",
-        "avi",
-        "webm",
-        "mp3",
-        "wav",
-        "xmp",
-        "aae",
-        "thm",
-        "npy",
-        "npz",
-        "pt",
-        "pth",
-        "safetensors",
-        "pkl",
-        "pickle",
-        "bin",
-        "cls",
-        "id",
-        "index",
-    ]
-)
+_OF_OTHERS = "mp4 mov avi webm mp3 wav xmp aae thm npy npz pt pth safetensors pkl pickle bin cls id index"
+_NO_TEXT = frozenset(_OF_OTHERS.split())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from face0.io.secrets import public
 from face0.io.storage import Listed, expand, is_folder, look
 from face0.io.tables import JSON_ARRAY
 from face0.readers import arrow_images, folder, parquet_images, uri_list, webdataset
-from face0.readers.access import NOTHING_MORE, Access
+from face0.readers.access import NOTHING_MORE, Access, is_web
 from face0.readers.columns import find_image, find_url, is_text, known_image
 from face0.readers.foreign import remedy
 from face0.readers.own_output import refuse_own_output
@@ -126,7 +126,7 @@ def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Itera
 def _reader_of(uri: str, columns: Columns) -> str:
     """The name of the reader for a file or a directory."""
     # First, for Spark names directories like files. On the web there are none, and asking fetches the page.
-    if not uri.startswith(("http://", "https://")) and is_folder(uri):
+    if not is_web(uri) and is_folder(uri):
         return "folder"
     name = name_of(uri).lower()
     if name.endswith(webdataset.ENDINGS):

@@ -17,7 +17,9 @@ from schemas.failures import Failure, Reason, Stage
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What to read of the rows: names of columns. None: found by convention (see ``face0.readers.columns``).
+    """What to read of the rows, and how: names of columns, text, files beside images.
+
+    A name that is None is found by convention (see ``face0.readers.columns``).
 
     Attributes:
         image: bytes of images.

@@ -13,6 +13,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from face0.errors import StorageError, UsageError
+from face0.images.formats import IMAGE_EXTENSIONS
 from face0.io.records import (
     DELIMITERS,
     Malformed,
@@ -32,7 +33,7 @@ from face0.readers.further_columns import Value, plain
 from face0.readers.parquet_rows import UNREADABLE, also_values, open_parquet, out_of_memory, read_footer, row_batches
 from face0.readers.samples import Columns, Sample, Split
 from face0.readers.uris import folder_of, name_of, resolve, row_key, split_extension
-from face0.readers.values import ENCODING_REMEDY, NoText, caption_text, python_values, text_of
+from face0.readers.values import ENCODING_REMEDY, NoText, caption_text, not_encoded, python_values, text_of
 from schemas.failures import Failure, Reason
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")  # and .parquet
@@ -43,6 +44,8 @@ _BATCH_ROWS = 1024  # of Parquet
 _HEAD_RECORDS = 100
 
 _MAX_COLUMNS = 10_000
+
+_Unread = Malformed | BadEncoding  # what may stand in the place of a record's content
 
 
 def plan(
@@ -146,13 +149,12 @@ def _with_scheme(reference: str) -> str:
     return f"data:;base64,{reference}" if _BASE64.fullmatch(reference) else reference
 
 
-def _malformed(uri: str, row: int, record: Record, error: Malformed | BadEncoding) -> Failure:
-    place = f"row {row} of {name_of(uri)}"
+def _malformed(uri: str, row: int, record: Record, error: _Unread) -> Failure:
+    key, source, place = row_key(uri, row), f"{uri}#{row}", f"row {row} of {name_of(uri)}"
     if isinstance(error, BadEncoding):
-        message = f"{place} {str(error).removeprefix('it ')}: {ENCODING_REMEDY}"
-        return failed_row(row_key(uri, row), f"{uri}#{row}", Reason.BAD_ENCODING, message)
+        return not_encoded(place, error).failure(key, source)
     message = f"{place} is malformed: bytes {record.start} to {record.stop}: {error}"
-    return failed_row(row_key(uri, row), f"{uri}#{row}", Reason.MALFORMED, message)
+    return failed_row(key, source, Reason.MALFORMED, message)
 
 
 # --- Parquet
@@ -241,7 +243,7 @@ def _json_schema(file: IO[bytes], uri: str, columns: Columns) -> pa.Schema:
     kinds: dict[str, pa.DataType] = {}
     for record in islice(json_records(file, 0), _HEAD_RECORDS):
         values = _json_fields(record, columns.encoding)
-        if isinstance(values, Failed):
+        if isinstance(values, _Unread):
             if not kinds and isinstance(record.content, bytes) and record.content.lstrip().startswith(b"["):
                 raise UsageError(f"{uri} is {JSON_ARRAY}")
             continue
@@ -274,7 +276,7 @@ def _records(file: IO[bytes], uri: str, head: _Head, columns: Columns, start: in
 
 
 _REFERENCE = re.compile(
-    r"\s*(?:[a-z][a-z0-9+.-]*://|data:|\S+\.(?:jpe?g|jfif|png|webp|gif|tiff?|bmp|avif|heic)\b)", re.IGNORECASE
+    rf"\s*(?:[a-z][a-z0-9+.-]*://|data:|\S+\.(?:{'|'.join(sorted(IMAGE_EXTENSIONS))})\b)", re.IGNORECASE
 )
 
 
@@ -313,7 +315,7 @@ def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
                 message = f"row {row} of {name_of(split.uri)} does not fit into memory as it is read"
                 yield failed_row(row_key(split.uri, row), f"{split.uri}#{row}", Reason.OUT_OF_MEMORY, message)
                 continue
-            if isinstance(values, Failed):
+            if isinstance(values, _Unread):
                 yield _malformed(split.uri, row, record, values)
                 continue
             also = {name: plain(values.get(name)) for name in head.names.also}
@@ -321,15 +323,12 @@ def _read_text(split: Split, columns: Columns) -> Iterator[Sample | Failure]:
             yield _row(split.uri, row, row_values, columns.encoding, also)
 
 
-Failed = Malformed | BadEncoding
-
-
-def _csv_fields(names: list[str]) -> Callable[[Record, str | None], dict[str, Any] | Failed]:
+def _csv_fields(names: list[str]) -> Callable[[Record, str | None], dict[str, Any] | _Unread]:
     """Makes the function that gives the fields of a record by name, or says what is wrong with it."""
 
-    def fields(record: Record, encoding: str | None) -> dict[str, Any] | Failed:
+    def fields(record: Record, encoding: str | None) -> dict[str, Any] | _Unread:
         if not isinstance(record.content, list):
-            return record.content if isinstance(record.content, Failed) else Malformed("")
+            return record.content if isinstance(record.content, _Unread) else Malformed("")
         # A comma in a caption that is not quoted would cut the caption off unseen.
         if any(record.content[len(names) :]):
             return Malformed(
@@ -340,9 +339,9 @@ def _csv_fields(names: list[str]) -> Callable[[Record, str | None], dict[str, An
     return fields
 
 
-def _json_fields(record: Record, encoding: str | None) -> dict[str, Any] | Failed:
+def _json_fields(record: Record, encoding: str | None) -> dict[str, Any] | _Unread:
     if not isinstance(record.content, bytes):
-        return record.content if isinstance(record.content, Failed) else Malformed("")
+        return record.content if isinstance(record.content, _Unread) else Malformed("")
     try:
         values: dict[str, Any] | None = json_object(record.content, encoding)
     except BadEncoding as error:

@@ -4,13 +4,14 @@ import re
 
 from face0.io.secrets import public
 from face0.io.storage import join
+from face0.readers.access import is_web
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:|/")
 
 
 def _without_query(uri: str) -> str:
     """Web addresses may carry a signature behind a question mark; elsewhere it is a part of the name."""
-    return uri.partition("?")[0] if uri.startswith(("http://", "https://")) else uri
+    return uri.partition("?")[0] if is_web(uri) else uri
 
 
 def name_of(uri: str) -> str:

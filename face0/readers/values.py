@@ -9,7 +9,8 @@ import pyarrow as pa
 from pyarrow import types
 
 from face0.io.text import BadEncoding, decode_text, well_formed
-from schemas.failures import Failure, Reason, Stage
+from face0.readers.failures import failed_row
+from schemas.failures import Failure, Reason
 
 ENCODING_REMEDY = "--encoding names it (cp1252, shift_jis, gb18030, ...)"
 _MAX_JSON_CHARS = 2**16  # of a text that is looked at for being an array
@@ -23,8 +24,8 @@ class NoText(ValueError):
         self.reason = reason
 
     def failure(self, key: str, source: str) -> Failure:
-        """The failure of the row whose caption it is."""
-        return Failure(key=key, source=source, stage=Stage.READ, reason=self.reason, message=str(self))
+        """The failure of the row that it stands in."""
+        return failed_row(key, source, self.reason, str(self))
 
 
 def not_encoded(what: str, error: BadEncoding) -> NoText:

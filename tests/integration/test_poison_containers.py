@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from face0.augmentation.augmenter import Augmenter, Outcome, checked
+from face0.augmentation.augmenter import Augmenter, Outcome
+from face0.augmentation.screening import checked
 from face0.images.formats import IMAGE_EXTENSIONS
 from face0.readers import planning
 from face0.readers.samples import Columns

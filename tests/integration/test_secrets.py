@@ -171,7 +171,8 @@ def test_the_whole_loop_keeps_and_prints_no_secret(place, images, shards, tmp_pa
         ["trace", "anna", "--in", shards, "--in", bank, "--in", f"{place}/mixed.parquet{SIGNED}",
          "--in", f"{place}/renders", "--in", model, "--in", space, "--json", f"{place}/trace.json"],
         ["forget", "--faces", bank, "--threshold", "0.9", "--mostly-theirs", "--in", shards,
-         "--in", f"{place}/mixed.parquet{SIGNED}", "--in", f"{place}/renders", "--in", model, "--in", space, "--json", f"{place}/forget.json", "--apply"],
+         "--in", f"{place}/mixed.parquet{SIGNED}", "--in", f"{place}/renders", "--in", model, "--in", space,
+         "--json", f"{place}/forget.json", "--apply"],
     ]  # fmt: skip
     for command in commands:
         assert main(command) == 0, command

@@ -8,7 +8,7 @@ import pyarrow.feather
 import pytest
 
 from face0.errors import UsageError
-from face0.readers import arrow_images
+from face0.readers import arrow_images, arrow_stream
 from face0.readers.planning import plan, read
 from face0.readers.samples import Columns, Split
 from tests.fixtures.inputs import NONE, reasons, rows_of
@@ -104,10 +104,10 @@ def test_batches_that_are_too_large_are_refused(tmp_path, monkeypatch):
     packed = stream(
         tmp_path / "b.arrow", pa.table({"image": [bytes(100_000)] * 10, "text": ["a"] * 10}), 10, compression="zstd"
     )
-    monkeypatch.setattr(arrow_images, "MAX_ARROW_BATCH_BYTES", 300)
+    monkeypatch.setattr(arrow_stream, "MAX_ARROW_BATCH_BYTES", 300)
     (failure,) = rows_of(path)
     assert "write it again with fewer rows" in failure.message
-    monkeypatch.setattr(arrow_images, "MAX_ARROW_BATCH_BYTES", 500_000)
+    monkeypatch.setattr(arrow_stream, "MAX_ARROW_BATCH_BYTES", 500_000)
     (failure,) = rows_of(packed)
     assert "unpacks to" in failure.message
 

@@ -1,4 +1,4 @@
-"""Names in tables that an earlier version of Face0 has written, which may hold content."""
+"""Names in tables that an earlier version of Face0 has written, which may hold content or secrets."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
