@@ -125,6 +125,9 @@ def _row(
         if not reference:
             message = f"row {row} of {name_of(uri)} names no image"
             return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, message)
+        if _PRINTED_IMAGE.match(reference):
+            message = f"row {row} of {name_of(uri)} holds an image as Python prints it, and no URI: {_PRINTED_REMEDY}"
+            return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, message)
         image_uri = resolve(_with_scheme(reference), folder_of(uri))
         return Sample(
             key=key,
@@ -140,6 +143,11 @@ def _row(
 
 # JPEG, PNG, GIF and WebP in base64: some data sets have it in a column of text
 _BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{100,}={0,2}\s*")
+
+
+# Of to_csv: {'bytes': b'...', 'path': None}, b'...', <PIL.JpegImagePlugin.JpegImageFile ...>
+_PRINTED_IMAGE = re.compile(r"\{['\"](?:bytes|path)['\"]:|b['\"].*\\|<PIL\.", re.DOTALL)
+_PRINTED_REMEDY = "save the table as Parquet, `Dataset.to_parquet` or `DataFrame.to_parquet`"
 
 
 def _with_scheme(reference: str) -> str:

@@ -324,3 +324,19 @@ def test_images_in_base64(tmp_path):
     (row,) = Fetcher().fetch(rows_of(path))
     assert row.data == data
     assert len(row.source) < 100
+
+
+def test_images_that_python_printed_into_a_list(tmp_path):
+    path = tmp_path / "a.csv"
+    images = [
+        "{'bytes': b'\\xff\\xd8', 'path': None}",
+        "b'\\xff\\xd8'",
+        "<PIL.Image.Image image mode=RGB size=2x2 at 0x7F>",
+    ]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "text"), *([image, "a man"] for image in images)])
+    for row in rows_of(path):
+        assert row.reason == Reason.NO_IMAGE
+        assert row.source.startswith(f"{path}#")
+        assert "xff" not in row.message
+        assert "Dataset.to_parquet" in row.message
