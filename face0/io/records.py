@@ -209,6 +209,10 @@ class _Lines:
 
 
 _TOO_LONG = f"it has more than the {MAX_RECORD_BYTES} bytes that are read of a record"
+_RETURN = (
+    "a carriage return stands in it without a line feed: put the field into quotation marks, or, if all lines end so, "
+    "`tr '\\r' '\\n' < FILE`"
+)
 _STRAY = (
     "a quotation mark in it opens a field that does not end: it is probably a stray one; put the field into quotation "
     "marks and double those inside"
@@ -222,11 +226,12 @@ def _csv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
     except StopIteration:
         return None
     except (csv.Error, Malformed) as error:
+        why = _RETURN if "new-line character" in str(error) else str(error)
         if not lines.taken:  # a line that is too long
-            return Malformed(str(error))
+            return Malformed(why)
         line = lines.leave_first()
         if '"' not in line or len(line) > _MAX_FIELD_CHARS:
-            return Malformed(str(error))
+            return Malformed(why)
         escaped = _strict([line.replace('\\"', '""')], ",") if '\\"' in line else None
         if escaped is not None and len(escaped) == width:
             return escaped  # of Spark and MySQL

@@ -50,6 +50,7 @@ def plan(
     except STORAGE_ERRORS:
         raise
     except UNREADABLE:
+        _refuse_other_forms(uri)
         schema = None  # for read() to report
     if schema is not None:
         if columns.image is None and known_image(schema) is None:
@@ -60,6 +61,25 @@ def plan(
         find_columns(schema, columns, uri)
         find_also(schema, columns.also, uri)
     yield Split(reader="arrow_images", uri=uri, size=size)
+
+
+def _refuse_other_forms(uri: str) -> None:
+    """Raises UsageError for a file that is whole, and has no stream in it."""
+    with open_uri(uri) as file:
+        head = file.read(len(_MAGIC))
+        last = head
+        while chunk := file.read(2**20):
+            last = (last + chunk)[-len(_MAGIC) :]
+    if head.startswith(b"FEA1"):
+        raise UsageError(
+            f"{uri} is of Feather's first version, which is not read: `pandas.read_feather(FILE)` reads it, "
+            "and `.to_parquet(...)` makes Parquet of it"
+        )
+    if head == _MAGIC and last.endswith(b"ARROW1"):
+        raise UsageError(
+            f"{uri} has no stream of record batches, as polars writes it: "
+            "`polars.read_ipc(FILE).write_parquet(...)` makes Parquet of it"
+        )
 
 
 def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:

@@ -236,12 +236,29 @@ def _head(file: IO[bytes], uri: str, columns: Columns) -> _Head:
     try:
         return _Head(schema=schema, names=_find_columns(schema, columns, uri), stop=stop)
     except UsageError as error:
+        if stop and (what := _odd_separator(schema.names, delimiter)) is not None:
+            raise UsageError(f"{uri} has no header that can be read: {what}") from error
         if stop and any(map(_is_reference, schema.names)):
             raise UsageError(
                 f"{uri} seems to have no header: its first line was taken for one, and has what looks like an image's "
                 "URI in it. Name its columns in their order, as --columns caption,url"
             ) from error
         raise
+
+
+def _odd_separator(header: Sequence[str], delimiter: str | None) -> str | None:
+    """What separates the columns of a header in which none is known, with the remedy; None: what should."""
+    line = "".join(header)
+    if line.lower().startswith("sep="):
+        return "its first line is Excel's `sep=`; take it out, `sed -i 1d FILE`"
+    if "\r" in line:
+        return "its lines end in carriage returns alone; `tr '\\r' '\\n' < FILE` makes line feeds of them"
+    others = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
+    name = others.get(max(others, key=line.count)) if any(map(line.count, others)) else None
+    if name is None or len(header) > 1 + (delimiter == "\t"):
+        return None
+    remedy = {"tabs": "name it .tsv", "commas": "name it .csv"}.get(name, "save it with commas, or with tabs as .tsv")
+    return f"its columns seem to be separated by {name}: {remedy}"
 
 
 def _json_schema(file: IO[bytes], uri: str, columns: Columns) -> pa.Schema:
