@@ -209,6 +209,10 @@ class _Lines:
 
 
 _TOO_LONG = f"it has more than the {MAX_RECORD_BYTES} bytes that are read of a record"
+_RETURN = (
+    "a carriage return stands in it without a line feed: put the field into quotation marks, or, if all lines end so, "
+    "`tr '\\r' '\\n' < FILE`"
+)
 _STRAY = (
     "a quotation mark in it opens a field that does not end: it is probably a stray one; put the field into quotation "
     "marks and double those inside"
@@ -222,11 +226,15 @@ def _csv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
     except StopIteration:
         return None
     except (csv.Error, Malformed) as error:
+        why = _RETURN if "new-line character" in str(error) else str(error)
         if not lines.taken:  # a line that is too long
-            return Malformed(str(error))
+            return Malformed(why)
         line = lines.leave_first()
         if '"' not in line or len(line) > _MAX_FIELD_CHARS:
-            return Malformed(str(error))
+            return Malformed(why)
+        escaped = _strict([line.replace('\\"', '""')], ",") if '\\"' in line else None
+        if escaped is not None and len(escaped) == width:
+            return escaped  # of Spark and MySQL
         literal = _line(line).split(",")
         is_whole = len(literal) == width and not any(_is_open(field, ",") for field in literal)
         return literal if is_whole else Malformed(_STRAY)  # "Untitled" by X
@@ -261,7 +269,7 @@ def _tsv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
     if width is None or '"' not in text:
         return [_unquoted(field) for field in fields]
     if len(fields) > width:
-        quoted = _strict([text])
+        quoted = _strict([text], "\t")
         return quoted if quoted is not None and len(quoted) == width else fields
     if _is_open(text, "\t") and _goes_on(lines, width, is_short=len(fields) < width):
         return Malformed("a field in quotation marks goes on in the next line: that takes CSV or JSONL")
@@ -275,7 +283,7 @@ def _goes_on(lines: _Lines, width: int, is_short: bool) -> bool:
             if not is_short and len(_line(line).split("\t")) >= width:
                 break  # a row by itself
             if '"' in line:
-                fields = _strict([text for text, _ in lines.taken])
+                fields = _strict([text for text, _ in lines.taken], "\t")
                 if fields is not None and len(fields) == width:
                     return True
     except Malformed:
@@ -284,10 +292,10 @@ def _goes_on(lines: _Lines, width: int, is_short: bool) -> bool:
     return False
 
 
-def _strict(lines: list[str]) -> list[str] | None:
-    """The fields of lines of TSV that are one record by the rules of CSV; None if they are not."""
+def _strict(lines: list[str], delimiter: str) -> list[str] | None:
+    """The fields of lines that are one record by the rules of CSV; None if they are not."""
     try:
-        records = list(csv.reader(lines, delimiter="\t", strict=True))
+        records = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return records[0] if len(records) == 1 else None
@@ -303,9 +311,13 @@ def _is_open(text: str, delimiter: str) -> bool:
 
 
 def _unquoted(field: str) -> str:
+    if len(field) < 2 or not field[0] == field[-1] == '"':
+        return field
     inner = field[1:-1]
-    is_quoted = len(field) > 1 and field[0] == field[-1] == '"' and '"' not in inner.replace('""', "")
-    return inner.replace('""', '"') if is_quoted else field
+    for escaped in ('""', '\\"'):  # the latter of Spark and MySQL
+        if '"' not in inner.replace(escaped, ""):
+            return inner.replace(escaped, '"')
+    return field
 
 
 def _line(line: str) -> str:

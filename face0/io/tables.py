@@ -28,7 +28,7 @@ def read_rows(uri: str) -> pa.Table:
     """
     name = file_format(uri)
     if name == "json":
-        raise UsageError(f"{uri} is {JSON_ARRAY}")
+        raise UsageError(f"{uri} is {json_remedy(uri)}")
     if name not in ("parquet", "jsonl", *DELIMITERS):
         raise UsageError(f"{uri}: give a file named .parquet, .csv, .tsv or .jsonl")
     try:
@@ -50,6 +50,19 @@ def file_format(uri: str) -> str:
     ('csv', 'jsonl')
     """
     return public(uri).rsplit(".", 1)[-1].lower().replace("ndjson", "jsonl")
+
+
+def json_remedy(uri: str) -> str:
+    """What a file named .json is, and what makes lines of it."""
+    with storage.open_uri(uri) as file:
+        lines = file.read(2**20).split(b"\n")
+    try:
+        objects = [json_object(line) for line in lines[:2] if line.strip()]
+    except BadEncoding:
+        objects = []
+    if len(objects) == 2 and None not in objects:
+        return "lines of JSON: name it .jsonl, which they are told by"
+    return JSON_ARRAY
 
 
 def read_text(uri: str) -> str:

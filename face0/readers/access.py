@@ -268,9 +268,14 @@ def _local_path(uri: str) -> str:
 
 
 def _as_on_disk(path: str) -> str:
-    """The path in the Unicode form in which there is such a file: archives of a Mac have theirs decomposed."""
-    if path.isascii() or "\0" in path or os.path.lexists(path):
+    """The path in the form in which there is such a file.
+
+    Archives of a Mac have theirs decomposed, and lists that Windows wrote have backslashes for slashes.
+    """
+    if "\0" in path or os.path.lexists(path):
         return path
+    if "\\" in path and os.path.lexists(slashed := path.replace("\\", "/")):
+        return slashed
     folder, slash, name = path.rpartition("/")
     forms = (folder + slash + unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
     return next(filter(os.path.lexists, forms), path)

@@ -9,9 +9,9 @@ from typing import Any
 
 from face0.errors import UsageError
 from face0.io.folder import Folder, lies_within
-from face0.io.storage import STORAGE_ERRORS, join
+from face0.io.storage import STORAGE_ERRORS, join, open_uri
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
-from face0.readers.arrow_stream import open_batches
+from face0.readers.arrow_stream import MAGIC, open_batches
 from face0.readers.bounds import MAX_SIDECAR_BYTES
 from face0.readers.columns import find_also, known_image
 from face0.readers.failures import unreadable_rest
@@ -43,6 +43,7 @@ def plan(
     except STORAGE_ERRORS:
         raise
     except UNREADABLE:
+        _refuse_other_forms(uri)
         schema = None  # for read() to report
     if schema is not None:
         if columns.image is None and known_image(schema) is None:
@@ -53,6 +54,25 @@ def plan(
         find_columns(schema, columns, uri)
         find_also(schema, columns.also, uri)
     yield Split(reader="arrow_images", uri=uri, size=size)
+
+
+def _refuse_other_forms(uri: str) -> None:
+    """Raises UsageError for a file that is whole, and has no stream in it."""
+    with open_uri(uri) as file:
+        head = file.read(len(MAGIC))
+        last = head
+        while chunk := file.read(2**20):
+            last = (last + chunk)[-len(MAGIC) :]
+    if head.startswith(b"FEA1"):
+        raise UsageError(
+            f"{uri} is of Feather's first version, which is not read: `pandas.read_feather(FILE)` reads it, "
+            "and `.to_parquet(...)` makes Parquet of it"
+        )
+    if head == MAGIC and last.endswith(b"ARROW1"):
+        raise UsageError(
+            f"{uri} has no stream of record batches, as polars writes it: "
+            "`polars.read_ipc(FILE).write_parquet(...)` makes Parquet of it"
+        )
 
 
 def read(split: Split, columns: Columns, access: Access = NOTHING_MORE) -> Iterator[Sample | Failure]:

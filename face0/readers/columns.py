@@ -14,7 +14,7 @@ from face0.errors import UsageError
 from face0.readers.values import is_list
 
 # In order of preference, in lower case.
-IMAGE_NAMES = ("image", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes", "img", "image_data")
+IMAGE_NAMES = ("image", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes", "img", "image_data", "content")
 CAPTION_NAMES = ("caption", "text", "txt", "prompt", "description", "alt_text")
 URL_NAMES = ("url", "uri", "image_url", "file_name", "filename", "path", "image_path", "file_path", "filepath", "image")
 KEY_NAMES = ("key", "__key__", "id", "sample_id", "uid")
@@ -109,14 +109,15 @@ def _is_caption(kind: pa.DataType) -> bool:
 def _is_key(kind: pa.DataType) -> bool:
     kind = _decoded(kind)
     # Floats are what pandas makes of whole numbers where one is missing.
-    return _is_any_text(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind)
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return _is_any_text(kind) or numbers or types.is_temporal(kind) or isinstance(kind, pa.UuidType)
 
 
 def _known(schema: pa.Schema, fits: Callable[[pa.DataType], bool], names: Sequence[str]) -> str | None:
     fitting: dict[str, str] = {}
     for field in schema:
         if fits(field.type):
-            fitting.setdefault(field.name.lower(), field.name)
+            fitting.setdefault(field.name.strip().lower(), field.name)
     return next((fitting[name] for name in names if name in fitting), None)
 
 

@@ -2,12 +2,13 @@
 
 Comparisons (``== != < <= > >=``, ``in``, ``not in``) of columns with numbers, texts or each other, joined by ``and``,
 ``or``, ``not`` and parentheses. As in SQL a value that is missing makes a comparison neither true nor false, and a row
-is wanted where the whole is true; ``name is None`` asks for it.
+is wanted where the whole is true; ``name is None`` asks for it. Names that are no words stand in backticks.
 """
 
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -46,13 +47,13 @@ class Condition:
         try:
             if len(self.text) > _MAX_CHARS:
                 raise _Wrong(f"it has {len(self.text):,} characters; the limit is {_MAX_CHARS:,}")
-            expression = ast.parse(self.text.replace("\n", " ").strip(), mode="eval").body
+            expression = _parsed(self.text.replace("\n", " ").strip())
             meets = _truth(expression)
         except (_Wrong, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             why = error if isinstance(error, _Wrong) else "it does not read as a condition"
             raise UsageError(
                 f"--where {self.text[:200]!r}: {why}. Compare columns with numbers and quoted texts, as "
-                "\"aesthetic >= 5.5 and language in ('en', 'de')\""
+                "\"aesthetic >= 5.5 and language in ('en', 'de') and `my-score` == 1\""
             ) from error
         names = dict.fromkeys(node.id for node in ast.walk(expression) if isinstance(node, ast.Name))
         object.__setattr__(self, "columns", tuple(names))
@@ -69,6 +70,27 @@ class Condition:
 
 class _Wrong(Exception):
     """What is wrong with a condition, in words."""
+
+
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`([^`]+)`""")
+
+
+def _parsed(text: str) -> ast.expr:
+    """The expression, in which names between backticks are columns too: those with spaces, or of words of Python."""
+    odd: dict[str, str] = {}
+
+    def plain_name(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]  # a text
+        name = f"column_{len(odd)}_in_backticks"
+        odd[name] = match[1]
+        return f" {name} "
+
+    expression = ast.parse(_QUOTED.sub(plain_name, text).strip(), mode="eval").body
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Name):
+            node.id = odd.get(node.id, node.id)
+    return expression
 
 
 def _truth(node: ast.expr) -> _Truth:

@@ -1,6 +1,7 @@
 """Images that are named by a URI, brought in: many at a time, in order, each within its limits."""
 
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -113,8 +114,8 @@ def retry_after(error: BaseException) -> float:
     """Seconds that a server asks to wait for before it is asked again, by its header Retry-After; 0: it does not."""
     headers = getattr(error, "headers", None) if isinstance(error, aiohttp.ClientResponseError) else None
     value = (headers or {}).get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value[:9])
+    if (seconds := re.fullmatch(r"(\d{1,9})\d*(\.\d+)?", value)) is not None:
+        return float(seconds[1] + (seconds[2] or ""))
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from face0.errors import StorageError, UsageError
 from face0.io.listing import version
 from face0.io.storage import join
+from face0.io.text import composed
 from face0.readers import uri_list
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
 from face0.readers.bounds import MAX_SIDECAR_BYTES
@@ -102,19 +103,22 @@ def _list_columns(columns: Columns) -> Columns:
 
 def _by_key(names: Collection[str], columns: Columns) -> dict[str, list[str]]:
     """Images and captions, grouped by the path of the image without its extension."""
-    images = {name for name in names if is_image(name)}
+    images = {composed(name) for name in names if is_image(name)}
     groups: dict[str, list[str]] = {}
+    keys: dict[str, str] = {}  # as they are written, by their composed form
     for name in names:
-        if name in images:
-            groups.setdefault(split_extension(name)[0], []).append(name)
+        if is_image(name):
+            key = split_extension(name)[0]
         elif (split := split_caption(name, columns)) is not None:
-            key = split_extension(split[0])[0] if split[0] in images else split[0]
-            groups.setdefault(key, []).append(name)
+            key = split_extension(split[0])[0] if composed(split[0]) in images else split[0]
+        else:
+            continue
+        groups.setdefault(keys.setdefault(composed(key), key), []).append(name)
     stems = {split_extension(name)[0] for name in images}
     return {
         key: group
         for key, group in groups.items()
-        if key in stems or not (is_record(group[0]) or any(stem in stems for stem in _shorter(key)))
+        if composed(key) in stems or not (is_record(group[0]) or any(stem in stems for stem in _shorter(composed(key))))
     }
 
 

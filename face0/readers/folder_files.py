@@ -18,7 +18,12 @@ Infos = Mapping[str, Mapping[str, Any]]
 _NAMED = 3  # files of a kind that are named one by one
 _KINDS = 8  # endings that are counted one by one
 _CLUTTER = frozenset({"Thumbs.db", "desktop.ini"})
-_RECORDS = re.compile(r"(\d+_stats|dataset_infos?|dataset_dict|state|index)\.json|(readme|licen[cs]e)\.txt", re.I)
+_RECORDS = re.compile(
+    r"""(\d+_stats|dataset_infos?|dataset_dict|state|index|meta_\w+|metadata|config|(\w+_)?annotations|_annotations\.\w+
+    |(captions|instances|person_keypoints)(_\w+)?|captions?|labels?)\.json
+    |(readme|licen[cs]e|requirements|classes|labels|captions|prompts)\.txt""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 _log = logging.getLogger(__name__)
 

@@ -43,6 +43,7 @@ _ALIKE = {
     "jsonl": "csv",
     "ndjson": "csv",
 }
+_LISTS = frozenset({"csv", "tsv", "jsonl", "ndjson", "json", "parquet", "arrow"})
 _PACKED = frozenset({"gz", "zst", "lz4", "br", "bz2", "xz", "lzo", "z"})
 
 
@@ -52,10 +53,15 @@ def ending_of(name: str) -> str:
     # mds.zstd is what streaming writes
     if len(parts) > 1 and (parts[-1] in _PACKED or parts[-1] == "zstd") and parts[-2] in ("tar", "mds", "tfrecord"):
         return parts[-2] if parts[-2] != "tar" else f"tar.{parts[-1]}"
+    if len(parts) > 1 and parts[-1] in _PACKED and parts[-2] in _LISTS:
+        return f"{parts[-2]}.{parts[-1]}"
     return parts[-1] if parts else ""
 
 
 def remedy(name: str) -> str | None:
     """What a file is that is not read where it lies, and what can be done; None: nobody knows."""
     ending = ending_of(name)
+    inner, _, packing = ending.partition(".")
+    if inner in _LISTS and packing:
+        return f"a packed file, which is not read: unpack it (gunzip, zstd -d, xz -d, ...), and name the .{inner}"
     return _REMEDIES.get(_ALIKE.get(ending, ending))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from face0.images.formats import IMAGE_EXTENSIONS, UNREAD_EXTENSIONS
+from face0.io.text import composed
 from face0.readers.captions import caption_endings, sidecar_caption
 from face0.readers.samples import Columns
 from face0.readers.uris import split_extension
@@ -113,6 +114,8 @@ def rows_of_key(key: str, names: Sequence[str], columns: Columns) -> list[RowFil
       is one, and one is chosen in the same way. Else each is a row that lacks its caption.
     - Captions of which nothing is an image make one row that lacks its image.
     """
+    if len({composed(name) == name for name in names}) > 1:
+        return _of_mixed_forms(key, names, columns)
     images = [name for name in names if is_image(name)]
     captions: dict[str, dict[str, str]] = {}  # by what they are captions of, and by ending
     beside: dict[str, None] = {}
@@ -140,6 +143,20 @@ def rows_of_key(key: str, names: Sequence[str], columns: Columns) -> list[RowFil
         if not any(stem.startswith(f"{row.key}.") for row in rows)
     }
     return [*rows, RowFiles(key=key, sidecars=orphans)] if orphans or not rows else rows
+
+
+def _of_mixed_forms(key: str, names: Sequence[str], columns: Columns) -> list[RowFiles]:
+    """The rows of names of which some are composed and some are not: told by the one form, read by the other."""
+    written = {composed(name): name for name in names}
+    rows = rows_of_key(composed(key), list(written), columns)
+    return [
+        replace(
+            row,
+            image=row.image and written[row.image],
+            sidecars={ending: written[name] for ending, name in row.sidecars.items()},
+        )
+        for row in rows
+    ]
 
 
 def _with_own_captions(

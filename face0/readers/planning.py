@@ -8,7 +8,7 @@ from face0.errors import StorageError, UsageError
 from face0.io.retries import ANSWERS
 from face0.io.secrets import public
 from face0.io.storage import Listed, expand, is_folder, look
-from face0.io.tables import JSON_ARRAY
+from face0.io.tables import json_remedy
 from face0.readers import arrow_images, folder, parquet_images, uri_list, webdataset
 from face0.readers.access import NOTHING_MORE, Access, is_web
 from face0.readers.columns import find_image, find_url, is_text, known_image
@@ -85,6 +85,13 @@ def _there(uri: str) -> Listed:
 
 def _refuse_chain(uri: str) -> None:
     """Raises UsageError for file systems within others, as ``zip://*.jpg::s3://bucket/a.zip``."""
+    if uri.startswith("pipe:"):
+        raise UsageError(
+            f"{public(uri)} is a command, and none is run for its output: name the files, or a URI of them"
+        )
+    parts = uri.split("::")
+    if len(parts) > 1 and all(part.lower().endswith(webdataset.ENDINGS) for part in parts):
+        raise UsageError(f"{public(uri)} names several inputs: give each by itself, `{' '.join(map(public, parts))}`")
     scheme = uri.partition("://")[0].lower() if "://" in uri else ""
     chained = "::" in uri and not uri.startswith("/") and not os.path.lexists(uri)
     if not chained and scheme not in ("zip", "tar", "libarchive"):
@@ -138,7 +145,7 @@ def _reader_of(uri: str, columns: Columns) -> str:
     if name.endswith(".parquet"):
         return _parquet_reader(uri, columns)
     if name.endswith(".json"):
-        raise UsageError(f"{uri} is {JSON_ARRAY}")
+        raise UsageError(f"{uri} is {json_remedy(uri)}")
     if (what := remedy(name)) is not None:
         raise UsageError(f"{uri} is {what}")
     understood = ", ".join((*webdataset.ENDINGS, ".parquet", *arrow_images.ENDINGS, *uri_list.ENDINGS))

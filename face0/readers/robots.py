@@ -1,5 +1,6 @@
 """What servers say about the use of an image: the header ``X-Robots-Tag``."""
 
+import re
 from collections.abc import Iterable
 
 # A comma-separated list of directives, each of which may be for one agent: "noindex", "face0: noai, noindex".
@@ -24,6 +25,8 @@ def opts_out(headers: Iterable[str], agents: Iterable[str]) -> str | None:
                 is_ours = agent in names or agent == "*"
             else:
                 directive = agent
-            if is_ours and directive in _OPT_OUT:
-                return directive
+            # Some servers have other separators.
+            said = _OPT_OUT.intersection(re.split(r"[\s;]+", directive)) if is_ours else ()
+            if said:
+                return min(said)
     return None

@@ -128,6 +128,9 @@ def _row(
         if not reference:
             message = f"row {row} of {name_of(uri)} names no image"
             return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, message)
+        if _PRINTED_IMAGE.match(reference):
+            message = f"row {row} of {name_of(uri)} holds an image as Python prints it, and no URI: {_PRINTED_REMEDY}"
+            return failed_row(key, f"{uri}#{row}", Reason.NO_IMAGE, message)
         image_uri = resolve(_with_scheme(reference), folder_of(uri))
         return Sample(
             key=key,
@@ -143,6 +146,11 @@ def _row(
 
 # JPEG, PNG, GIF and WebP in base64: some data sets have it in a column of text
 _BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{100,}={0,2}\s*")
+
+
+# Of to_csv: {'bytes': b'...', 'path': None}, b'...', <PIL.JpegImagePlugin.JpegImageFile ...>
+_PRINTED_IMAGE = re.compile(r"\{['\"](?:bytes|path)['\"]:|b['\"].*\\|<PIL\.", re.DOTALL)
+_PRINTED_REMEDY = "save the table as Parquet, `Dataset.to_parquet` or `DataFrame.to_parquet`"
 
 
 def _with_scheme(reference: str) -> str:
@@ -230,12 +238,29 @@ def _head(file: IO[bytes], uri: str, columns: Columns) -> _Head:
     try:
         return _Head(schema=schema, names=_find_columns(schema, columns, uri), stop=stop)
     except UsageError as error:
+        if stop and (what := _odd_separator(schema.names, delimiter)) is not None:
+            raise UsageError(f"{uri} has no header that can be read: {what}") from error
         if stop and any(map(_is_reference, schema.names)):
             raise UsageError(
                 f"{uri} seems to have no header: its first line was taken for one, and has what looks like an image's "
                 "URI in it. Name its columns in their order, as --columns caption,url"
             ) from error
         raise
+
+
+def _odd_separator(header: Sequence[str], delimiter: str | None) -> str | None:
+    """What separates the columns of a header in which none is known, with the remedy; None: what should."""
+    line = "".join(header)
+    if line.lower().startswith("sep="):
+        return "its first line is Excel's `sep=`; take it out, `sed -i 1d FILE`"
+    if "\r" in line:
+        return "its lines end in carriage returns alone; `tr '\\r' '\\n' < FILE` makes line feeds of them"
+    others = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
+    name = others.get(max(others, key=line.count)) if any(map(line.count, others)) else None
+    if name is None or len(header) > 1 + (delimiter == "\t"):
+        return None
+    remedy = {"tabs": "name it .tsv", "commas": "name it .csv"}.get(name, "save it with commas, or with tabs as .tsv")
+    return f"its columns seem to be separated by {name}: {remedy}"
 
 
 def _json_schema(file: IO[bytes], uri: str, columns: Columns) -> pa.Schema:

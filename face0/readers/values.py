@@ -1,9 +1,13 @@
 """Values of columns as text: captions, URIs and keys, whatever type a format gives them."""
 
+import ast
 import json
 import math
+import re
 from datetime import date
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from pyarrow import types
@@ -54,11 +58,14 @@ def text_of(value: Any, encoding: str | None = None, what: str = "a value") -> s
             return None  # where pandas has no value
         # As pandas makes of whole numbers where one is missing
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)
-    return str(value) if isinstance(value, int | date) else None
+    if isinstance(value, Decimal) and value.is_finite():
+        whole, _, fraction = f"{value:f}".partition(".")
+        return f"{whole}.{fraction}" if fraction.strip("0") else whole
+    return str(value) if isinstance(value, int | date | UUID) else None
 
 
 def caption_text(value: Any, encoding: str | None = None) -> str | None:
-    """The caption that a value holds: of a list, or a JSON array of strings, the first that is not blank.
+    """The caption that a value holds: of a list, or the text of one, the first that is not blank.
 
     Raises:
         NoText: it is an object, or a list of other things than texts; or bytes in an encoding that cannot be told.
@@ -71,20 +78,34 @@ def caption_text(value: Any, encoding: str | None = None) -> str | None:
     if not isinstance(value, list):
         return text_of(value, encoding, "the caption")
     captions = [text_of(part, encoding, "the caption") for part in value]
-    if value and not any(isinstance(part, str | bytes) for part in value):
+    if not all(part is None or isinstance(part, str | bytes) for part in value):
         raise NoText(Reason.NO_CAPTION, "the caption is no text, and no list of texts, but a list of other things")
     return next((caption for caption in captions if caption and caption.strip()), None)
 
 
 def _parsed(text: str) -> str | list[Any]:
-    """The list that a text is the JSON of; else the text."""
-    if not (text.startswith('["') and text.endswith('"]') and len(text) <= _MAX_JSON_CHARS):
+    """The list of texts that a text is of, in JSON or as Python and NumPy print it into a CSV; else the text."""
+    if not (text[:1] == "[" and text[-1:] == "]" and len(text) <= _MAX_JSON_CHARS):
         return text
     try:
         values = json.loads(text)
-    except ValueError:
-        return text
-    return values if all(isinstance(value, str) for value in values) else text
+    except (ValueError, RecursionError):
+        values = _printed(text)
+    return values if isinstance(values, list) and all(isinstance(value, str | None) for value in values) else text
+
+
+_LITERAL = r"""'(?:[^'\\\n]|\\[\\'"abfnrtvxuU0-7])*'|"(?:[^"\\\n]|\\[\\'"abfnrtvxuU0-7])*"|None"""
+_PRINTED = re.compile(rf"\[\s*(?:{_LITERAL})(?:(?:\s*,\s*|\s+)(?:{_LITERAL}))*\s*\]")
+
+
+def _printed(text: str) -> list[str | None] | None:
+    """``['a', "it's"]`` of Python, ``['a' 'b']`` of NumPy: the list; None: it is none of texts."""
+    if _PRINTED.fullmatch(text) is None:
+        return None
+    try:
+        return [ast.literal_eval(literal) for literal in re.findall(_LITERAL, text)]
+    except (ValueError, SyntaxError):
+        return None
 
 
 def python_values(column: pa.Array) -> list[Any]:

@@ -119,3 +119,16 @@ def test_columns_that_are_missing_are_refused(tmp_path):
     path = stream(tmp_path / "a.arrow", TABLE.select(["text"]))
     with pytest.raises(UsageError, match="to_parquet"):
         plan([str(path)], NONE, 10)
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"ARROW1\0\0" + b"\4\0\0\0\xf2\xff\xff\xff" + bytes(64) + b"ARROW1", "polars.read_ipc"),
+        (b"FEA1" + bytes(64) + b"FEA1", "pandas.read_feather"),
+    ],
+)
+def test_forms_without_a_stream_are_refused_with_what_reads_them(tmp_path, content, remedy):
+    (tmp_path / "a.arrow").write_bytes(content)
+    with pytest.raises(UsageError, match=remedy):
+        plan([str(tmp_path / "a.arrow")], NONE, 10)

@@ -11,6 +11,11 @@ from face0.readers.samples import Columns
 from tests.fixtures.inputs import NONE
 
 
+@pytest.mark.parametrize("kind", [pa.decimal128(38), pa.decimal128(20, 2), pa.uuid(), pa.uint64()])
+def test_ids_of_databases_are_keys(kind):
+    assert find_key(pa.schema([("Id ", kind), ("url", pa.string())]), None, "a.parquet") == "Id "
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "message"),
     [

@@ -90,3 +90,13 @@ def test_names_its_columns_and_goes_to_other_processes():
     condition = pickle.loads(pickle.dumps(Condition("a > 1 and (b < 2 or a is None)")))
     assert set(condition.columns) == {"a", "b"}
     assert condition.is_met({"a": 2, "b": 1})
+
+
+@pytest.mark.parametrize(
+    "text", ["`my-score` > 1", "`class` == 'a`b'", "not (`original width` < 2) and `class` in ('a`b', 'c')"]
+)
+def test_names_that_are_no_words_stand_in_backticks(text):
+    condition = Condition(text)
+    assert set(condition.columns) <= {"my-score", "class", "original width"}
+    assert condition.is_met({"my-score": 2, "class": "a`b", "original width": 3})
+    assert not condition.is_met({"my-score": 1, "class": "b", "original width": 1})

@@ -11,12 +11,14 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, unquote
 
+import aiohttp
 import fsspec
 import pytest
 
 from face0.readers import access, fetching
 from face0.readers.access import NOTHING_MORE, Access
-from face0.readers.fetching import Fetcher
+from face0.readers.fetching import Fetcher, retry_after
+from face0.readers.robots import opts_out
 from face0.readers.samples import Sample
 from face0.readers.web import sendable
 from schemas.failures import Failure, Reason, Stage
@@ -557,3 +559,15 @@ def test_loopback_that_a_list_names_leads_to_nothing_else(server, monkeypatch):
     rows = [replace(sample(f"http://127.0.0.1:{port}/echo/a", "own"), within="/data"), row]
     assert [isinstance(row, Sample) for row in fetcher(access=elsewhere, retries=0).fetch(rows)] == [True, False]
     other.server_close()
+
+
+def test_directives_however_they_are_separated():
+    assert opts_out(["noindex; noai"], ["face0"]) == "noai"
+    assert opts_out(["face0: noindex noimageai"], ["face0"]) == "noimageai"
+    assert opts_out(["other: noindex; noai"], ["face0"]) is None
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("3", 3), ("2.5", 2.5), ("-1", 0), ("9" * 40, 999999999), ("3 x", 0)])
+def test_seconds_that_a_server_asks_for(value, seconds):
+    error = aiohttp.ClientResponseError(None, (), status=429, headers={"Retry-After": value})
+    assert retry_after(error) == seconds

@@ -2,6 +2,8 @@
 
 import json
 import os
+import tarfile
+import unicodedata
 from pathlib import Path
 
 import fsspec
@@ -17,6 +19,7 @@ from face0.readers.planning import plan
 from face0.readers.samples import Columns, Sample
 from schemas.failures import Failure, Reason
 from tests.fixtures.inputs import NONE, captioned, reasons, rows_of, write_tar
+from tests.fixtures.kinds import picture
 
 
 def write_files(root: Path, files: dict[str, bytes]) -> Path:
@@ -254,3 +257,26 @@ def test_a_list_names_nothing_outside_of_its_folder(tmp_path, name):
     assert len(others) == len(names) - 1
     assert {row.reason for row in others} == {Reason.NOT_ALLOWED}
     assert not any("secret" in row.message.removeprefix(row.source) for row in others)
+
+
+@pytest.mark.parametrize("caption", ["\u00e9.txt", "\u00e9.jpg.txt"])
+def test_names_of_a_mac_and_captions_of_another_system_belong_together(tmp_path, caption):
+    image = unicodedata.normalize("NFD", "\u00e9.jpg")
+    (tmp_path / image).write_bytes(picture())
+    (tmp_path / caption).write_text("a man")
+    (row,) = Fetcher().fetch(rows_of(tmp_path))
+    assert (row.caption, row.data) == ("a man", picture())
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / image, image)
+        archive.add(tmp_path / caption, caption)
+    (row,) = rows_of(tmp_path / "a.tar")
+    assert (row.key, row.caption, row.data) == ("\u00e9", "a man", picture())
+
+
+def test_metadata_of_windows(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.jpg").write_bytes(picture())
+    (tmp_path / "metadata.csv").write_text("file_name,text\ntrain\\a.jpg,a\n..\\a.jpg,b\n")
+    rows = list(Fetcher().fetch(rows_of(tmp_path)))
+    assert rows[0].data == picture()
+    assert rows[1].reason == Reason.NOT_ALLOWED

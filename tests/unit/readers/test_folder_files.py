@@ -32,5 +32,6 @@ def test_names_by_kind():
 
 
 def test_records_are_no_captions():
-    assert all(map(is_record, ("00012_stats.json", "d/dataset_info.json", "README.txt")))
-    assert not any(map(is_record, ("stats.json", "00012.json", "a.txt")))
+    assert all(map(is_record, ("00012_stats.json", "d/dataset_info.json", "README.txt", "meta_cap.json")))
+    assert all(map(is_record, ("captions_val2017.json", "_annotations.coco.json", "train/classes.txt")))
+    assert not any(map(is_record, ("stats.json", "00012.json", "a.txt", "captions of a.json")))

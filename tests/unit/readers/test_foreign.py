@@ -30,6 +30,22 @@ def test_containers_are_refused_by_name_with_what_to_do(tmp_path, name):
     assert str(error.value).endswith(f" is {remedy(name)}")
 
 
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.v1.JSONL.zst", "a.tsv.bz2", "a.json.gz"])
+def test_packed_lists_are_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UsageError, match="a packed file, which is not read: unpack it"):
+        plan([str(tmp_path / name)], NONE, 10)
+
+
+@pytest.mark.parametrize(
+    ("uri", "remedy"),
+    [("a.tar::b/c.tar", "give each by itself, `a.tar b/c.tar`"), ("pipe:cat a.tar", "none is run for its output")],
+)
+def test_inputs_as_webdataset_has_them(uri, remedy):
+    with pytest.raises(UsageError, match=remedy):
+        plan([uri], NONE, 10)
+
+
 @pytest.mark.parametrize(
     "uri", ["zip://a.zip", "zip://*.jpg::s3://bucket/a.zip", "tar://*::/data/a.tar", "simplecache::https://host/a.tar"]
 )

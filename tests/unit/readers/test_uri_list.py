@@ -324,3 +324,37 @@ def test_images_in_base64(tmp_path):
     (row,) = Fetcher().fetch(rows_of(path))
     assert row.data == data
     assert len(row.source) < 100
+
+
+def test_images_that_python_printed_into_a_list(tmp_path):
+    path = tmp_path / "a.csv"
+    images = [
+        "{'bytes': b'\\xff\\xd8', 'path': None}",
+        "b'\\xff\\xd8'",
+        "<PIL.Image.Image image mode=RGB size=2x2 at 0x7F>",
+    ]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "text"), *([image, "a man"] for image in images)])
+    for row in rows_of(path):
+        assert row.reason == Reason.NO_IMAGE
+        assert row.source.startswith(f"{path}#")
+        assert "xff" not in row.message
+        assert "Dataset.to_parquet" in row.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "remedy"),
+    [
+        ("a.csv", "url;caption\na.jpg;a, b\n", "separated by semicolons: save it with commas"),
+        ("a.csv", "url\tcaption\na.jpg\ta\n", "separated by tabs: name it .tsv"),
+        ("a.tsv", "url,caption\na.jpg,a\n", "separated by commas: name it .csv"),
+        ("a.csv", "sep=,\nurl,caption\na.jpg,a\n", "Excel's `sep=`"),
+        ("a.csv", "url,caption\ra.jpg,a\r", r"tr '\\r' '\\n'"),
+        ("a.tsv", "url\tcaption\ra.jpg\ta\r", r"tr '\\r' '\\n'"),
+        ("a.json", '{"url": "a.jpg", "caption": "a"}\n{"url": "b.jpg", "caption": "b"}\n', r"name it \.jsonl"),
+    ],
+)
+def test_lists_that_are_separated_otherwise_are_told_so(tmp_path, name, content, remedy):
+    (tmp_path / name).write_bytes(content.encode())
+    with pytest.raises(UsageError, match=remedy):
+        plan([str(tmp_path / name)], NONE, 10)

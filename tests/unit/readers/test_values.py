@@ -1,6 +1,8 @@
 """Values of columns as text."""
 
 from datetime import date
+from decimal import Decimal
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -21,6 +23,10 @@ from schemas.failures import Reason
         (True, None),
         (None, None),
         (date(2020, 1, 2), "2020-01-02"),
+        (Decimal(10**37), "1" + 37 * "0"),
+        (Decimal("12.00"), "12"),
+        (Decimal("1.50"), "1.50"),
+        (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
         (["a"], None),
         ("half \ud83d", "half \ufffd"),
     ],
@@ -36,6 +42,16 @@ def test_value_as_text(value, text):
         ([None, " ", "b"], "b"),
         ([], None),
         ('["a", "b"]', "a"),
+        ('[ "a" , "b" ]', "a"),
+        ('[null, "b"]', "b"),
+        ("[]", None),
+        ("""['a', 'b']""", "a"),
+        ("""["it's", 'b']""", "it's"),
+        ("""[None, 'it\\'s "b"']""", 'it\'s "b"'),
+        ("['a' 'b'\n 'c']", "a"),
+        ("['90s party]", "['90s party]"),
+        ("[a man]", "[a man]"),
+        ("['a', 1]", "['a', 1]"),
         ('["a", 1]', '["a", 1]'),
         ('["a"] and more', '["a"] and more'),
     ],
