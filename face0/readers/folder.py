@@ -16,7 +16,7 @@ from face0.errors import StorageError, UsageError
 from face0.io.listing import version
 from face0.io.storage import join
 from face0.io.text import composed
-from face0.readers import uri_list
+from face0.readers import arrow_images, uri_list, webdataset
 from face0.readers.access import NOTHING_MORE, Access, NoFile, NotAllowed, is_local
 from face0.readers.bounds import MAX_SIDECAR_BYTES
 from face0.readers.failures import failed_row, unread_image
@@ -31,7 +31,10 @@ from face0.readers.versions import of_names
 from schemas.failures import Failure, Reason
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "metadata.tsv")
-_CONTAINERS = ("tar", "parquet", "arrow", "feather", "csv", "tsv", "jsonl")  # that are read by their own names
+# That are read by their own names
+_CONTAINERS = {
+    ending.removeprefix(".") for ending in (*webdataset.ENDINGS, *arrow_images.ENDINGS, *uri_list.ENDINGS, ".parquet")
+}
 _log = logging.getLogger(__name__)
 
 
@@ -232,7 +235,7 @@ def _without_images(uri: str, files: FolderFiles) -> str:
     """What lies in a folder without images, and what it should be named as."""
     endings = Counter(ending_of(name) for name in files.infos)
     for ending, count in endings.most_common():
-        if ending.partition(".")[0] in (*_CONTAINERS, "tgz"):
+        if ending in _CONTAINERS:
             is_deep = any("/" in name for name in files.infos if ending_of(name) == ending)
             pattern = join(uri, *(["**"] if is_deep else []), f"*.{ending}")
             return f"no images lie in {uri}, but {count:,} .{ending}: name the files: '{pattern}'"
