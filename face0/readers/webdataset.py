@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from face0.errors import UsageError
 from face0.io.storage import STORAGE_ERRORS, open_uri
-from face0.io.text import composed, well_formed
+from face0.io.text import well_formed
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_IMAGE_BYTES, MAX_SIDECAR_BYTES, MAX_WAITING_BYTES, MAX_WAITING_ROWS
 from face0.readers.failures import failed_row, unread_image, unreadable_rest
@@ -244,7 +244,7 @@ def _contents(uri: str, columns: Columns) -> Iterator[tuple[str, _Content]]:
     try:
         with open_uri(uri) as file, open_tar(file) as tar:
             for member in tar.members_in_order():
-                name = composed(well_formed(member.name.removeprefix("./")))
+                name = well_formed(member.name.removeprefix("./"))
                 if not member.isdir() and not _is_metadata(name):
                     yield name, _content(tar, member, name, columns)
     except (UsageError, *STORAGE_ERRORS):
