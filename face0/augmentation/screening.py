@@ -41,7 +41,7 @@ def checked(rows: Iterable[Sample | Filtered | Failure], notes: Counter[str]) ->
             yield row
             continue
         if row.hint:
-            _note(notes, f"images have no caption: {row.hint}")
+            _note(notes, f"without a caption: {row.hint}")
         hint = f": {row.hint}" if row.hint else ""
         yield row.failure(Stage.READ, Reason.NO_CAPTION, f"the image has no caption, or a blank one{hint}")
 

@@ -31,7 +31,7 @@ def test_what_many_rows_share_is_said_once(tmp_path, capsys):
     (line,) = (line for line in lines if "--image-member" in line)
     assert line.startswith("4 further images")
     (line,) = (line for line in lines if "--caption-ending" in line)
-    assert line.startswith("3 images have no caption: beside it lies .blip")
+    assert line.startswith("3 without a caption: beside it lies .blip")
     assert all("--caption-ending blip" in row["message"] for row in rows(output, "failures"))
     assert sorted(success(output)["notes"].values()) == [3, 4]
 
