@@ -52,7 +52,8 @@ class Condition:
         except (_Wrong, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             why = error if isinstance(error, _Wrong) else "it does not read as a condition"
             raise UsageError(
-                f"--where {self.text[:200]!r}: {why}. Compare columns with numbers and quoted texts, as "
+                f"--where {self.text[:200]!r}: {why}. Compare columns with numbers and quoted texts by == != < <= > >= "
+                "in, or is None, joined by and, or, not: "
                 "\"aesthetic >= 5.5 and language in ('en', 'de') and `my-score` == 1\""
             ) from error
         names = dict.fromkeys(node.id for node in ast.walk(expression) if isinstance(node, ast.Name))
