@@ -8,6 +8,7 @@ if ! [ -d "$cases" ] || ! [ -d "$data" ]; then
     exit 0
 fi
 cd "$(dirname "$0")/.."
+cores=$(env -u OMP_NUM_THREADS nproc)  # which goes by that variable
 export PY=$PWD/.venv/bin/python FACE0=$PWD/.venv/bin/face0 DATA=$data OMP_NUM_THREADS=1
 export HUNT_FORK=1 PYTHONPATH=$PWD # jobs run within the script's own process, which has imported everything once
 one() {
@@ -19,4 +20,4 @@ one() {
     fi
 }
 export -f one
-printf '%s\n' "$cases"/[0-9]*.py | xargs -P "$(nproc)" -I{} bash -c 'one {}'
+printf '%s\n' "$cases"/[0-9]*.py | xargs -P "$cores" -I{} bash -c 'one {}'
