@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from face0.errors import UsageError
 from face0.io.storage import STORAGE_ERRORS, open_uri
-from face0.io.text import well_formed
+from face0.io.text import composed, well_formed
 from face0.readers.access import NOTHING_MORE, Access
 from face0.readers.bounds import MAX_IMAGE_BYTES, MAX_SIDECAR_BYTES, MAX_WAITING_BYTES, MAX_WAITING_ROWS
 from face0.readers.failures import failed_row, unread_image, unreadable_rest
@@ -74,7 +74,7 @@ _Content = bytes | _NotRead | None
 
 @dataclass
 class _Group:
-    """The members under a key, as far as they have been read: their content by name."""
+    """The members under a key, in whichever Unicode form, as far as they have been read: their content by name."""
 
     key: str
     members: dict[str, _Content] = field(default_factory=dict)
@@ -86,10 +86,9 @@ class _Group:
         return any(isinstance(content, _NotRead) for content in self.members.values())
 
     def add(self, name: str, content: _Content) -> None:
-        """Adds a member; of two with one name the first counts."""
-        if name not in self.members:
-            self.members[name] = content
-            self.bytes += _HEADER_BYTES + (len(content) if isinstance(content, bytes) else 0)
+        """Adds a member, whose name is a new one."""
+        self.members[name] = content
+        self.bytes += _HEADER_BYTES + (len(content) if isinstance(content, bytes) else 0)
 
     def take(self, names: Sequence[str], key: str) -> "_Group":
         """Takes members out, as a group of their own."""
@@ -118,14 +117,19 @@ class _Rows:
     def add(self, name: str, content: _Content) -> Iterator[Sample | Failure]:
         """Takes the next member in; yields the rows that end before it."""
         key, stem = split_at_first_dot(name)[0], split_extension(name)[0]
-        if key != self._group.key:
+        if composed(key) != composed(self._group.key):
             yield from self._close()
-            self._group = self._waiting.pop(key, _Group(key))
+            self._group = self._waiting.pop(composed(key), _Group(key))
             self._waiting_bytes -= self._group.bytes
         # All of a tar may lie under one key: photo.1.jpg, photo.1.txt, photo.2.jpg, ...
         elif self._stem not in (key, stem) and not stem.startswith(f"{self._stem}."):
             yield from self._close_stem()
         self._stem = stem
+        if name in self._group.members:
+            if is_image(name):
+                message = f"{name} lies in the tar more than once: the first counts"
+                yield failed_row(self._group.key, f"{self._uri}#{name}", Reason.DUPLICATE_KEY, message)
+            return
         self._group.add(name, content)
         if self._group.bytes > MAX_IMAGE_BYTES + MAX_WAITING_BYTES or len(self._group.members) > _MAX_MEMBERS:
             yield from self._results(self._group, _APART)
@@ -148,18 +152,18 @@ class _Rows:
         if all(row.is_whole for row in rows) or group.has_failed:
             yield from (self._result(row, group) for row in rows)
             return
-        if hash(group.key) in self._given_up:
+        if hash(composed(group.key)) in self._given_up:
             # The row has failed already, if this is its caption.
             if any(is_image(name) for name in group.members):
                 yield from self._results(group, _APART)
             return
-        self._waiting[group.key] = group
+        self._waiting[composed(group.key)] = group
         self._waiting_bytes += group.bytes
         while self._waiting_bytes > MAX_WAITING_BYTES or len(self._waiting) > MAX_WAITING_ROWS:
             oldest = self._waiting.pop(next(iter(self._waiting)))
             self._waiting_bytes -= oldest.bytes
             if len(self._given_up) < MAX_WAITING_ROWS:
-                self._given_up.add(hash(oldest.key))
+                self._given_up.add(hash(composed(oldest.key)))
             yield from self._results(oldest, _APART)
 
     def _close_stem(self) -> Iterator[Sample | Failure]:

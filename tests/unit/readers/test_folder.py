@@ -2,6 +2,7 @@
 
 import json
 import os
+import tarfile
 import unicodedata
 from pathlib import Path
 
@@ -265,6 +266,11 @@ def test_names_of_a_mac_and_captions_of_another_system_belong_together(tmp_path,
     (tmp_path / caption).write_text("a man")
     (row,) = Fetcher().fetch(rows_of(tmp_path))
     assert (row.caption, row.data) == ("a man", picture())
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / image, image)
+        archive.add(tmp_path / caption, caption)
+    (row,) = rows_of(tmp_path / "a.tar")
+    assert (row.key, row.caption, row.data) == ("\u00e9", "a man", picture())
 
 
 def test_metadata_of_windows(tmp_path):

@@ -279,3 +279,18 @@ def test_images_that_are_not_decoded_are_failures_of_a_tar(tmp_path):
     raw, read_one = rows_of(write_tar(tmp_path / "a.tar", members))
     assert (raw.reason, "a.NEF" in raw.message) == ("unsupported", True)
     assert (read_one.key, read_one.data) == ("b", b"image")
+
+
+@pytest.mark.parametrize("order", ["together", "halves"])
+def test_image_that_lies_in_a_tar_twice_is_no_row_and_does_not_vanish(tmp_path, order):
+    first, second, other = [("a.jpg", b"1"), ("a.txt", b"x")], [("a.jpg", b"2"), ("a.txt", b"y")], [("b.jpg", b"3")]
+    members = {
+        "together": [*first, *second, *other, ("b.txt", b"z")],
+        "halves": [first[0], *other, second[0], first[1], ("b.txt", b"z")],
+    }[order]
+    rows = rows_of(write_tar(tmp_path / "a.tar", members))
+    assert sorted(reasons(rows)) == ["duplicate_key", "ok", "ok"]
+    assert {(row.key, row.caption, row.data) for row in rows if isinstance(row, Sample)} == {
+        ("a", "x", b"1"),
+        ("b", "z", b"3"),
+    }
