@@ -2,9 +2,9 @@
 
   face0 augment 'photos/*.tar' --embedder vggface2 --output gs://bucket/shards
 
-Inputs are URIs or patterns: webdataset / img2dataset tars, Parquet with images, folders with captions beside the
-images or in a metadata file, and lists (Parquet, CSV, JSONL) of image URIs. Run the same command again to go on after
-an interruption. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
+Inputs are URIs or patterns: webdataset / img2dataset tars, Parquet and Arrow with images, folders with captions beside
+the images or in a metadata file, and lists (Parquet, CSV, TSV, JSONL) of image URIs. Run the same command again to go
+on after an interruption. Beam's options are taken too (--runner, --direct_running_mode, --direct_num_workers, ...).
 
 exit codes: 0 done; 1 more rows failed than --max-failures allows, an input could not be read to its end, or the run
 broke off; 2 wrong usage or configuration; 130, 143 stopped by Ctrl-C, SIGTERM

@@ -238,7 +238,7 @@ def _csv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | 
         literal = _line(line).split(",")
         is_whole = len(literal) == width and not any(_is_open(field, ",") for field in literal)
         return literal if is_whole else Malformed(_STRAY)  # "Untitled" by X
-    if width is not None and _swallows_rows(lines, width, is_row):
+    if width is not None and len(lines.taken) > 1 and _swallows_rows(lines, width, is_row):
         lines.leave_first()
         return Malformed(_STRAY)
     lines.end_record()
@@ -253,7 +253,7 @@ def _swallows_rows(lines: _Lines, width: int, is_row: IsRow) -> bool:
         return len(fields) >= width and is_row(fields)
 
     first, *others = (line for line, _ in lines.taken)
-    return bool(others) and is_whole(first) and any(map(is_whole, others))
+    return is_whole(first) and any(map(is_whole, others))
 
 
 def _tsv_record(lines: _Lines, width: int | None, is_row: IsRow) -> list[str] | Malformed | None:  # noqa: ARG001
