@@ -5,8 +5,10 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-VERSION = "2"
-READABLE = ("1", "2")  # the first has no identity vectors
+from schemas.vectors import vectors
+
+VERSION = "3"
+READABLE = ("1", "2", "3")  # the first has no identity vectors
 
 
 class Kind(StrEnum):
@@ -31,12 +33,11 @@ def face_bank(dim: int, embedder: Mapping[str, str] | None = None) -> pa.Schema:
     return pa.schema(
         [
             pa.field("face_id", pa.string(), nullable=False),  # names the face, once in the bank
-            # The conditioning vector, ``face0.embedding_dim`` long; null if there is none, and then ``note`` says why.
-            # Not of a fixed size: Parquet readers do not all know nulls of those
-            pa.field("vector", pa.list_(pa.float32())),
+            # The conditioning vector, ``face0.embedding_dim`` long; null if there is none, and then ``note`` says why
+            pa.field("vector", vectors()),
             # What tells people apart, by the same embedder, at unit length; null: there is no vector, or the embedder's
             # weights were not there as the bank was written
-            pa.field("identity_vector", pa.list_(pa.float32())),
+            pa.field("identity_vector", vectors()),
             pa.field("kind", pa.string(), nullable=False),  # how the vector was made: photos, shard, random, ...
             # JSON: {"sources": [{...}], ...}. A source is {"uri", "sha256", "box", "weight"} for a photograph,
             # {"key", "source", "sha256"} for a row of a shard, {"face_id"} for a face of a bank, {"request_id"} for an

@@ -5,7 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
-VERSION = "1"
+from schemas.vectors import vectors
+
+VERSION = "3"
+READABLE = ("1", "3")  # the first has the embeddings within ``faces``, as float16
 
 
 def face_shard(
@@ -21,11 +24,10 @@ def face_shard(
     face = pa.struct(
         [
             # x0, y0, x1, y1 in pixels of the stored image; may reach a little beyond its edges
-            pa.field("box", pa.list_(pa.float32(), 4)),
-            pa.field("score", pa.float32()),  # the detector's, 0..1
+            pa.field("box", vectors(4), nullable=False),
+            pa.field("score", pa.float32(), nullable=False),  # the detector's, 0..1
             # x, y of left eye, right eye, nose, left and right mouth corner, as seen, in pixels of the stored image
-            pa.field("landmarks", pa.list_(pa.float32(), 10)),
-            pa.field("embedding", pa.list_(pa.float16(), dim)),  # the conditioning vector
+            pa.field("landmarks", vectors(10), nullable=False),
         ]
     )
     return pa.schema(
@@ -37,7 +39,13 @@ def face_shard(
             pa.field("height", pa.int32(), nullable=False),  # the same
             pa.field("source", pa.string(), nullable=False),  # URI, "#member" appended for a part of a container
             pa.field("sha256", pa.string(), nullable=False),  # of the source's image bytes, before crop and encoding
-            pa.field("faces", pa.list_(face), nullable=False),  # largest first; empty only with --keep-faceless
+            # Largest first; empty only with --keep-faceless
+            pa.field("faces", pa.list_(pa.field("element", face, nullable=False)), nullable=False),
+            # The conditioning vector of each face, in their order; the values are those of float16. Beside the faces,
+            # so that who asks for boxes does not read them
+            pa.field("embeddings", pa.list_(pa.field("element", vectors(dim), nullable=False)), nullable=False),
+            # Of the largest face, once more, for searches in one line; without a face zeros
+            pa.field("embedding", vectors(dim), nullable=False),
             *(pa.field(name, kind) for name, kind in (kept or {}).items()),
         ],
         metadata={

@@ -2,8 +2,10 @@
 
 import pyarrow as pa
 
+from schemas.vectors import vectors
+
 VERSION = "1"  # of manifest and requests
-RESULTS_VERSION = "2"  # the first has no identity vectors
+RESULTS_VERSION = "3"  # the first has no identity vectors, and until the second vectors are float16
 
 # What determines an image, beside the face's vector and the checkpoint.
 SETTINGS = [
@@ -36,7 +38,7 @@ REQUESTS = pa.schema(
         _ID,
         *SETTINGS,
         LABEL,
-        pa.field("vector", pa.list_(pa.float32())),  # null: no face
+        pa.field("vector", vectors()),  # null: no face
         pa.field("portrait", pa.binary()),  # of the bank, if a measure needs it
         pa.field("reason", pa.string()),  # why it cannot be rendered, and a sentence about it; null: it can
         pa.field("message", pa.string()),  # that sentence; null likewise
@@ -56,13 +58,14 @@ RESULTS = pa.schema(
         pa.field("tokens_lost", pa.int32(), nullable=False),  # of the prompt: they had no place before the face's slots
         pa.field("flagged", pa.bool_()),  # by the base's safety checker; null: it has none
         pa.field("faces_found", pa.int32(), nullable=False),  # in the image
-        pa.field("box", pa.list_(pa.float32())),  # of the largest face, x0, y0, x1, y1 in pixels of the image
+        pa.field("box", vectors()),  # of the largest face, x0, y0, x1, y1 in pixels of the image
         # Of the largest face: x and y of left eye, right eye, nose, left and right corner of the mouth, as seen
-        pa.field("landmarks", pa.list_(pa.float32())),
-        # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder
-        pa.field("face_vector", pa.list_(pa.float16())),
-        pa.field("identity_vector", pa.list_(pa.float16())),  # of face_vector: tells people apart, at unit length
-        pa.field("judge_vector", pa.list_(pa.float16())),  # at unit length
+        pa.field("landmarks", vectors()),
+        # Of the largest face: what the conditioning embedder and the judge see in it; null without a face or embedder.
+        # The values are those of float16
+        pa.field("face_vector", vectors()),
+        pa.field("identity_vector", vectors()),  # of face_vector: tells people apart, at unit length
+        pa.field("judge_vector", vectors()),  # at unit length
         # Cosines; null where they cannot be had, never a zero in place of a face that was not found
         pa.field("similarity", pa.float32()),  # of identity vectors of the face made and the vector asked for
         pa.field("judge_similarity", pa.float32()),  # the judge's, of the face made and the bank's portrait

@@ -79,7 +79,7 @@ class Augmenter:
         rows = self.read(run.task, notes)
         # Without a commit there is nothing to merge with: an earlier try took it back and was killed.
         if run.retry and run.task.task_id in folder.stats_names():
-            return Noted(settle(rows, folder, folder.stats(run.task.task_id), set(run.retry)), notes)
+            return Noted(settle(rows, folder, folder.stats(run.task.task_id), set(run.retry), self.schema), notes)
         return Noted(rows, notes)
 
     def read(self, task: Split, notes: Counter[str]) -> Iterator[Sample | Filtered | Failure]:

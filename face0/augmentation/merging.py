@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from face0.io.names import kept_key, kept_source
 from face0.readers.samples import Sample
+from face0.shards.columns import as_written
 from face0.tasks.kept_names import without_content
 from face0.tasks.outcomes import EarlierRow, Filtered, NoFace
 from face0.tasks.output_folder import OutputFolder
@@ -15,12 +16,23 @@ from schemas.job import TaskStats
 
 
 def settle(
-    rows: Iterable[Sample | Filtered | Failure], folder: OutputFolder, stats: TaskStats, retry: set[Reason]
+    rows: Iterable[Sample | Filtered | Failure],
+    folder: OutputFolder,
+    stats: TaskStats,
+    retry: set[Reason],
+    schema: pa.Schema,
 ) -> Iterator[Sample | Filtered | EarlierRow | NoFace | Failure]:
     """Replaces each sample that need not run again by its outcome in the earlier commit.
 
     Samples come in the order of that commit, so its rows are streamed along; rows in neither table had no face. A key
     alone does not tell rows apart: one that fails before its image is read may share it with a good one.
+
+    Args:
+        rows: of the task, as they are read now.
+        folder: with the earlier commit.
+        stats: of that.
+        retry: reasons for which a row runs again.
+        schema: that rows of the earlier commit are to have, which may be of an earlier version.
 
     Raises:
         UsageError: these are not the rows of that commit.
@@ -31,7 +43,8 @@ def settle(
         for row in batch.to_pylist()
         if row["reason"] != Reason.DUPLICATE_KEY
     }
-    kept = (batch.slice(i, 1) for batch in folder.read_table(stats, "shards") for i in range(batch.num_rows))
+    batches = (_written(batch, schema) for batch in folder.read_table(stats, "shards"))
+    kept = (batch.slice(i, 1) for batch in batches for i in range(batch.num_rows))
     head = next(kept, None)
     faceless = 0
     for row in rows:
@@ -47,6 +60,11 @@ def settle(
             yield NoFace()
     if head is not None or faceless != stats.ledger.no_face:
         raise input_changed(stats)
+
+
+def _written(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    (batch,) = as_written(pa.Table.from_batches([rows]), schema).combine_chunks().to_batches()
+    return batch
 
 
 def _identity(row: pa.RecordBatch) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from face0.embedders.identity import identity_of
 from face0.generation.results import Results
-from face0.statistics.vectors import unit
+from face0.statistics.vectors import as_stored, unit
 from schemas.requests import RESULTS
 
 
@@ -52,7 +52,7 @@ def read_identified(results: Results, columns: Sequence[str], weights: str | Non
     computed = identity(np.stack([np.asarray(vector, np.float32) for vector in vectors.drop_null().to_pylist()]))
     place = table.schema.get_field_index("identity_vector")
     column = table["identity_vector"].to_pylist()
-    for row, vector in zip(lacking.tolist(), computed.astype(np.float16), strict=True):
+    for row, vector in zip(lacking.tolist(), as_stored(computed), strict=True):
         column[row] = vector
     return table.set_column(place, RESULTS.field("identity_vector"), [column])
 

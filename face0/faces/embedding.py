@@ -18,6 +18,7 @@ from face0.embedders.interface import Embedder
 from face0.images.decoding import REDUCING_GAP
 from face0.images.training_image import RESOLUTION, centre_square
 from face0.runtime.one_thread import one_thread
+from face0.statistics.vectors import as_stored
 
 PAD = 0.5  # grey frame, a share of the side, in which a face that fills the picture is looked for again
 
@@ -124,7 +125,7 @@ class FaceEmbedder:
         return [self._faces(faces) for faces in detections]
 
     def _embed(self, images: Sequence[np.ndarray], faces: Sequence[Detections]) -> list[np.ndarray]:
-        return [vectors.astype(np.float16).astype(np.float32) for vectors in self.embedder.embed(images, faces)]
+        return [as_stored(vectors) for vectors in self.embedder.embed(images, faces)]
 
 
 def _holds(image: np.ndarray, faces: Detections) -> bool:

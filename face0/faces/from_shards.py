@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 
 from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
-from face0.io import storage
 from face0.io.text import composed
-from face0.shards.files import Shard, iter_columns, reading_row_group
+from face0.shards.columns import EMBEDDINGS, FACE
+from face0.shards.files import Shard, iter_columns, read_row_group
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error
-_SHARD_COLUMNS = ["key", "source", "sha256", "image", "faces"]
+_SHARD_COLUMNS = ["key", "source", "sha256", "image", f"{FACE}box", EMBEDDINGS]
 
 
 def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[BankFace]:
@@ -49,8 +48,7 @@ def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> 
 
 
 def _row(shard: Shard, group: int, key: str) -> dict[str, Any]:
-    with storage.open_uri(shard.uri) as file, reading_row_group(shard.uri, group):
-        table = pq.ParquetFile(file).read_row_group(group, columns=_SHARD_COLUMNS, use_threads=False)
+    table = read_row_group(shard, group, _SHARD_COLUMNS)
     row: dict[str, Any] = table.filter(pc.equal(table["key"], key)).slice(0, 1).to_pylist()[0]
     return row
 
@@ -59,10 +57,9 @@ def _of_row(row: dict[str, Any], rows: int) -> BankFace:
     notes = [f"{rows} rows have this key: this is the one of {row['source']}"] if rows > 1 else []
     vector = picture = None
     if row["faces"]:
-        largest = row["faces"][0]
-        vector = np.array(largest["embedding"], np.float32)
+        vector = np.array(row[EMBEDDINGS][0], np.float32)
         pixels = np.asarray(Image.open(io.BytesIO(row["image"])).convert("RGB"))
-        picture = portrait(pixels, np.array(largest["box"]))
+        picture = portrait(pixels, np.array(row["faces"][0]["box"]))
     else:
         notes.append("the row has no face")
     return BankFace(

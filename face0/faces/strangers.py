@@ -13,11 +13,12 @@ from face0.embedders.identity import Identity
 from face0.embedders.interface import EmbedderConfig
 from face0.errors import UsageError
 from face0.faces.deny_list import Matcher
-from face0.shards.files import FACE, face_field, scan_shard
+from face0.shards.columns import EMBEDDINGS, face_embeddings
+from face0.shards.files import scan_shard
 from face0.statistics.strangers import LEAST, StrangerScores
 from face0.tasks.output_folder import OutputFolder
 
-COLUMNS = ["sha256", f"{FACE}embedding"]  # of a face shard, that are read
+COLUMNS = ["sha256", EMBEDDINGS]  # of a face shard, that are read
 SIZE = 256  # photographs of a sample
 _TASKS = 8  # of an output, that are read for a sample
 _ALIKE = 0.4  # cosine that of strangers no recogniser gives that is fed as it was trained: 0.01 to 0.2 are usual
@@ -40,11 +41,11 @@ class PhotographSample:
     def of(cls, rows: pa.Table) -> "PhotographSample":
         """Of rows of a face shard with at least COLUMNS."""
         rows = rows.take(pc.select_k_unstable(rows, SIZE, [("sha256", "ascending")]))
-        vectors, present = face_field(rows, "embedding", 2)
+        vectors, present = face_embeddings(rows, 2)
         usable = present & np.isfinite(vectors).all(axis=2)
         return cls(
             {
-                digest: held[used].astype(np.float32)
+                digest: held[used]
                 for digest, held, used in zip(rows["sha256"].to_pylist(), vectors, usable, strict=True)
                 if used[0]
             }

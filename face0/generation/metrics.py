@@ -15,6 +15,7 @@ from face0.generation.clip import Clip
 from face0.generation.requests import Request
 from face0.images.decoding import decode
 from face0.images.reading import BadImage
+from face0.statistics.vectors import as_stored
 
 DETECTION_SIDE = (
     256  # pixels to which smaller images are enlarged: a face of a small picture would be too small to find
@@ -43,7 +44,7 @@ class ImageMetrics:
         enlarged_images = [enlarged(image) for image in images]
         faces = [self._filter(detections) for detections in self._detector.detect(enlarged_images)]
         largest = [detections.take(np.arange(min(1, len(detections)))) for detections in faces]
-        own = [_half(vector) for vector in self._embedded(enlarged_images, largest)]
+        own = [_stored(vector) for vector in self._embedded(enlarged_images, largest)]
         identities = [self._identity(vector) for vector in own]
         judged = self._judged(enlarged_images, largest) if self._judge else [None] * len(enlarged_images)
         rows = []
@@ -54,8 +55,8 @@ class ImageMetrics:
                 "box": largest[i].boxes[0] * scale if len(faces[i]) else None,
                 "landmarks": (largest[i].landmarks[0] * scale).ravel() if len(faces[i]) else None,
                 "face_vector": own[i],
-                "identity_vector": _half(identities[i]),
-                "judge_vector": _half(judged[i]),
+                "identity_vector": _stored(identities[i]),
+                "judge_vector": _stored(judged[i]),
                 "similarity": self._similarity(identities[i], request),
                 "judge_similarity": self._judge_similarity(judged[i], request),
                 **self._alignments(enlarged_images[i], largest[i], request),
@@ -70,7 +71,7 @@ class ImageMetrics:
         """Computes the identity vector of a vector as it is stored, so that whoever reads that gets the same."""
         if vector is None or self._embedder is None:
             return None
-        return self._embedder.identity(vector.astype(np.float32)[None])[0]
+        return self._embedder.identity(vector[None])[0]
 
     def _similarity(self, identity: np.ndarray | None, request: Request) -> float | None:
         if identity is None or (asked := self._identity(request.vector)) is None:
@@ -133,5 +134,5 @@ def _first(vectors: Sequence[np.ndarray]) -> list[np.ndarray | None]:
     return [of_image[0] if len(of_image) else None for of_image in vectors]
 
 
-def _half(vector: np.ndarray | None) -> np.ndarray | None:
-    return None if vector is None else vector.astype(np.float16)
+def _stored(vector: np.ndarray | None) -> np.ndarray | None:
+    return None if vector is None else as_stored(vector)

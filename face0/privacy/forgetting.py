@@ -39,7 +39,8 @@ from face0.reports.generation.page import write_report_of
 from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import FACE, scan_shard, shard_files
+from face0.shards.columns import EMBEDDINGS, all_embeddings
+from face0.shards.files import scan_shard, shard_files
 from face0.tasks.kept_names import without_content
 from face0.tasks.lease import Lease
 from schemas.failures import Reason
@@ -199,14 +200,14 @@ def _look_through_shards(
 
     def scan(file: DataFile) -> tuple[int, list[tuple[Match, str | None]], PhotographSample]:
         size, rows, sample = 0, [], PhotographSample()
-        for shard, table in scan_shard(place.folder, file, ["key", "source", "sha256", f"{FACE}embedding"]):
+        for shard, table in scan_shard(place.folder, file, ["key", "source", "sha256", EMBEDDINGS]):
             refuse_other_embedder(place.uri, shard.embedder, people.uri, people.embedder)
             size += table.num_rows
             sample += PhotographSample.of(table)
             names = table.select(["key", "source"])
             if without_content(names) is not names:
                 unclean.add(file.name)
-            best, largest = _similarities(people, table, shard.dim)
+            best, largest = _similarities(people, table)
             same = pc.is_in(table["sha256"], digests).to_numpy()
             like, theirs = best >= people.like.threshold, same | (largest >= people.like.threshold)
             for i in np.flatnonzero(like | same).tolist():
@@ -310,11 +311,9 @@ def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
         blank_requests(place, names)
 
 
-def _similarities(people: Subjects, table: pa.Table, dim: int) -> tuple[np.ndarray, np.ndarray]:
+def _similarities(people: Subjects, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """For each row of a face shard, how alike its most similar face is, and its largest; -inf without a face."""
-    faces = table["faces"].combine_chunks()
-    rows = pc.list_parent_indices(faces).to_numpy()
-    vectors = pc.list_flatten(faces).field("embedding").flatten().to_numpy().reshape(-1, dim)
+    vectors, rows = all_embeddings(table)
     similarity = people.similarity(vectors)
     best, largest = np.full((2, table.num_rows), -np.inf, np.float32)
     np.fmax.at(best, rows, similarity)

@@ -1,5 +1,6 @@
+from .columns import face_embeddings, face_field
 from .decoding import Batch
-from .files import Shard, face_field, iter_columns, open_shards
+from .files import Shard, iter_columns, open_shards
 from .loader import FaceShards
 from .order import EpochOrder
 from .rows import FaceRow, to_batch
@@ -13,6 +14,7 @@ __all__ = [
     "Holdout",
     "RowFilter",
     "Shard",
+    "face_embeddings",
     "face_field",
     "iter_columns",
     "open_shards",

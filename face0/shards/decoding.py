@@ -69,7 +69,7 @@ class LoadedRows:
         captions: of the rows.
         images: encoded; each is taken out as it is used.
         sides: width and height, as the row says.
-        faces: float16 [rows, slots, dim].
+        faces: float32 [rows, slots, dim].
         present: bool [rows, slots].
     """
 

@@ -1,11 +1,10 @@
-"""The files of face shards: which there are, that they are what their stats say, and fields of their faces."""
+"""The files of face shards: which there are, that they are what their stats say, and some of their columns."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,11 +13,11 @@ from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
+from face0.shards.columns import read_columns
 from face0.tasks.output_folder import OutputFolder
-from schemas.face_shard import VERSION
+from schemas.face_shard import READABLE
 from schemas.job import DataFile, TaskStats
 
-FACE = "faces.list.element."  # prefix of the columns that are fields of the faces
 _log = logging.getLogger(__name__)
 
 
@@ -109,7 +108,7 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
         if footer.num_rows != file.rows:
             raise UsageError(f"{uri} has {footer.num_rows:,} rows, but its stats say {file.rows:,}: {remedy}")
         metadata = VectorMetadata.of(footer.metadata)
-        metadata.refuse_other_schema(uri, "face_shard", {VERSION}, "run augment of this version")
+        metadata.refuse_other_schema(uri, "face_shard", READABLE, "run augment of this version")
         shard = Shard(
             uri=uri,
             file=file,
@@ -127,7 +126,11 @@ def _read_footer(folder: Folder, file: DataFile) -> Shard:
 
 
 def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
-    """Some columns of a shard, row group by row group. Raises UsageError if one does not read, or the file changes."""
+    """Some columns of a shard (see ``read_columns``), row group by row group.
+
+    Raises:
+        UsageError: a row group does not read, or the file changes.
+    """
     with storage.open_uri(shard.uri) as file:
         yield from _row_groups(shard, pq.ParquetFile(file), columns)
     refuse_changed(shard)
@@ -142,9 +145,15 @@ def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[t
 
 def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
     for index in range(len(shard.group_sizes)):
-        with reading_row_group(shard.uri, index):
-            table = parquet.read_row_group(index, columns=columns, use_threads=False)
+        with _reading(shard.uri, index):
+            table = read_columns(parquet, index, columns)
         yield table
+
+
+def read_row_group(shard: Shard, index: int, columns: list[str]) -> pa.Table:
+    """Some columns (see ``read_columns``) of one row group. Raises UsageError if it does not read."""
+    with _reading(shard.uri, index), storage.open_uri(shard.uri) as file:
+        return read_columns(pq.ParquetFile(file), index, columns)
 
 
 def refuse_changed(shard: Shard) -> None:
@@ -155,7 +164,7 @@ def refuse_changed(shard: Shard) -> None:
 
 
 @contextmanager
-def reading_row_group(uri: str, index: int) -> Iterator[None]:
+def _reading(uri: str, index: int) -> Iterator[None]:
     """Raises UsageError, with the name of the row group that does not read."""
     try:
         yield
@@ -166,27 +175,3 @@ def reading_row_group(uri: str, index: int) -> Iterator[None]:
             f"{uri}: row group {index} does not read ({error}): "
             "restore the file, or run augment again into a new folder"
         ) from error
-
-
-def face_field(table: pa.Table, name: str, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """A field of the first faces of each row.
-
-    Args:
-        table: rows of a shard, with the column ``faces.list.element.NAME``.
-        name: of the field.
-        slots: faces of a row, at most.
-
-    Returns:
-        The values [rows, slots, width], zeros where there is no face; and where there is one, bool [rows, slots].
-    """
-    faces = table["faces"].combine_chunks()
-    offsets = faces.offsets.to_numpy()
-    index = offsets[:-1, None] + np.arange(slots)
-    present = index < offsets[1:, None]
-    field = faces.values.field(name)
-    listed = pa.types.is_fixed_size_list(field.type)
-    values = (field.flatten() if listed else field).to_numpy()
-    values = values.reshape(len(field), field.type.list_size if listed else 1)
-    padded = np.zeros((*present.shape, values.shape[1]), values.dtype)
-    padded[present] = values[index[present]]
-    return padded, present

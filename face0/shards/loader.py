@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.secrets import public
 from face0.runtime.concurrency import ordered_map
+from face0.shards.columns import EMBEDDINGS, face_embeddings
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
-from face0.shards.files import FACE, Shard, face_field, open_shards, reading_row_group, refuse_changed
+from face0.shards.files import Shard, open_shards, read_row_group, refuse_changed
 from face0.shards.order import EpochOrder
 from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
 
@@ -238,22 +238,20 @@ class _Needed:
 
 def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
     """Rows of a row group, in the order given."""
-    with reading_row_group(group.uri, group.index), storage.open_uri(group.uri) as file:
-        columns = ["key", "caption", "image", "width", "height", f"{FACE}embedding"]
-        table = pq.ParquetFile(file).read_row_group(group.index, columns=columns, use_threads=False)
-        faces, present = face_field(table, "embedding", slots)
-        images = table["image"]
-        keys, captions, widths, heights = (
-            table[name].take(rows).to_pylist() for name in ("key", "caption", "width", "height")
-        )
-        loaded = LoadedRows(
-            numbers=group.begin + rows,
-            keys=keys,
-            captions=captions,
-            images=[images[row].as_py() for row in rows.tolist()],
-            sides=list(zip(widths, heights, strict=True)),
-            faces=faces[rows],
-            present=present[rows],
-        )
+    columns = ["key", "caption", "image", "width", "height", EMBEDDINGS]
+    table = read_row_group(group.shard, group.index, columns)
     refuse_changed(group.shard)
-    return loaded
+    faces, present = face_embeddings(table, slots)
+    images = table["image"]
+    keys, captions, widths, heights = (
+        table[name].take(rows).to_pylist() for name in ("key", "caption", "width", "height")
+    )
+    return LoadedRows(
+        numbers=group.begin + rows,
+        keys=keys,
+        captions=captions,
+        images=[images[row].as_py() for row in rows.tolist()],
+        sides=list(zip(widths, heights, strict=True)),
+        faces=faces[rows],
+        present=present[rows],
+    )

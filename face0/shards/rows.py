@@ -9,9 +9,7 @@ import pyarrow as pa
 
 from face0.detection.detections import Detections
 from face0.readers.further_columns import Value, to_array
-
-# Arrow's own way from its types to NumPy's (to_pandas_dtype) takes pandas, which is no dependency.
-_NUMPY = {pa.float16(): np.float16, pa.float32(): np.float32}
+from face0.statistics.vectors import as_stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +49,24 @@ def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
         "box": np.concatenate([row.faces.boxes for row in rows]),
         "score": np.concatenate([row.faces.scores for row in rows]),
         "landmarks": np.concatenate([row.faces.landmarks.reshape(-1, 10) for row in rows]),
-        "embedding": np.concatenate([row.embeddings for row in rows]),
     }
     fields = [face.field(index) for index in range(face.num_fields)]
     faces = pa.StructArray.from_arrays([_array(columns[field.name], field.type) for field in fields], fields=fields)
-    listed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), faces, type=schema.field("faces").type)
+    embeddings = as_stored(np.concatenate([row.embeddings for row in rows]))
+    first = np.zeros((len(rows), schema.field("embedding").type.list_size), np.float32)
+    with_face = offsets[:-1] < offsets[1:]
+    first[with_face] = embeddings[offsets[:-1][with_face]]
+    vectors = schema.field("embeddings").type.value_type
+    made = {
+        "faces": _lists(offsets, faces, schema.field("faces").type),
+        "embeddings": _lists(offsets, _array(embeddings, vectors), schema.field("embeddings").type),
+        "embedding": _array(first, vectors),
+    }
     own = {name.name for name in dataclasses.fields(FaceRow)}
     arrays = []
     for column in schema:
-        if column.name == "faces":
-            arrays.append(listed)
+        if column.name in made:
+            arrays.append(made[column.name])
         elif column.name in own:
             arrays.append(pa.array([getattr(row, column.name) for row in rows], column.type))
         else:
@@ -68,8 +74,12 @@ def to_batch(rows: Sequence[FaceRow], schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _lists(offsets: np.ndarray, values: pa.Array, kind: pa.DataType) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
+
+
 def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     if pa.types.is_fixed_size_list(kind):
-        flat = values.astype(_NUMPY[kind.value_type], copy=False).reshape(-1)
+        flat = values.astype(np.float32, copy=False).reshape(-1)
         return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=kind)
     return pa.array(values, kind)

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
-from face0.shards.files import FACE, Shard, face_field, iter_columns
+from face0.shards.columns import EMBEDDINGS, FACE, face_embeddings, face_field
+from face0.shards.files import Shard, iter_columns
 from face0.statistics.sampling import LowestHashSample, name_hashes
 from face0.statistics.vectors import unit
 
@@ -151,7 +152,7 @@ def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
 def _candidates(begin: int, shard: Shard, bits: Sequence[np.ndarray], count: int) -> _Candidates:
     """The rows of a shard that may be held out, if ``count`` are of all."""
     candidates = _Candidates.of(np.empty((0, 2), np.int64), [], np.empty((0, shard.dim), np.float32), count)
-    for group, table in enumerate(iter_columns(shard, ["key", f"{FACE}embedding"]), begin):
+    for group, table in enumerate(iter_columns(shard, ["key", EMBEDDINGS]), begin):
         rows = kept_rows(bits[group], table.num_rows)
         places = np.stack([np.full(len(rows), group), rows], axis=1)
         candidates += _Candidates.of(places, table["key"].take(rows).to_pylist(), _vectors(table)[rows], count)
@@ -166,7 +167,7 @@ def _strangers(
     held = candidates.sample.rows
     wanted = unit(held["vector"] - mean).T
     strangers = []
-    for group, table in enumerate(iter_columns(shard, [f"{FACE}embedding"]), begin):
+    for group, table in enumerate(iter_columns(shard, [EMBEDDINGS]), begin):
         # A row without a face is NaN, which is not over any similarity.
         alike = (unit(_vectors(table) - mean) @ wanted > similarity).any(axis=1)
         alike[held["place"][held["place"][:, 0] == group, 1]] = True
@@ -176,8 +177,8 @@ def _strangers(
 
 def _vectors(table: pa.Table) -> np.ndarray:
     """The embeddings of the largest faces, float32 [rows, dim]; NaN where there is no face."""
-    faces, present = face_field(table, "embedding", 1)
-    vectors = faces[:, 0].astype(np.float32)
+    faces, present = face_embeddings(table, 1)
+    vectors = faces[:, 0]
     vectors[~present[:, 0]] = np.nan
     return vectors
 

@@ -83,7 +83,7 @@ def stored(photograph: bytes, spec: str, folder: Path, *options: str) -> np.ndar
     inputs = write_tar(folder / "in.tar", captioned([*others[:2], (name, photograph), *others[2:]]))
     assert augment(inputs, folder / "shards", "--embedder", spec, *options) == 0
     (row,) = [row for row in rows(folder / "shards") if row["key"] == "x"]
-    return np.array([face["embedding"] for face in row["faces"]], np.float32)
+    return np.array(row["embeddings"], np.float32)
 
 
 def banked(photograph: bytes, spec: str, folder: Path, *options: str) -> BankFace:

@@ -1,5 +1,8 @@
 """Folders of shards: joined, unfinished, or refused."""
 
+from dataclasses import replace
+
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -78,7 +81,7 @@ def test_folders_of_several_embedders_are_refused(tmp_path):
     assert one in message
     assert two in message
     assert "name: e, f" in message
-    three = write(tmp_path / "three", [[[row(1, faces=0)]]], dim=8)
+    three = write(tmp_path / "three", [[[replace(row(1), embeddings=np.ones((1, 8)))]]], dim=8)
     assert "dim: 4, 8" in refused(one, three)
 
 

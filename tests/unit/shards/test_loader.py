@@ -141,13 +141,13 @@ def test_real_shards_on_any_file_system(root, tmp_path):
     assert augment(tmp_path / "a.tar", root) == 0
     loader = FaceShards([root], holdout=NONE)
     assert loader.embedder["name"] == "random:0"
-    assert loader.dim == len(rows(root)[0]["faces"][0]["embedding"])
+    assert loader.dim == len(rows(root)[0]["embedding"])
     (each,) = take(loader, 1, batch=6, resolution=64)
     expected = {r["key"]: r for r in rows(root)}
     assert sorted(each.keys) == sorted(expected)
     for key, caption, faces, image in zip(each.keys, each.captions, each.faces, each.images, strict=True):
         assert caption == expected[key]["caption"]
-        assert np.array_equal(faces[0].numpy(), np.float32(expected[key]["faces"][0]["embedding"]))
+        assert np.array_equal(faces[0].numpy(), np.float32(expected[key]["embedding"]))
         small = np.asarray(Image.open(io.BytesIO(expected[key]["image"])).resize((64, 64), Image.Resampling.LANCZOS))
         assert np.abs(small - image.permute(1, 2, 0).numpy().astype(float)).mean() < 2
 

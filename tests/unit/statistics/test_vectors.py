@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from face0.statistics.vectors import unit
+from face0.statistics.vectors import as_stored, unit
 
 
 def test_zeros_stay_zeros_nan_stays_nan_and_all_else_has_length_one() -> None:
@@ -22,3 +22,11 @@ def test_it_is_torchs_rule(kind: type) -> None:
     vectors[0, 0], vectors[1, 1, 3] = 0, np.nan
     expected = torch.nn.functional.normalize(torch.from_numpy(vectors), dim=-1).numpy()
     np.testing.assert_allclose(unit(vectors), expected, rtol=1e-6)
+
+
+def test_vectors_are_stored_with_the_digits_of_float16() -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    stored = as_stored(vectors)
+    assert stored.dtype == np.float32
+    assert np.array_equal(stored, vectors.astype(np.float16))
+    assert np.array_equal(as_stored(stored), stored)
