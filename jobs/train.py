@@ -27,6 +27,7 @@ from face0.io.secrets import public
 from face0.shards.selection import Holdout, RowFilter
 from face0.training.config import IN_MEMORY, Intervals, RunOptions, TrainConfig
 from jobs.options.parser import Options, job_parser
+from jobs.options.shards import SHARDS, add_embedder_from
 from jobs.options.values import at_least, between
 
 
@@ -34,7 +35,7 @@ def arguments() -> argparse.ArgumentParser:
     """The options of this job."""
     parser = job_parser("train", __doc__)
     add = parser.add_argument
-    add("--shards", action="append", required=True, metavar="URI", help="output of face0 augment; may be repeated")
+    add("--shards", action="append", required=True, metavar="URI", help=f"{SHARDS}; may be repeated")
     add("--base", required=True, metavar="URI", help="Stable Diffusion 1.x or 2.x folder, or one of face0 init")
     add("--output", required=True, metavar="URI", help="folder for the model and its checkpoints")
     add("--steps", type=at_least(1), default=TrainConfig.steps, metavar="N", help="of the optimiser (%(default)s)")
@@ -78,6 +79,7 @@ def _add_method(group: Options) -> None:
 
 
 def _add_rows(group: Options) -> None:
+    add_embedder_from(group)
     add = group.add_argument
     add("--min-face", type=at_least(0, float), default=0.0, metavar="PX",
         help="shorter side that the largest face must have (%(default)s)")  # fmt: skip
@@ -132,7 +134,7 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     config = _config(args, process)
     rows = RowFilter(min_face=args.min_face, min_score=args.min_score, min_caption=args.min_caption)
     holdout = Holdout(count=args.holdout, similarity=args.holdout_similarity)
-    data = shards.FaceShards(args.shards, rows=rows, holdout=holdout)
+    data = shards.FaceShards(args.shards, rows=rows, holdout=holdout, embedder_from=args.embedder_from)
     options = RunOptions(
         accumulate=args.accumulate, gradient_checkpointing=args.gradient_checkpointing, compile=args.compile
     )

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from face0.faces.corpus import Corpus, read_corpus
 from face0.faces.space_fit import fit
 from face0.io.permissions import Permissions, apply, current
-from face0.shards.files import Shard
+from face0.shards.shard import Shard
 from pipelines.options import spread, worker_processes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 import torch
 from moto.server import ThreadedMotoServer
@@ -23,6 +24,9 @@ MARKED = {Path(__file__).parent / name: getattr(pytest.mark, name) for name in (
 
 # Threads that wait for each other in every layer are slow where tests share the cores, and change last bits.
 torch.set_num_threads(1)
+# How long an example takes says more about what runs beside it.
+hypothesis.settings.register_profile("face0", deadline=None)
+hypothesis.settings.load_profile("face0")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from face0.errors import UsageError
 from face0.io.json import differences
@@ -41,6 +42,33 @@ class VectorMetadata:
                 name.removeprefix(_EMBEDDER): value for name, value in text.items() if name.startswith(_EMBEDDER)
             },
         )
+
+    @classmethod
+    def of_card(cls, text: str) -> "VectorMetadata":
+        """Parses the entry ``face0`` of a data card's YAML, as ``card_entry`` gives it; empty if it has none."""
+        front = text.split("---\n", 2)
+        try:
+            values = yaml.safe_load(front[1]) if len(front) == 3 and not front[0].strip() else None
+        except yaml.YAMLError:
+            values = None
+        entry = values.get("face0") if isinstance(values, dict) else None
+        said = entry if isinstance(entry, dict) else {}
+        embedder, dim = said.get("embedder"), said.get("embedding_dim")
+        return cls(
+            schema=said.get("schema"),
+            version=said.get("version"),
+            dim=dim if isinstance(dim, int) else 0,
+            embedder={name: str(value) for name, value in embedder.items()} if isinstance(embedder, dict) else {},
+        )
+
+    def card_entry(self) -> dict[str, Any]:
+        """What a data card says of the vectors, under ``face0``."""
+        return {
+            "schema": self.schema,
+            "version": self.version,
+            "embedding_dim": self.dim,
+            "embedder": dict(self.embedder),
+        }
 
     def refuse_other_schema(self, uri: str, schema: str, versions: Collection[str], remedy: str) -> None:
         """Raises UsageError unless the file is of a schema, in one of its versions; ``remedy`` says what to do."""

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from face0.shards.columns import EMBEDDINGS, face_embeddings
-from face0.shards.files import Shard, iter_columns
+from face0.shards.files import iter_columns
+from face0.shards.shard import Shard
 from face0.statistics.moments import Moments
 from face0.statistics.sampling import LowestHashSample, name_hashes
 

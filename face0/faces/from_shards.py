@@ -13,7 +13,8 @@ from face0.errors import UsageError
 from face0.faces.bank import BankFace
 from face0.io.text import composed
 from face0.shards.columns import EMBEDDINGS, FACE
-from face0.shards.files import Shard, iter_columns, read_row_group
+from face0.shards.files import iter_columns, read_row_group, require_columns
+from face0.shards.shard import Shard
 from schemas.face_bank import Kind
 
 SHOWN = 5  # names in an error
@@ -26,8 +27,9 @@ def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[BankFace]:
     Keys are unique within an input of augment. Of several rows with a key the first counts, and a note says so.
 
     Raises:
-        UsageError: no row has a key.
+        UsageError: no row has a key, or a column is missing.
     """
+    require_columns(shards, _SHARD_COLUMNS)
     keys = [composed(key) for key in keys]
     wanted = set(keys)
     rows: dict[str, list[tuple[Shard, int, str]]] = {}  # where each key stands, by shard and row group, and its form

@@ -1,10 +1,11 @@
 from .columns import face_embeddings, face_field
 from .decoding import Batch
-from .files import Shard, iter_columns, open_shards
+from .files import iter_columns, open_shards, require_columns
 from .loader import FaceShards
 from .order import EpochOrder
 from .rows import FaceRow, to_batch
 from .selection import Holdout, RowFilter
+from .shard import Shard
 
 __all__ = [
     "Batch",
@@ -18,5 +19,6 @@ __all__ = [
     "face_field",
     "iter_columns",
     "open_shards",
+    "require_columns",
     "to_batch",
 ]

@@ -1,6 +1,10 @@
-"""The columns of face shards of every version, as those of today: vectors beside the faces, as float32."""
+"""The columns of face shards of every version and of every writer, as those of today.
 
-from collections.abc import Sequence
+Other tools have lists of other types (large ones, of no fixed size, of float64), text and bytes likewise, and names of
+their own for what is in a list.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,55 +15,66 @@ from schemas.vectors import vectors
 
 FACE = "faces.list.element."  # prefix of the columns that are fields of the faces
 EMBEDDINGS = "embeddings"
-_WITHIN = f"{FACE}embedding"  # where the first version has them
+_FIRST = "embedding"  # that of the largest face; in the first version a field of the faces
+_TEXTS = ("key", "caption", "source", "sha256")
+_LENGTHS = {"box": 4, "landmarks": 10}
 
 
-def read_columns(parquet: pq.ParquetFile, group: int, columns: Sequence[str]) -> pa.Table:
+def available(schema: pa.Schema) -> set[str]:
+    """The columns that ``read_columns`` finds in a file of this schema, ``faces.list.element.NAME`` for fields."""
+    fields = _face_fields(schema)
+    names = {*schema.names, *(FACE + name for name in fields)}
+    return {*names, EMBEDDINGS} if _FIRST in {*names, *fields} else names
+
+
+def read_columns(parquet: pq.ParquetFile, group: int, columns: Sequence[str], dim: int) -> pa.Table:
     """Reads some columns of a row group.
 
     Args:
-        parquet: a face shard of any version.
+        parquet: a face shard of any version, or what another tool has made of one.
         group: number of the row group.
         columns: names of today's schema, ``faces.list.element.NAME`` for a field of the faces.
+        dim: length of an embedding.
+
+    Raises:
+        ValueError: a vector is null, of another length, or holds what is null.
     """
-    names = parquet.schema_arrow.names
-    stored = [_WITHIN if name == EMBEDDINGS and EMBEDDINGS not in names else name for name in columns]
-    return as_current(parquet.read_row_group(group, columns=stored, use_threads=False))
+    leaves = [parquet.schema.column(i).path for i in range(len(parquet.schema))]
+    chosen = list(_leaves(leaves, parquet.schema_arrow, columns))
+    return as_current(parquet.read_row_group(group, columns=chosen, use_threads=False), dim)
 
 
-def as_current(rows: pa.Table) -> pa.Table:
-    """Rows of a face shard of any version with the embeddings beside the faces: as a column ``embeddings``, at the end.
+def as_current(rows: pa.Table, dim: int) -> pa.Table:
+    """Rows of a face shard of any version and writer, with embeddings as a column ``embeddings`` beside the faces.
 
-    Of the first version, rows without any field of the faces but the embedding come without ``faces``.
+    Rows without any field of the faces but the embedding come without ``faces``. Where there is the embedding of one
+    face alone, that is the row's one face; zeros and null are none. Raises ValueError as ``read_columns``.
     """
-    place = rows.schema.get_field_index("faces")
-    if place < 0 or rows.schema.field(place).type.value_type.get_field_index("embedding") < 0:
-        return rows
-    faces = rows["faces"].combine_chunks()
-    values = faces.values
-    stored = values.field("embedding")
-    flat = stored.flatten().cast(pa.float32())
-    embeddings = pa.FixedSizeListArray.from_arrays(flat, type=vectors(stored.type.list_size))
-    fields = [field for field in values.type if field.name != "embedding"]
-    if fields:
-        others = pa.StructArray.from_arrays([values.field(field.name) for field in fields], fields=fields)
-        rows = rows.set_column(place, "faces", pa.ListArray.from_arrays(faces.offsets, others))
-    else:
-        rows = rows.remove_column(place)
-    kind = pa.list_(pa.field("element", embeddings.type, nullable=False))
-    return rows.append_column(EMBEDDINGS, pa.ListArray.from_arrays(faces.offsets, embeddings, type=kind))
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        if name == "faces":
+            columns |= _faces(column.combine_chunks(), dim)
+        elif name == EMBEDDINGS:
+            columns[name] = _vector_lists(*_offsets_and_values(column.combine_chunks()), dim)
+        elif name == _FIRST and EMBEDDINGS not in rows.schema.names:
+            columns[EMBEDDINGS] = _single(column.combine_chunks(), dim)
+        elif name in _TEXTS:
+            columns[name] = column.cast(pa.string())
+        elif name == "image":
+            columns[name] = pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
+        else:
+            columns[name] = column
+    return pa.table(columns)
 
 
 def as_written(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """All columns of rows of a face shard of any version, under the schema of today."""
-    rows = as_current(rows)
-    if "embedding" not in rows.schema.names:
-        first, _ = face_embeddings(rows, 1)
-        kind = schema.field("embedding").type
-        rows = rows.append_column(
-            "embedding", pa.FixedSizeListArray.from_arrays(pa.array(first.reshape(-1)), type=kind)
-        )
-    return rows.select(schema.names).cast(schema)
+    kind = schema.field(_FIRST).type
+    rows = as_current(rows, kind.list_size)
+    first, _ = face_embeddings(rows, 1)
+    columns = {name: rows[name] for name in rows.schema.names}
+    columns[_FIRST] = pa.FixedSizeListArray.from_arrays(pa.array(first.reshape(-1)), type=kind)
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
 def face_embeddings(rows: pa.Table, slots: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,8 +110,84 @@ def face_field(rows: pa.Table, name: str, slots: int) -> tuple[np.ndarray, np.nd
 def all_embeddings(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """The embeddings of all faces, float32 [n, dim], and the row of each, int [n], ascending."""
     lists = rows[EMBEDDINGS].combine_chunks()
-    flat = pc.list_flatten(lists)
-    return _two_dimensional(flat), pc.list_parent_indices(lists).to_numpy()
+    return _two_dimensional(pc.list_flatten(lists)), pc.list_parent_indices(lists).to_numpy()
+
+
+def _leaves(leaves: Sequence[str], schema: pa.Schema, columns: Sequence[str]) -> Iterator[str]:
+    """The paths in the file of what is to be read, whatever their writer calls the elements of a list."""
+    for name in columns:
+        top, inner = ("faces", name.removeprefix(FACE)) if name.startswith(FACE) else (name, None)
+        if name == EMBEDDINGS and name not in schema.names:
+            top, inner = ("faces", _FIRST) if _FIRST in _face_fields(schema) else (_FIRST, None)
+        for path in leaves:
+            first, *rest = path.split(".")
+            if first == top and (inner is None or inner in rest):
+                yield path
+
+
+def _face_fields(schema: pa.Schema) -> list[str]:
+    """Names of the fields of the faces."""
+    place = schema.get_field_index("faces")
+    face = getattr(schema.field(place).type, "value_type", None) if place >= 0 else None
+    return [field.name for field in face] if face is not None and pa.types.is_struct(face) else []
+
+
+def _faces(faces: pa.Array, dim: int) -> Mapping[str, pa.Array]:
+    """The columns ``faces`` and ``embeddings`` of faces, as far as they have these fields."""
+    offsets, face = _offsets_and_values(faces)
+    if face.null_count:
+        raise ValueError("a face is null")
+    values = {name: _face_field(face.field(name), name) for name in face.type.names if name != _FIRST}
+    columns = {}
+    if values:
+        fields = [pa.field(name, array.type, nullable=False) for name, array in values.items()]
+        columns["faces"] = _lists(offsets, pa.StructArray.from_arrays([*values.values()], fields=fields))
+    if face.type.get_field_index(_FIRST) >= 0:
+        columns[EMBEDDINGS] = _vector_lists(offsets, face.field(_FIRST), dim)
+    return columns
+
+
+def _face_field(values: pa.Array, name: str) -> pa.Array:
+    if name in _LENGTHS:
+        return _vectors(values, _LENGTHS[name])
+    return values.cast(pa.float32()) if name == "score" else values
+
+
+def _vector_lists(offsets: np.ndarray, values: pa.Array, dim: int) -> pa.ListArray:
+    return _lists(offsets, _vectors(values, dim))
+
+
+def _single(column: pa.Array, dim: int) -> pa.ListArray:
+    """Lists of no or one vector."""
+    found = _vectors(column.drop_null(), dim)
+    with_face = column.is_valid().to_numpy(zero_copy_only=False).copy()
+    is_face = _two_dimensional(found).any(axis=1)
+    with_face[with_face] = is_face
+    return _lists(np.concatenate([[0], np.cumsum(with_face)]), found.filter(pa.array(is_face)))
+
+
+def _lists(offsets: np.ndarray, values: pa.Array) -> pa.ListArray:
+    kind = pa.list_(pa.field("element", values.type, nullable=False))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
+
+
+def _vectors(lists: pa.Array, length: int) -> pa.FixedSizeListArray:
+    """Lists of numbers as vectors of one length."""
+    if lists.null_count:
+        raise ValueError("a vector is null")
+    offsets, values = _offsets_and_values(lists)
+    lengths = np.unique(np.diff(offsets))
+    if wrong := [size for size in lengths.tolist() if size != length]:
+        raise ValueError(f"a vector has {wrong[0]:,} values, and not {length:,}")
+    if values.null_count:
+        raise ValueError("a value of a vector is null")
+    return pa.FixedSizeListArray.from_arrays(values.cast(pa.float32()), type=vectors(length))
+
+
+def _offsets_and_values(lists: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Of lists of any type: where each begins and ends in the values, int [n + 1], from 0 on; null is an empty one."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    return np.concatenate([[0], np.cumsum(lengths)]), pc.list_flatten(lists)
 
 
 def _first(lists: pa.ListArray, field: pa.Array, slots: int) -> tuple[np.ndarray, np.ndarray]:

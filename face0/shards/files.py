@@ -1,9 +1,8 @@
 """The files of face shards: which there are, that they are what their stats say, and some of their columns."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,47 +12,33 @@ from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
-from face0.shards.columns import read_columns
+from face0.shards.columns import FACE, read_columns
+from face0.shards.rewritten import is_rewritten, open_rewritten, read_metadata
+from face0.shards.shard import Shard
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import READABLE
 from schemas.job import DataFile, TaskStats
 
+THREADS = 16  # that read footers
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shard:
-    """A file of face shards, by its footer.
+def open_shards(uris: Sequence[str], embedder_from: str | None = None) -> list[Shard]:
+    """The shards of each place, checked against their stats, where they have some, and against each other.
 
-    Attributes:
-        uri: of the file.
-        file: what the stats of its task say of it.
-        group_sizes: rows of each row group.
-        embedder: what made the embeddings: the entries ``face0.embedder.*`` of its metadata, by the names after the
-            dot.
-        dim: length of an embedding.
-        version: what its file system said of it as it was opened: see ``face0.io.listing.version``.
-    """
-
-    uri: str
-    file: DataFile
-    group_sizes: list[int]
-    embedder: Mapping[str, str]
-    dim: int
-    version: str = ""
-
-
-def open_shards(uris: Sequence[str]) -> list[Shard]:
-    """The committed shards of the folders, checked against their stats and against each other.
+    Args:
+        uris: output folders of augment, whose committed shards are meant; or files, folders and patterns of Parquet
+            that another tool has made of such shards.
+        embedder_from: what says how the embeddings of such files were made, where they do not say it themselves; see
+            ``face0.shards.rewritten``.
 
     Raises:
-        UsageError: no folder, or one without a committed task; a shard that is missing, not what its stats say, or of
-            another embedder than the first.
+        UsageError: no place, or one without shards; a shard that is missing, not what its stats say, or of another
+            embedder than the first; a file that is no shard.
     """
     if not uris:
-        raise UsageError("no folder of face shards: give one or more output folders of `face0 augment`")
-    files = [(folder, file) for folder in map(OutputFolder, uris) for file in shard_files(folder, folder.committed())]
-    shards = list(ordered_map(lambda at: _read_footer(*at), files, 16, 64))
+        raise UsageError("no face shards: give one or more output folders of `face0 augment`")
+    shards = [shard for uri in uris for shard in _shards_of(uri, embedder_from)]
     first = shards[0]
     for shard in shards[1:]:
         refuse_other_embedder(
@@ -64,6 +49,34 @@ def open_shards(uris: Sequence[str]) -> list[Shard]:
             "train on folders of one, or run augment on the others again with it",
         )
     return shards
+
+
+def _shards_of(uri: str, embedder_from: str | None) -> list[Shard]:
+    folder = OutputFolder(uri)
+    if is_rewritten(folder):
+        return open_rewritten(uri, _stated(embedder_from) if embedder_from else None)
+    files = shard_files(folder, folder.committed())
+    return list(ordered_map(lambda file: _read_footer(folder, file), files, THREADS, 4 * THREADS))
+
+
+def _stated(uri: str) -> VectorMetadata:
+    """What an output folder of augment, or a file, says of the embedder."""
+    folder = OutputFolder(uri)
+    if is_rewritten(folder):
+        return read_metadata(uri)
+    shard = _read_footer(folder, shard_files(folder, folder.committed())[0])
+    return VectorMetadata(schema="face_shard", version=None, dim=shard.dim, embedder=shard.embedder)
+
+
+def require_columns(shards: Sequence[Shard], columns: Collection[str]) -> None:
+    """Raises UsageError unless all shards have all columns (see ``read_columns``)."""
+    for shard in shards:
+        if missing := [name for name in columns if name not in shard.columns]:
+            named = ", ".join(name.replace(FACE, "faces[].") for name in missing)
+            raise UsageError(
+                f"{shard.uri} lacks {named}: take them along where it is written; it has "
+                f"{', '.join(sorted(name for name in shard.columns if not name.startswith(FACE)))}"
+            )
 
 
 def shard_files(folder: OutputFolder, committed: Mapping[str, TaskStats]) -> list[DataFile]:
@@ -104,20 +117,12 @@ def _opened(folder: Folder, file: DataFile) -> Iterator[tuple[Shard, pq.ParquetF
             raise
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{uri} does not open as Parquet ({error}): {remedy}") from error
-        footer = parquet.metadata
-        if footer.num_rows != file.rows:
-            raise UsageError(f"{uri} has {footer.num_rows:,} rows, but its stats say {file.rows:,}: {remedy}")
-        metadata = VectorMetadata.of(footer.metadata)
+        rows = parquet.metadata.num_rows
+        if rows != file.rows:
+            raise UsageError(f"{uri} has {rows:,} rows, but its stats say {file.rows:,}: {remedy}")
+        metadata = VectorMetadata.of(parquet.metadata.metadata)
         metadata.refuse_other_schema(uri, "face_shard", READABLE, "run augment of this version")
-        shard = Shard(
-            uri=uri,
-            file=file,
-            group_sizes=[footer.row_group(group).num_rows for group in range(footer.num_row_groups)],
-            embedder=metadata.embedder,
-            dim=metadata.dim,
-            version=there.version,
-        )
-        yield shard, parquet
+        yield Shard.of(uri, file, parquet, metadata, there.version), parquet
 
 
 def _read_footer(folder: Folder, file: DataFile) -> Shard:
@@ -146,14 +151,14 @@ def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[t
 def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
     for index in range(len(shard.group_sizes)):
         with _reading(shard.uri, index):
-            table = read_columns(parquet, index, columns)
+            table = read_columns(parquet, index, columns, shard.dim)
         yield table
 
 
 def read_row_group(shard: Shard, index: int, columns: list[str]) -> pa.Table:
     """Some columns (see ``read_columns``) of one row group. Raises UsageError if it does not read."""
     with _reading(shard.uri, index), storage.open_uri(shard.uri) as file:
-        return read_columns(pq.ParquetFile(file), index, columns)
+        return read_columns(pq.ParquetFile(file), index, columns, shard.dim)
 
 
 def refuse_changed(shard: Shard) -> None:
@@ -172,6 +177,5 @@ def _reading(uri: str, index: int) -> Iterator[None]:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UsageError(
-            f"{uri}: row group {index} does not read ({error}): "
-            "restore the file, or run augment again into a new folder"
+            f"{uri}: row group {index} does not read ({error}): restore the file, or make it anew"
         ) from error

@@ -21,25 +21,30 @@ from face0.io.secrets import public
 from face0.runtime.concurrency import ordered_map
 from face0.shards.columns import EMBEDDINGS, face_embeddings
 from face0.shards.decoding import Batch, LoadedRows, SampleBuffer
-from face0.shards.files import Shard, open_shards, read_row_group, refuse_changed
-from face0.shards.order import EpochOrder
+from face0.shards.files import open_shards, read_row_group, refuse_changed, require_columns
+from face0.shards.order import LANES, EpochOrder
 from face0.shards.selection import Holdout, RowFilter, kept_rows, select_rows
+from face0.shards.shard import Shard
 
 READERS = 4  # threads that read row groups to train on
 READ_AHEAD = 8  # row groups, beyond those that are open
 PART = 16  # images that a thread decodes in one go
+_COLUMNS = ["key", "caption", "image", "width", "height", EMBEDDINGS]
+_LARGEST_GROUP = 2**29  # bytes of a row group: some 40 are in memory at a time, and augment's have about 20 MB
 
 
 class FaceShards:
-    """The rows of one or several output folders of augment.
+    """The rows of one or several output folders of augment, or of Parquet that another tool has made of these.
 
     At first the files' footers are read; for a filter also the columns that it looks at, and for a holdout the keys
     once and the embeddings twice. What stays in memory is a bit for each row.
 
     Args:
-        uris: the folders. Their order, and the names of the files in them, have a part in the order of training.
+        uris: the folders, files or patterns. Their order, and the names of the files, have a part in the order of
+            training.
         rows: which rows to train on.
         holdout: which of these to evaluate on.
+        embedder_from: see ``face0.shards.files.open_shards``.
 
     Attributes:
         uris: of the folders, absolute, in their public form.
@@ -52,7 +57,7 @@ class FaceShards:
         fingerprint: changes with anything that positions depend on, but for the seed: files, filter and holdout.
 
     Raises:
-        UsageError: no committed task; a file that is missing, or not what its stats say; several embedders; no rows.
+        UsageError: see ``open_shards``; a column is missing; a row group is too large to be held; no rows.
     """
 
     def __init__(
@@ -61,8 +66,11 @@ class FaceShards:
         *,
         rows: RowFilter = RowFilter(),  # noqa: B008 - frozen
         holdout: Holdout = Holdout(),  # noqa: B008
+        embedder_from: str | None = None,
     ) -> None:
-        shards = open_shards(uris)
+        shards = open_shards(uris, embedder_from)
+        require_columns(shards, [*_COLUMNS, *rows.columns])
+        _refuse_large_groups(shards)
         self.uris = [public(storage.absolute(uri)) for uri in uris]
         self.embedder, self.dim = shards[0].embedder, shards[0].dim
         self.contents = _digest([[shard.file.name, shard.file.sha256] for shard in shards])
@@ -218,6 +226,16 @@ class _Group:
         return self.shard.uri
 
 
+def _refuse_large_groups(shards: Sequence[Shard]) -> None:
+    for shard in shards:
+        if (largest := max(shard.group_bytes, default=0)) > _LARGEST_GROUP:
+            raise UsageError(
+                f"{shard.uri} has a row group of {largest / 2**20:,.0f} MiB, and {LANES + READ_AHEAD} are held: "
+                f"write it with smaller ones, of at most {_LARGEST_GROUP / 2**20:.0f} MiB, best of some hundred rows "
+                "(ROW_GROUP_SIZE in DuckDB, row_group_size in polars and pandas, parquet.block.size in Spark)"
+            )
+
+
 def _fingerprint(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> str:
     return _digest([[(shard.file.name, shard.file.sha256) for shard in shards], asdict(rows), asdict(holdout)])
 
@@ -238,8 +256,7 @@ class _Needed:
 
 def _load(group: _Group, rows: np.ndarray, slots: int) -> LoadedRows:
     """Rows of a row group, in the order given."""
-    columns = ["key", "caption", "image", "width", "height", EMBEDDINGS]
-    table = read_row_group(group.shard, group.index, columns)
+    table = read_row_group(group.shard, group.index, _COLUMNS)
     refuse_changed(group.shard)
     faces, present = face_embeddings(table, slots)
     images = table["image"]

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
 from face0.shards.columns import EMBEDDINGS, FACE, face_embeddings, face_field
-from face0.shards.files import Shard, iter_columns
+from face0.shards.files import iter_columns
+from face0.shards.shard import Shard
 from face0.statistics.sampling import LowestHashSample, name_hashes
 from face0.statistics.vectors import unit
 
@@ -35,6 +36,12 @@ class RowFilter:
     min_face: float = 0.0
     min_score: float = 0.0
     min_caption: int = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the limits look at."""
+        limits = {"caption": self.min_caption, f"{FACE}box": self.min_face, f"{FACE}score": self.min_score}
+        return [name for name, limit in limits.items() if limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +135,8 @@ def _scan(function: Callable[[tuple[int, Shard]], T], shards: Sequence[Shard]) -
 
 def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:
     """The rows of each row group that pass the filter."""
-    columns = {
-        "caption": rows.min_caption,
-        f"{FACE}box": rows.min_face,
-        f"{FACE}score": rows.min_score,
-    }
     bits = []
-    for table in iter_columns(shard, [name for name, limit in columns.items() if limit]):
+    for table in iter_columns(shard, rows.columns):
         passing = np.ones(table.num_rows, bool)
         if rows.min_caption:
             passing &= pc.utf8_length(table["caption"]).to_numpy() >= rows.min_caption

@@ -6,9 +6,11 @@ import sys
 import pipelines
 from face0 import faces, shards
 from face0.errors import UsageError
+from face0.faces.corpus import CORPUS_COLUMNS
 from face0.faces.space import FEW
 from face0.io.storage import absolute
 from jobs.options.parser import Commands
+from jobs.options.shards import SHARDS, add_embedder_from
 from jobs.options.values import at_least
 
 
@@ -17,7 +19,8 @@ def add_to(ways: Commands) -> None:
     parser = ways.add_parser("fit", help="fits the face space of face shards", allow_abbrev=False)
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("shards", nargs="+", metavar="SHARDS", help="output of face0 augment")
+    add("shards", nargs="+", metavar="SHARDS", help=SHARDS)
+    add_embedder_from(parser)
     add("--output", required=True, metavar="SPACE", help="folder")
     add("--sample", type=at_least(FEW), default=20_000, metavar="N",
         help="faces that the mixture is fitted to, and draws are checked against (%(default)s)")  # fmt: skip
@@ -30,7 +33,8 @@ def add_to(ways: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fits and saves the space; returns the exit code."""
     options = pipelines.pipeline_options(args.flags)
-    opened = shards.open_shards(args.shards)
+    opened = shards.open_shards(args.shards, args.embedder_from)
+    shards.require_columns(opened, CORPUS_COLUMNS)
     output = absolute(args.output)
     if (rows := sum(shard.file.rows for shard in opened)) < FEW:
         raise UsageError(f"{', '.join(args.shards)}: {rows} rows make no face space, give {FEW} or more")

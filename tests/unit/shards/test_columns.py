@@ -56,7 +56,7 @@ def opened(rows: pa.Table) -> pq.ParquetFile:
 @pytest.mark.parametrize("rows", [TODAY, OLD, OLD.slice(1, 3), TODAY.slice(1, 3)], ids=["3", "1", "part 1", "part 3"])
 @pytest.mark.parametrize("slots", [1, 2, 4])
 def test_the_first_faces_of_each_row(rows, slots):
-    rows = as_current(rows)
+    rows = as_current(rows, 6)
     vectors, present = face_embeddings(rows, slots)
     scores, _ = face_field(rows, "score", slots)
     assert vectors.dtype == np.float32
@@ -75,12 +75,12 @@ def test_rows_of_the_first_version_become_those_of_today():
 
 @pytest.mark.parametrize("columns", [[EMBEDDINGS], ["key", EMBEDDINGS], ["key", f"{FACE}box", EMBEDDINGS], ["key"]])
 def test_both_versions_give_the_same_columns(columns):
-    old, today = (read_columns(opened(rows), 0, columns) for rows in (OLD, TODAY))
+    old, today = (read_columns(opened(rows), 0, columns, 6) for rows in (OLD, TODAY))
     assert old.to_pylist() == today.to_pylist()
 
 
 def test_all_faces_with_their_rows():
-    for rows in (as_current(OLD), TODAY):
+    for rows in (as_current(OLD, 6), TODAY):
         vectors, places = all_embeddings(rows)
         assert places.tolist() == [1, 1, 1, 3]
         assert vectors.tolist() == [vector for row in rows.to_pylist() for vector in row[EMBEDDINGS]]

@@ -1,0 +1,195 @@
+"""Shards that other tools have filtered and written are read as they are; what is wrong with them is named."""
+
+import json
+import shutil
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from face0.errors import UsageError
+from face0.faces.corpus import CORPUS_COLUMNS, read_corpus
+from face0.faces.from_shards import of_shards
+from face0.shards import loader
+from face0.shards.files import open_shards, require_columns
+from face0.shards.loader import FaceShards
+from face0.shards.selection import RowFilter
+from tests.fixtures.shards import NONE, numbered, row, take, write
+
+KEPT = [f"k{number:05d}" for number in range(2, 9)]
+FILTER = "width >= 8 AND key >= 'k00002' AND key < 'k00009'"
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """An output of augment: twelve rows in two files, of which one row has two faces and one has none."""
+    groups = numbered([[5], [7]])
+    groups[0][0][3], groups[1][0][0] = row(3, faces=2), row(5, faces=0)
+    return write(tmp_path_factory.mktemp("out"), groups)
+
+
+def by_duckdb(output, path):
+    duckdb.sql(f"COPY (SELECT * FROM '{output}/shards/*.parquet' WHERE {FILTER} ORDER BY key) TO '{path}'")
+
+
+def by_duckdb_with_doubles(output, path):
+    query = f"SELECT * REPLACE (embeddings::DOUBLE[][] AS embeddings) FROM '{output}/shards/*.parquet'"
+    duckdb.sql(f"COPY ({query} WHERE {FILTER} ORDER BY key) TO '{path}' (ROW_GROUP_SIZE 2048)")
+
+
+def by_polars(output, path):
+    chosen = (pl.col("key") >= KEPT[0]) & (pl.col("key") <= KEPT[-1])
+    pl.read_parquet(f"{output}/shards/*.parquet").filter(chosen).write_parquet(path)
+
+
+def by_pandas(output, path):
+    table = pd.read_parquet(f"{output}/shards")
+    table[table["key"].isin(KEPT)].to_parquet(path)
+
+
+def by_pyarrow_with_other_types(output, path):
+    rows = pq.read_table(f"{output}/shards").filter(pa.compute.is_in(pa.compute.field("key"), pa.array(KEPT)))
+    columns = {name: rows[name] for name in rows.schema.names}
+    columns["embeddings"] = rows["embeddings"].cast(pa.large_list(pa.large_list(pa.float16())))
+    columns["key"] = rows["key"].dictionary_encode()
+    columns["caption"] = rows["caption"].cast(pa.large_string())
+    columns["image"] = rows["image"].cast(pa.large_binary())
+    pq.write_table(pa.table(columns), path)
+
+
+def by_datasets(output, path):
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_parquet(f"{output}/shards/*.parquet", cache_dir=str(path.parent / "cache"))
+    data = data.cast_column("image", datasets.Image(decode=False))
+    data.filter(lambda key: key in KEPT, input_columns="key").to_parquet(path)
+
+
+WRITERS = [
+    by_duckdb,
+    by_duckdb_with_doubles,
+    by_polars,
+    by_pandas,
+    by_pyarrow_with_other_types,
+    by_datasets,
+]
+
+
+@pytest.fixture(params=WRITERS, ids=lambda writer: writer.__name__)
+def rewritten(request, output, tmp_path):
+    (tmp_path / "filtered").mkdir()
+    request.param(output, tmp_path / "filtered" / "part.parquet")
+    return tmp_path / "filtered"
+
+
+def test_they_are_trained_on_as_they_are(rewritten, output):
+    expected = take(FaceShards([output], holdout=NONE), 1, batch=12, slots=2)[0]
+    found = take(FaceShards([f"{rewritten}/*.parquet"], holdout=NONE, embedder_from=output), 1, batch=7, slots=2)[0]
+    assert sorted(found.keys) == KEPT
+    assert not found.failed
+    for name in KEPT:
+        one, other = found.keys.index(name), expected.keys.index(name)
+        assert found.captions[one] == expected.captions[other]
+        assert found.images[one].equal(expected.images[other])
+        assert found.faces[one].equal(expected.faces[other])
+        assert found.present[one].equal(expected.present[other])
+
+
+def test_they_are_filtered_fitted_to_and_become_a_bank(rewritten, output):
+    limits = RowFilter(min_face=30, min_score=0.5)
+    data = FaceShards([str(rewritten)], rows=limits, holdout=NONE, embedder_from=output)
+    assert data.samples == len(KEPT) - 1
+    (shard,) = open_shards([str(rewritten)], output)
+    require_columns([shard], CORPUS_COLUMNS)
+    corpus = read_corpus(shard, 100)
+    assert (corpus.faces, corpus.faceless) == (len(KEPT) - 1, 1)
+    first, none = of_shards([shard], ["k00003", "k00005"])
+    assert first.vector is not None
+    assert first.vector.tolist() == [3, 0, 0, 0]
+    assert none.vector is None
+
+
+def test_the_data_card_beside_them_says_what_made_the_embeddings(output, tmp_path):
+    by_duckdb(output, tmp_path / "part.parquet")
+    said = "face0:\n  schema: face_shard\n  embedding_dim: 4\n  embedder:\n    name: e\n"
+    (tmp_path / "README.md").write_text(f"---\nlicense: other\n{said}---\n# Faces\n")
+    (shard,) = open_shards([str(tmp_path / "part.parquet")])
+    assert (shard.dim, shard.embedder) == (4, {"name": "e"})
+    (tmp_path / "README.md").write_text("# Faces\n")
+    with pytest.raises(UsageError, match=r"part\.parquet does not say what made its embeddings.*--embedder-from OUT"):
+        open_shards([str(tmp_path)])
+
+
+def test_another_embedder_than_the_files_own_is_refused(output, tmp_path):
+    shutil.copytree(f"{output}/shards", tmp_path / "copied")
+    assert len(open_shards([str(tmp_path / "copied")])) == 2
+    other = write(tmp_path / "other", numbered([[1]]), embedder="f")
+    with pytest.raises(UsageError, match=r"of different embedders \(name: e, f\).*leave --embedder-from out"):
+        open_shards([str(tmp_path / "copied")], other)
+
+
+def test_a_single_vector_is_the_one_face_of_its_row(output, tmp_path):
+    query = f"SELECT * EXCLUDE (faces, embeddings) FROM '{output}/shards/*.parquet'"
+    duckdb.sql(f"COPY ({query}) TO '{tmp_path}/x.parquet'")
+    (batch,) = take(FaceShards([str(tmp_path)], holdout=NONE, embedder_from=output), 1, batch=12, slots=2)
+    faces = dict(zip(batch.keys, batch.present.sum(dim=1).tolist(), strict=True))
+    assert faces == {key: int(key not in ("k00000", "k00005")) for key in faces}  # the first is all zeros
+
+
+WRONG = {
+    "a column is gone": ("SELECT * EXCLUDE caption", r"lacks caption: take them along .* it has embedding,"),
+    "a join has left nulls": ("SELECT * REPLACE (nullif(key, 'k00001') AS key)", r"key is null in 1 rows"),
+    "a vector is cut": ("SELECT * REPLACE ([v[1:3] FOR v IN embeddings] AS embeddings)", "has 3 values, and not 4"),
+    "a value is null": ("SELECT * REPLACE ([[NULL, 1, 2, 3]::FLOAT[]] AS embeddings)", "a value of a vector is null"),
+    "a vector is null": ("SELECT * REPLACE ([NULL::FLOAT[]] AS embeddings)", "a vector is null"),
+}
+
+
+@pytest.mark.parametrize(("query", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_named(query, message, output, tmp_path):
+    duckdb.sql(f"COPY ({query} FROM '{output}/shards/*.parquet') TO '{tmp_path}/x.parquet'")
+    with pytest.raises(UsageError, match=f"x.parquet.*{message}"):
+        take(FaceShards([str(tmp_path)], holdout=NONE, embedder_from=output), 1, batch=12)
+
+
+def test_row_groups_too_large_to_hold_are_refused(output, tmp_path, monkeypatch):
+    by_duckdb(output, tmp_path / "x.parquet")
+    monkeypatch.setattr(loader, "_LARGEST_GROUP", 100)
+    with pytest.raises(UsageError, match=r"x\.parquet has a row group of .*ROW_GROUP_SIZE in DuckDB"):
+        FaceShards([str(tmp_path)], embedder_from=output)
+
+
+def test_what_spark_leaves_beside_its_files_is_passed_over(output, tmp_path):
+    by_duckdb(output, tmp_path / "part-0.snappy.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    (tmp_path / ".part-0.snappy.parquet.crc").write_bytes(b"crc")
+    (tmp_path / "_temporary").mkdir()
+    (tmp_path / "_temporary" / "part-1.parquet").write_bytes(b"PAR1")
+    (shard,) = open_shards([str(tmp_path)], output)
+    assert shard.file.rows == len(KEPT)
+
+
+def test_a_change_of_the_rows_changes_the_fingerprint_and_a_copy_does_not(output, tmp_path):
+    by_duckdb(output, tmp_path / "x.parquet")
+
+    def fingerprint() -> str:
+        return FaceShards([str(tmp_path / "x.parquet")], holdout=NONE, embedder_from=output).fingerprint
+
+    before = fingerprint()
+    data = (tmp_path / "x.parquet").read_bytes()
+    (tmp_path / "x.parquet").unlink()
+    (tmp_path / "x.parquet").write_bytes(data)
+    assert fingerprint() == before
+    duckdb.sql(f"COPY (FROM '{output}/shards/*.parquet' ORDER BY key DESC) TO '{tmp_path}/x.parquet'")
+    assert fingerprint() != before
+
+
+def test_other_parquet_is_no_shard(tmp_path, output):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match=r"x\.parquet lacks .*key.*it has a"):
+        FaceShards([str(tmp_path)], embedder_from=output)
+    (tmp_path / "x.parquet").write_text(json.dumps({}))
+    with pytest.raises(UsageError, match="does not open as Parquet"):
+        FaceShards([str(tmp_path)], embedder_from=output)
