@@ -61,7 +61,7 @@ def as_current(rows: pa.Table, dim: int) -> pa.Table:
         elif name in _TEXTS:
             columns[name] = column.cast(pa.string())
         elif name == "image":
-            columns[name] = pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
+            columns[name] = _bytes(column)
         else:
             columns[name] = column
     return pa.table(columns)
@@ -123,6 +123,15 @@ def _leaves(leaves: Sequence[str], schema: pa.Schema, columns: Sequence[str]) ->
             first, *rest = path.split(".")
             if first == top and (inner is None or inner in rest):
                 yield path
+
+
+def _bytes(images: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Files of images: bytes, bytes in a struct (``datasets``), or bytes that are said to be text (ClickHouse)."""
+    if pa.types.is_struct(images.type):
+        images = pc.struct_field(images, "bytes")
+    if pa.types.is_string(images.type) or pa.types.is_large_string(images.type):
+        return images.cast(pa.large_binary())
+    return images
 
 
 def _face_fields(schema: pa.Schema) -> list[str]:
