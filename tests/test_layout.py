@@ -12,6 +12,7 @@ LARGE = 60  # lines from which on a module has tests of its own
 ELSEWHERE = {
     "augmentation/config.py": "integration/test_further_columns.py",
     "augmentation/augmenter.py": "integration/test_augment.py",
+    "augmentation/merging.py": "integration/test_retries.py",
     "demo.py": "integration/test_demo.py",
     "embedders/specification.py": "unit/embedders/test_onnx.py",
     "evaluation/audit/arms.py": "unit/evaluation/audit/test_analysis.py",

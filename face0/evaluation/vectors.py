@@ -54,7 +54,8 @@ def read_identified(results: Results, columns: Sequence[str], weights: str | Non
     column = table["identity_vector"].to_pylist()
     for row, vector in zip(lacking.tolist(), as_stored(computed), strict=True):
         column[row] = vector
-    return table.set_column(place, RESULTS.field("identity_vector"), [column])
+    field = RESULTS.field("identity_vector")
+    return table.set_column(place, field, pa.array(column, field.type))
 
 
 def _vectors_to_identify(results: Results, table: pa.Table) -> pa.ChunkedArray | None:

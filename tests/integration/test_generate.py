@@ -224,7 +224,7 @@ def test_an_output_of_version_1_is_tried_again_and_merged(tmp_path, model, bank,
     assert len(rows(open_results(str(out)))) == 4
     assert generate(manifest, bank, model, out, "--retry-failed", "out_of_memory") == 0
     whole(out, 8)
-    assert {pq.read_schema(path).metadata[b"face0.version"] for path in (out / "results").iterdir()} == {b"2"}
+    assert {pq.read_schema(path).metadata[b"face0.version"] for path in (out / "results").iterdir()} == {b"3"}
 
 
 def test_on_any_file_system_with_any_format(root, tmp_path, model, bank) -> None:

@@ -22,6 +22,7 @@ from tests.fixtures.pictures import (
     success,
     write_tar,
 )
+from tests.fixtures.shards import first_version, restate
 
 
 def list_of_images(folder: Path, present: set[str]) -> Path:
@@ -76,6 +77,22 @@ def test_a_retry_of_what_failed_is_merged_as_if_nothing_had_happened(tmp_path, r
         Ledger(read=18, written=7, failed=11) if keep else Ledger(read=18, written=5, no_face=2, failed=11)
     )
     assert success(tmp_path / "out")["reasons"]["truncated"] == 1
+
+
+def test_a_retry_brings_the_rows_of_an_earlier_version_under_todays_schema(tmp_path):
+    options = ["--max-failures", "100%", "--keep-faceless"]
+    path = list_of_images(tmp_path / "in", ALL - {"p1.jpg"})
+    assert augment(path, tmp_path / "out", *options) == 0
+    (shard,) = (tmp_path / "out" / "shards").iterdir()
+    pq.write_table(first_version(pq.read_table(shard)), shard)
+    restate(tmp_path / "out", shard)
+    list_of_images(tmp_path / "in", ALL)
+    assert augment(path, tmp_path / "out", *options, "--retry-failed", "fetch_404") == 0
+    assert augment(path, tmp_path / "undisturbed", *options) == 0
+    assert_complete(tmp_path / "out")
+    assert_same_rows(rows(tmp_path / "out"), rows(tmp_path / "undisturbed"))
+    schemas = [pq.read_schema(*(tmp_path / name / "shards").iterdir()) for name in ("out", "undisturbed")]
+    assert schemas[0].equals(schemas[1], check_metadata=True)
 
 
 def test_a_retry_that_fails_again_stays_as_it_is(tmp_path):

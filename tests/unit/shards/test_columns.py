@@ -19,29 +19,12 @@ from face0.shards.columns import (
 )
 from face0.shards.rows import to_batch
 from schemas.face_shard import face_shard
+from tests.fixtures.shards import first_version
 from tests.unit.shards.test_rows import face_row
 
 COUNTS = (0, 3, 0, 1, 0)
 SCHEMA = face_shard(6)
 TODAY = pa.Table.from_batches([to_batch([face_row(f"k{i}", count) for i, count in enumerate(COUNTS)], SCHEMA)])
-
-
-def first_version(rows: pa.Table) -> pa.Table:
-    """The same rows as the first version had them."""
-    face = pa.struct(
-        [
-            pa.field("box", pa.list_(pa.float32(), 4)),
-            pa.field("score", pa.float32()),
-            pa.field("landmarks", pa.list_(pa.float32(), 10)),
-            pa.field("embedding", pa.list_(pa.float16(), 6)),
-        ]
-    )
-    faces = [
-        [{**face, "embedding": np.float16(vector)} for face, vector in zip(row["faces"], row[EMBEDDINGS], strict=True)]
-        for row in rows.to_pylist()
-    ]
-    others = rows.drop_columns(["faces", EMBEDDINGS, "embedding"])
-    return others.append_column("faces", pa.array(faces, pa.list_(face)))
 
 
 OLD = first_version(TODAY)
