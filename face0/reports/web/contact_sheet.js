@@ -1,5 +1,6 @@
 "use strict";
-// The contact sheet: only what is in sight (and a little around it) is in the document.
+// The contact sheet: only what is in sight (and a little around it) is in the document, and what has the focus. What is
+// there stands in the order in which it is read, whichever way it was scrolled to. All of it is there while it is printed.
 (() => {
   const TILE = 132, GAP = 10, STEP = TILE + GAP, LINE = 15, COLUMN = 30, BAND = 40, AROUND = 500;
   const KEPT = 80; // chunks of thumbnails held at a time
@@ -20,6 +21,7 @@
   const measures = Object.entries(sheet.measures).filter(([name]) => name !== "seconds");
   const figureLines = Math.ceil(measures.length / 2);
   const varied = sheet.variants.length > 1;
+  const badged = rows.found.some((faces) => faces !== 1) || rows.flagged.some(Boolean) || rows.lost.some(Boolean);
 
   // --- thumbnails -------------------------------------------------------------------------------------------------
   const chunks = new Map(); // number -> base64 texts, the longest unused first
@@ -43,8 +45,9 @@
       chunks.set(number, there);
       call(there);
     } else if (sheet.folder === null) {
-      face0Thumbnails(number, JSON.parse(embedded[number].textContent));
-      call(chunks.get(number));
+      const pictures = JSON.parse(embedded[number].textContent);
+      face0Thumbnails(number, pictures);
+      call(pictures);
     } else if (waiting.has(number)) {
       waiting.get(number).push(call);
     } else {
@@ -61,19 +64,18 @@
     }
   }
 
-  function showPicture(row, box) {
-    withChunk(Math.floor(row / sheet.chunk), (pictures) => {
-      const picture = pictures[row % sheet.chunk];
-      if (!picture) {
-        box.textContent = rows.image[row] === null ? "dropped" : "no thumbnail";
-        return;
-      }
-      const img = document.createElement("img");
-      img.alt = "";
-      img.decoding = "async";
-      img.src = `data:image/jpeg;base64,${picture}`;
-      box.replaceChildren(img);
-    });
+  const chunkOf = (row) => Math.floor(row / sheet.chunk);
+
+  function put(pictures, row, box) {
+    const picture = pictures[row % sheet.chunk];
+    if (!picture) {
+      box.textContent = rows.image[row] === null ? "dropped" : "no thumbnail";
+      return;
+    }
+    const img = document.createElement("img");
+    img.alt = ""; // the text beside it says what it is
+    img.src = `data:image/jpeg;base64,${picture}`;
+    box.replaceChildren(img);
   }
 
   let unseen = [], timer = 0;
@@ -83,7 +85,7 @@
     timer = setTimeout(() => {
       const now = unseen.filter(([, each]) => each.isConnected);
       unseen = [];
-      for (const [each, place] of now) showPicture(each, place);
+      for (const [each, place] of now) withChunk(chunkOf(each), (pictures) => put(pictures, each, place));
     }, 40);
   }
 
@@ -98,52 +100,50 @@
 
   const figure = (value) => value === null ? "–" : value.toFixed(2).replace(/^(-?)0\./, "$1.");
 
-  function tile(row, named) {
-    const made = element("a", "tile");
+  function tile(row, lines, show = fetchSoon) {
+    const prompt = sheet.prompts[rows.prompt[row]], face = sheet.faces[rows.face[row]];
+    const made = element(rows.image[row] === null ? "div" : "a", "tile");
     if (rows.image[row] !== null) {
       made.href = rows.image[row].split("/").map(encodeURIComponent).join("/");
       made.target = "_blank";
       made.rel = "noopener";
     }
-    const about = [sheet.prompts[rows.prompt[row]], sheet.faces[rows.face[row]], `seed ${rows.seed[row]}`,
-      sheet.variants[rows.variant[row]], sheet.labels[rows.label[row]], rows.id[row]];
+    const about = [prompt, face, `seed ${rows.seed[row]}`, sheet.variants[rows.variant[row]],
+      sheet.labels[rows.label[row]], rows.id[row]];
     made.title = about.filter(Boolean).join("\n");
-    made.setAttribute("aria-label", about.slice(0, 4).filter(Boolean).join(", "));
-    const picture = element("span", "picture");
-    made.append(picture);
-    fetchSoon(row, picture);
-
-    const first = element("span", "line");
-    first.append(element("span", "seed", `seed ${rows.seed[row]}`));
+    const unwritten = [prompt, face].filter((text) => !lines.includes(text)); // above it and beside it, for the eye
+    if (unwritten.length) made.append(element("span", "unseen", `${unwritten.join(", ")}, `));
+    const picture = element("span", "picture"), badges = element("span", "line badges");
+    show(row, picture);
     if (rows.found[row] === 0) {
       made.classList.add("marked");
-      first.append(element("span", "badge", "no face"));
+      badges.append(element("span", "badge", "no face"), " ");
     } else if (rows.found[row] > 1) {
-      first.append(element("span", "badge", `${rows.found[row]} faces`));
+      badges.append(element("span", "badge", `${rows.found[row]} faces`), " ");
     }
-    if (rows.flagged[row]) first.append(element("span", "badge", "flagged"));
+    if (rows.flagged[row]) badges.append(element("span", "badge", "flagged"), " ");
     if (rows.lost[row]) {
-      first.append(element("span", "badge", "cut", `the last ${rows.lost[row]} tokens of the prompt had no place`));
+      badges.append(element("span", "badge", "cut", `the last ${rows.lost[row]} tokens of the prompt had no place`), " ");
     }
-    made.append(first);
+    made.append(picture);
+    if (badged) made.append(badges);
+    made.append(element("span", "line cut", `seed ${rows.seed[row]}`));
     for (let i = 0; i < measures.length; i += 2) {
       const line = element("span", "line");
       for (const [name, short] of measures.slice(i, i + 2)) {
-        line.append(element("span", "", short), element("b", "", figure(rows[name][row])));
+        line.append(element("span", "", short), " ", element("b", "", figure(rows[name][row])), " ");
       }
       made.append(line);
     }
     if (varied) made.append(element("span", "line cut", sheet.variants[rows.variant[row]]));
-    if (named) {
-      made.append(element("span", "line cut", sheet.faces[rows.face[row]]));
-      made.append(element("span", "line cut", sheet.prompts[rows.prompt[row]]));
-    }
+    for (const line of lines) made.append(element("span", "line cut", line));
     return made;
   }
 
-  const tileHeight = (named) => TILE + LINE * (1 + figureLines + varied + 2 * named) + 4;
+  const tileHeight = (lines) => TILE + LINE * (1 + badged + figureLines + varied + lines) + 4;
+  const bySettings = (a, b) => rows.variant[a] - rows.variant[b] || Number(rows.seed[a]) - Number(rows.seed[b]);
 
-  // --- layouts: a size, and what of it is within a rectangle -----------------------------------------------------------
+  // --- layouts: a size, what of it is within a rectangle, each with its place in the order of reading, and where a row is
   function byPromptAndFace(shown, width) {
     const faces = [...new Set(shown.map((row) => rows.face[row]))].sort((a, b) => a - b);
     const columnOf = new Map(faces.map((face, i) => [face, i]));
@@ -158,23 +158,29 @@
     }
     const fits = Math.max(1, Math.floor((width - GAP) / STEP));
     const across = Math.min(most, faces.length === 1 ? fits : Math.min(fits, width < 560 ? 2 : 4));
-    const columnWidth = across * STEP + 2 * GAP, high = tileHeight(false) + GAP;
+    const columnWidth = across * STEP + 2 * GAP, high = tileHeight(0) + GAP;
     const prompts = [...bands.keys()].sort((a, b) => a - b);
-    const tops = [COLUMN];
-    for (const prompt of prompts) {
-      const cells = [...bands.get(prompt).values()];
-      for (const cell of cells) {
-        cell.sort((a, b) => rows.variant[a] - rows.variant[b] || Number(rows.seed[a]) - Number(rows.seed[b]));
+    const tops = [COLUMN], bandNumbers = [], places = new Map(); // row -> left, top, number in the order of reading
+    let number = 0;
+    prompts.forEach((prompt, p) => {
+      const cells = bands.get(prompt);
+      let lines = 0;
+      bandNumbers.push(number++);
+      for (const c of [...cells.keys()].sort((a, b) => a - b)) {
+        cells.get(c).sort(bySettings).forEach((row, i) => {
+          const line = Math.floor(i / across);
+          places.set(row, [c * columnWidth + GAP + (i % across) * STEP, tops[p] + BAND + line * high, number++]);
+          lines = Math.max(lines, line + 1);
+        });
       }
-      const lines = Math.ceil(cells.reduce((n, cell) => Math.max(n, cell.length), 0) / across);
-      tops.push(tops[tops.length - 1] + BAND + lines * high);
-    }
+      tops.push(tops[p] + BAND + lines * high);
+    });
 
     function visit(left, top, right, bottom, put) {
       const first = Math.max(0, Math.floor(left / columnWidth));
       const last = Math.min(faces.length - 1, Math.floor(right / columnWidth));
       for (let c = first; c <= last; c++) {
-        put(`f${c}`, c * columnWidth, 0, () => {
+        put(`f${c}`, c * columnWidth, 0, c, () => {
           const made = element("div", "column", sheet.faces[faces[c]], sheet.faces[faces[c]]);
           made.style.width = `${c === faces.length - 1 ? Math.max(columnWidth, width - c * columnWidth) : columnWidth}px`;
           return made;
@@ -187,65 +193,88 @@
       }
       for (let p = low; p < prompts.length && tops[p] < bottom; p++) {
         const prompt = sheet.prompts[prompts[p]];
-        put(`p${p}`, 0, tops[p], () => {
-          const made = element("div", "band");
+        put(`p${p}`, 0, tops[p], bandNumbers[p], () => {
+          const made = element("h3", "band");
           made.append(element("span", "", prompt, prompt));
           return made;
         });
         for (let c = first; c <= last; c++) {
-          (bands.get(prompts[p]).get(c) || []).forEach((row, i) => {
-            const y = tops[p] + BAND + Math.floor(i / across) * high;
-            if (y < bottom && y + high > top) {
-              put(row, c * columnWidth + GAP + (i % across) * STEP, y, () => tile(row, false));
-            }
-          });
+          for (const row of bands.get(prompts[p]).get(c) || []) {
+            const [x, y, order] = places.get(row);
+            if (y < bottom && y + high > top) put(row, x, y, order, () => tile(row, []));
+          }
         }
       }
     }
-    return { width: faces.length * columnWidth, height: tops[tops.length - 1], visit };
+    return { width: faces.length * columnWidth, height: tops[tops.length - 1], visit, place: (row) => places.get(row) };
   }
 
   function asWall(shown, width) {
-    const across = Math.max(1, Math.floor((width - GAP) / STEP)), high = tileHeight(true) + GAP;
+    const across = Math.max(1, Math.floor((width - GAP) / STEP)), high = tileHeight(2) + GAP;
+    const position = new Map(shown.map((row, i) => [row, i]));
+    function place(row) {
+      const i = position.get(row);
+      return i === undefined ? undefined : [GAP + (i % across) * STEP, GAP + Math.floor(i / across) * high, i];
+    }
     function visit(left, top, right, bottom, put) {
       const first = Math.max(0, Math.floor((top - GAP) / high)) * across;
       const end = Math.min(shown.length, (Math.floor((bottom - GAP) / high) + 1) * across);
       for (let i = first; i < end; i++) {
-        put(shown[i], GAP + (i % across) * STEP, GAP + Math.floor(i / across) * high, () => tile(shown[i], true));
+        put(shown[i], ...place(shown[i]), () => {
+          return tile(shown[i], [sheet.faces[rows.face[shown[i]]], sheet.prompts[rows.prompt[shown[i]]]]);
+        });
       }
     }
-    return { width: 0, height: GAP + Math.ceil(shown.length / across) * high, visit };
+    return { width: 0, height: GAP + Math.ceil(shown.length / across) * high, visit, place };
   }
 
   // --- showing ---------------------------------------------------------------------------------------------------------
   let layout = null, placed = new Map(), shown = [];
   const header = element("div", "columns");
 
+  function insert(made, order, parent) { // before the first that is read after it; what has the focus is never moved
+    made.dataset.order = order;
+    const next = [...parent.children].find((other) => Number(other.dataset.order) > order);
+    parent.insertBefore(made, next || null);
+  }
+
   function render() {
     const left = frame.scrollLeft, top = frame.scrollTop;
     const seen = new Set();
     layout.visit(left - AROUND, top - AROUND, left + frame.clientWidth + AROUND, top + frame.clientHeight + AROUND,
-      (key, x, y, make, inHeader) => {
+      (key, x, y, order, make, inHeader) => {
         seen.add(key);
         if (placed.has(key)) return;
         const made = make();
         made.style.left = `${x}px`;
         made.style.top = `${y}px`;
         placed.set(key, made);
-        (inHeader ? header : area).append(made);
+        insert(made, order, inHeader ? header : area);
       });
     for (const [key, made] of placed) {
-      if (!seen.has(key)) {
+      if (!seen.has(key) && made !== document.activeElement) {
         made.remove();
         placed.delete(key);
       }
     }
   }
 
-  function lay() {
-    const width = frame.clientWidth;
+  const focused = () => [...placed].find(([, made]) => made === document.activeElement)?.[0];
+
+  function firstInSight() {
+    for (const [key] of [...placed].sort(([, a], [, b]) => a.dataset.order - b.dataset.order)) {
+      const place = layout.place(key);
+      if (place && place[1] + TILE > frame.scrollTop) return key;
+    }
+    return undefined;
+  }
+
+  function lay(kept, focus) { // kept: the row that stays where it is in sight; focus: the one that has it
+    const width = frame.clientWidth, before = layout?.place(kept);
+    const offset = before ? before[1] - frame.scrollTop : 0;
     layout = form.elements.order.value ? asWall(shown, width) : byPromptAndFace(shown, width);
     area.replaceChildren(header);
+    header.dataset.order = -1;
     header.replaceChildren();
     placed = new Map();
     area.style.width = `${Math.max(layout.width, width)}px`;
@@ -253,7 +282,10 @@
     area.style.setProperty("--shown", `${width - 24}px`);
     frame.style.height = shown.length ? `min(${layout.height + 20}px, 85vh)` : "0";
     frame.hidden = !shown.length;
+    const after = layout.place(kept);
+    if (after) frame.scrollTop = after[1] - offset;
     render();
+    if (focus !== undefined && placed.has(focus)) placed.get(focus).focus({ preventScroll: true });
   }
 
   function choose() {
@@ -285,6 +317,69 @@
     lay();
   }
 
+  // --- printing: all that the filters leave, one below the other ---------------------------------------------------------
+  const printed = document.querySelector(".printed");
+  let held = new Map(); // chunks that were loaded to be printed
+
+  function layPrint() {
+    const ordered = form.elements.order.value;
+    let missing = 0;
+    const show = (row, box) => {
+      const number = chunkOf(row), pictures = held.get(number) || chunks.get(number);
+      if (pictures) put(pictures, row, box);
+      else if (sheet.folder === null) withChunk(number, (all) => put(all, row, box));
+      else missing += 1;
+    };
+    const groups = new Map();
+    for (const row of shown) {
+      const key = ordered ? -1 : rows.prompt[row];
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(row);
+    }
+    for (const key of [...groups.keys()].sort((a, b) => a - b)) {
+      if (!ordered) groups.get(key).sort((a, b) => rows.face[a] - rows.face[b] || bySettings(a, b));
+      if (key >= 0) printed.append(element("h3", "", sheet.prompts[key]));
+      const grid = element("div", "tiles-in-rows");
+      for (const row of groups.get(key)) {
+        const face = sheet.faces[rows.face[row]];
+        grid.append(tile(row, ordered ? [face, sheet.prompts[rows.prompt[row]]] : [face], show));
+      }
+      printed.append(grid);
+    }
+    const said = `${shown.length.toLocaleString("en")} of ${total.toLocaleString("en")} images.`;
+    printed.prepend(element("p", "note", said));
+    if (missing) {
+      const told = `${missing.toLocaleString("en")} pictures had not been loaded: print by the button above the images.`;
+      printed.prepend(element("p", "warning", told));
+    }
+  }
+
+  async function loadAndPrint() {
+    const numbers = [...new Set(shown.map(chunkOf))], count = document.getElementById("count"), before = count.textContent;
+    for (const [i, number] of numbers.entries()) {
+      if (i % 10 === 0) count.textContent = `Loading pictures: ${i} of ${numbers.length} files`;
+      held.set(number, await new Promise((resolve) => withChunk(number, resolve)));
+    }
+    count.textContent = before;
+    window.print();
+  }
+
+  window.addEventListener("beforeprint", () => {
+    printed.replaceChildren();
+    layPrint();
+  });
+  window.addEventListener("afterprint", () => {
+    printed.replaceChildren();
+    held = new Map();
+  });
+  form.elements.print.addEventListener("click", loadAndPrint);
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === "p") {
+      event.preventDefault();
+      loadAndPrint();
+    }
+  });
+
   let frameRequest = 0, widthBefore = 0, typing = 0;
   frame.addEventListener("scroll", () => {
     cancelAnimationFrame(frameRequest);
@@ -293,7 +388,7 @@
   new ResizeObserver(() => {
     if (frame.clientWidth && frame.clientWidth !== widthBefore) {
       widthBefore = frame.clientWidth;
-      lay();
+      lay(focused() ?? firstInSight(), focused());
     } else if (layout) {
       render();
     }
