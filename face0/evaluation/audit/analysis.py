@@ -19,6 +19,7 @@ from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
+from face0.evaluation.notes import listed, said_once
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
 from face0.statistics.probe import Probe
@@ -119,7 +120,7 @@ def audit(
     arms, effort = read_arms(results, requests), effort or Resampling()
     notes = list(_notes(arms, effort))
     if not arms.encoders:
-        notes.append(NO_VECTORS)
+        notes.append(("", NO_VECTORS))
     rows: list[Measure] = []
     means: dict[tuple[str, str], dict[str, ByPrompt]] = {}  # by measure and encoder, then by the title of the arm
     for arm in arms.arms:
@@ -140,32 +141,41 @@ def audit(
         if labels is not None:
             rows += _groups(arms, labels, effort, notes)
     elif arms.encoders:
-        notes.append("No group shares and no reference: they need the conditioning embedder, render with --embedder.")
+        notes.append(
+            ("", "No group shares and no reference: they need the conditioning embedder, render with --embedder.")
+        )
     rows += _contrasts(arms, means, effort)
-    return Audit(encoders=arms.encoders, cells=arms.cells, measures=rows, notes=notes, effort=effort)
+    return Audit(encoders=arms.encoders, cells=arms.cells, measures=rows, notes=said_once(notes), effort=effort)
 
 
-def _notes(arms: Arms, effort: Resampling) -> Iterator[str]:
+def _notes(arms: Arms, effort: Resampling) -> Iterator[tuple[str, str]]:
+    """What is known before anything is measured: whom it holds for, and a sentence."""
     if arms.encoders == [CONDITIONING]:
-        yield NO_JUDGE
+        yield "", NO_JUDGE
     names = {arm.name for arm in arms.arms}
     if missing := [name for name in (BASE, RANDOM) if name not in names]:
-        yield f"No arm {' and no arm '.join(missing)}: what random faces change cannot be told."
+        yield "", f"No arm {' and no arm '.join(missing)}: what random faces change cannot be told."
     if (least := round(len(arms.prompts) / SIGNIFICANT) - 1) > effort.permutations:
         yield (
+            "",
             f"{effort.permutations:,} permutations are too few to call one of {len(arms.prompts):,} prompts different: "
-            f"give {least:,} or more."
+            f"give {least:,} or more.",
         )
+    few: dict[int, list[str]] = {}
     for arm in arms.arms:
         if (clusters := arm.design.clusters) < ROUGH:
-            yield f"{arm.title}: {clusters} independent groups of images; intervals from fewer than {ROUGH} are rough."
+            few.setdefault(clusters, []).append(arm.title)
+    if few:
+        counts = ", ".join(f"{clusters} ({listed(names)})" for clusters, names in few.items())
+        yield "", f"Independent groups of images: {counts}; intervals from fewer than {ROUGH} are rough."
+    for arm in arms.arms:
         if not np.isfinite(arm.text).any():
-            yield f"{arm.title}: no text alignment, the images were not measured by CLIP."
+            yield arm.title, "no text alignment, the images were not measured by CLIP."
     if any(cell.no_face for cell in arms.cells):
-        yield "All measures of faces are of the images in which one was found; see the shares that have one."
+        yield "", "All measures of faces are of the images in which one was found; see the shares that have one."
 
 
-def _thinned(arm: Arm, encoder: str, notes: list[str]) -> Arm:
+def _thinned(arm: Arm, encoder: str, notes: list[tuple[str, str]]) -> Arm:
     """The arm, or whole clusters of it with at most MOST faces."""
     _, design = arm.seen(encoder)
     if len(design.prompt) <= MOST:
@@ -175,10 +185,11 @@ def _thinned(arm: Arm, encoder: str, notes: list[str]) -> Arm:
     sizes = np.bincount(codes, weights=np.isfinite(arm.faces[encoder][:, 0]), minlength=len(names))
     kept = order[np.cumsum(sizes[order]) <= MOST]
     rows = np.isin(codes, kept)
-    notes.append(
-        f"{arm.title}, {encoder}: faces are compared with one another in {len(kept):,} of {len(names):,} groups of "
+    sentence = (
+        f"by the {encoder} encoder, faces are compared with one another in {len(kept):,} of {len(names):,} groups of "
         "images, drawn at random."
     )
+    notes.append((arm.title, sentence))
     faces = {name: vectors[rows] for name, vectors in arm.faces.items()}
     return replace(arm, design=arm.design.take(rows), found=arm.found[rows], text=arm.text[rows], faces=faces)
 
@@ -196,13 +207,13 @@ def _by_encoder(
         rows += prompt_rows(by_prompt, arm, prompts)
 
 
-def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[str]) -> Iterator[Measure]:
+def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[tuple[str, str]]) -> Iterator[Measure]:
     """Measures diversity by samples of one size in all arms."""
     with_faces = [arm for arm in arms.arms if encoder in arm.faces]
     counts = np.concatenate([np.bincount(arm.seen(encoder)[1].prompt) for arm in with_faces])
     enough = counts[counts >= FEWEST]
     if not len(enough):
-        notes.append(f"{encoder}: no prompt has {FEWEST} faces, so there is no diversity to measure.")
+        notes.append((encoder, f"no prompt has {FEWEST} faces, so there is no diversity to measure."))
         return
     size = int(enough.min() // 2)
     for arm in with_faces:
@@ -219,7 +230,7 @@ def _against_vectors(
     given: tuple[np.ndarray, np.ndarray] | None,
     reference: Reference | None,
     effort: Resampling,
-    notes: list[str],
+    notes: list[tuple[str, str]],
 ) -> Iterator[Measure]:
     """Faces against the vectors that were asked for, and against the reference: by the conditioning encoder only."""
     with_faces = [arm for arm in arms.arms if CONDITIONING in arm.faces]
@@ -231,7 +242,8 @@ def _against_vectors(
     clusters = min(CLUSTERS, len(names) // PER_CLUSTER)
     if clusters < 2:
         least = 2 * PER_CLUSTER
-        notes.append(f"No clusters and no distance to a reference: they need {least} vectors, there are {len(names)}.")
+        sentence = f"No clusters and no distance to a reference: they need {least} vectors, there are {len(names)}."
+        notes.append(("", sentence))
         return
     centres = cluster_centres(vectors, clusters, effort.seed)
     for arm in with_faces:
@@ -255,7 +267,7 @@ def _reference(
     return f"the {len(asked):,} vectors given to the arm {RANDOM}", given[0][asked], given[1][asked]
 
 
-def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[str]) -> Iterator[Measure]:
+def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[tuple[str, str]]) -> Iterator[Measure]:
     probe = Probe(labels.vectors, np.array(labels.groups))
     for arm in arms.arms:
         yield from detection.found_by_group(arm, labels)
@@ -263,10 +275,11 @@ def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[str]) ->
             shares = list(groups.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort))
             yield from shares
             if any(row.measure == "group_share" and row.value is None for row in shares):
-                notes.append(
-                    f"{arm.title}: some shares of {labels.name} cannot be told. The probe calls more or fewer faces so "
-                    "than any mixture of labelled faces would give: it errs otherwise on these."
+                sentence = (
+                    f"some shares of {labels.name} cannot be told. The probe calls more or fewer faces so than any "
+                    "mixture of labelled faces would give: it errs otherwise on these."
                 )
+                notes.append((arm.title, sentence))
     yield measured(
         probe.cross_validated(effort.resamples, effort.seed),
         measure="probe_accuracy",

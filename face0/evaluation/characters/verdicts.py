@@ -18,6 +18,7 @@ from face0.evaluation.characters.face_pictures import face_pictures
 from face0.evaluation.characters.head_pose import result_directions
 from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
+from face0.evaluation.notes import said_once
 from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs
 from face0.statistics.resampling import Estimate, from_draws, proportion_interval, weights
@@ -354,26 +355,25 @@ def _real(pairs: RealPairs) -> RealComparison:
 def _notes(
     by_encoder: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], has_face: np.ndarray
 ) -> list[str]:
-    notes = [] if by_encoder else [NO_VECTORS]
+    notes = [] if by_encoder else [("", NO_VECTORS)]
     if by_encoder and JUDGE not in by_encoder:
-        notes.append(NO_JUDGE)
+        notes.append(("", NO_JUDGE))
     for name, compared in pairs.items():
         if not compared.scenes_apart or not compared.seeds_apart:
             alike = " and ".join(
                 word for word, apart in (("scene", compared.scenes_apart), ("seed", compared.seeds_apart)) if not apart
             )
-            notes.append(f"{name}: images of one {alike} had to be compared, which makes them alike for that alone.")
+            notes.append((name, f"images of one {alike} had to be compared, which makes them alike for that alone."))
         if compared.drawn:
-            notes.append(f"{name}: of the pairs between characters {len(compared.between):,} were drawn at random.")
+            notes.append((name, f"of the pairs between characters {len(compared.between):,} were drawn at random."))
     none = [name for name in (*by_encoder, *COPIES) if name not in pairs]
-    notes += [f"{name}: no two images of one character, or of two, to compare." for name in none]
+    notes += [(name, "no two images of one character, or of two, to compare.") for name in none]
     if "text_alignment" not in per_image:
-        notes.append("No text alignment: the images were not measured by CLIP.")
+        notes.append(("", "No text alignment: the images were not measured by CLIP."))
     if missing := int((~has_face).sum()):
-        notes.append(
-            f"{missing:,} of {len(has_face):,} images have no face that was found; similarities are of the rest."
-        )
-    return notes
+        sentence = f"{missing:,} of {len(has_face):,} images have no face that was found; similarities are of the rest."
+        notes.append(("", sentence))
+    return said_once(notes)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from face0.evaluation.audit.analysis import Audit
+from face0.evaluation.notes import said_once
 from face0.reports.audit.rows import WORDINGS, contrasts, means, measure_plot, render
 
 CAUSES = {"words": "words", "face": "vector", "seed": "seed", "face_and_seed": "vector and seed"}
@@ -19,6 +20,7 @@ def causes(audit: Audit, encoder: str) -> Markup:
         follows_plot=measure_plot(
             follows, lambda row: f"{row.arm_title}: {WORDINGS[row.measure].name}", high=1.0, reference=0.5
         ),
+        notes=said_once((row.arm_title, f"{row.reference}.") for row in follows if row.reference),
         in_doubt=any(row.low is None or row.low <= 0.5 for row in follows),
     )
 

@@ -203,3 +203,10 @@ def test_the_page_the_summary_and_the_table_are_written(tmp_path: Path):
     ):
         assert told in page
     assert page.count("data:image/jpeg;base64,") == PEOPLE * SCENES * SEEDS - 1
+
+
+def test_a_note_that_holds_for_several_encoders_is_said_once():
+    rows = [each for each in sweep() if each["seed"] == 0]
+    found = verdicts(rows)
+    assert sum("images of one seed had to be compared" in note for note in found.notes) == 1
+    assert "picture and pose: no two images of one character, or of two, to compare." in found.notes

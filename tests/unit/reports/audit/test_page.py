@@ -37,3 +37,22 @@ def test_labels_and_settings_are_named_and_escaped(tmp_path: Path):
     for c in ("0.4", "1"):
         assert f"random (c {c}, sampler a&lt;script&gt;alert(1)&lt;/script&gt;)" in headings
     assert page.count("differ from the others") == 3
+
+
+def test_a_note_that_holds_for_several_arms_is_said_once(tmp_path: Path):
+    """Of few images without a face or CLIP: what is wanting is wanting in every arm."""
+    images = [
+        image
+        for first, label in ((0, "base"), (100, "zero"), (200, "random"))
+        for image in rows(paired(2, 4), np.ones((8, 3)), label, found=np.zeros(8, bool), first=first)
+    ]
+    renders = open_results(rendered(str(tmp_path / "renders"), images))
+    audit = write_audit(str(tmp_path), renders, effort=Resampling(resamples=19, permutations=19))
+    page = (tmp_path / "report.html").read_text()
+    for note in (
+        "base, zero and random: no text alignment, the images were not measured by CLIP.",
+        "Independent groups of images: 4 (base, zero and random); intervals from fewer than 10 are rough.",
+    ):
+        assert audit.notes.count(note) == page.count(note) == 1
+    assert page.count("not measured by CLIP") == 2  # and where the cost is missing
+    assert page.count("intervals from fewer") == 1
