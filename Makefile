@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 CASES ?= ../shared/cases
 SECONDS ?= 60
-QUICK := not long and not faults and not fuzz
+QUICK := not long and not faults and not fuzz and not pages
 
-.PHONY: help setup demo test test-long test-faults fuzz test-wheel cases coverage check docs bench lock clean
+.PHONY: help setup demo test test-long test-faults test-pages fuzz test-wheel cases coverage check docs bench lock clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
 	@echo "make demo       the whole loop on a few pictures, offline; open demo-output/renders/report.html"
 	@echo "make test       the tests (minutes); make test-long: those of other runners, and of the audit's statistics"
 	@echo "make test-faults whole jobs that are killed, whose storage fails, whose inputs and outputs change (minutes)"
+	@echo "make test-pages reports in Chromium: valid HTML, axe, keys, prints (a minute; fetches three npm packages)"
 	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
 	@echo "make cases      inputs that people have, a script each in CASES=$(CASES): is what becomes of them right?"
@@ -45,6 +46,9 @@ test-long: setup
 
 test-faults: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m faults
+
+test-pages: setup
+	tests/pages.sh $(BIN)/python
 
 fuzz: setup
 	FACE0_FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m fuzz tests/fuzz

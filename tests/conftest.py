@@ -20,7 +20,7 @@ from tests.fixtures.pictures import augment, captioned, people, write_tar
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 # Tests that are run by themselves have the marker of their folder.
-MARKED = {Path(__file__).parent / name: getattr(pytest.mark, name) for name in ("long", "faults")}
+MARKED = {Path(__file__).parent / name: getattr(pytest.mark, name) for name in ("long", "faults", "pages")}
 
 # Threads that wait for each other in every layer are slow where tests share the cores, and change last bits.
 torch.set_num_threads(1)

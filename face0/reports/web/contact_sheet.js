@@ -161,15 +161,16 @@
     const columnWidth = across * STEP + 2 * GAP, high = tileHeight(0) + GAP;
     const prompts = [...bands.keys()].sort((a, b) => a - b);
     const tops = [COLUMN], bandNumbers = [], places = new Map(); // row -> left, top, number in the order of reading
-    let number = 0;
+    const sequence = []; // of rows and bands, by number
     prompts.forEach((prompt, p) => {
       const cells = bands.get(prompt);
       let lines = 0;
-      bandNumbers.push(number++);
+      bandNumbers.push(sequence.push(`p${p}`) - 1);
       for (const c of [...cells.keys()].sort((a, b) => a - b)) {
         cells.get(c).sort(bySettings).forEach((row, i) => {
           const line = Math.floor(i / across);
-          places.set(row, [c * columnWidth + GAP + (i % across) * STEP, tops[p] + BAND + line * high, number++]);
+          const number = sequence.push(row) - 1;
+          places.set(row, [c * columnWidth + GAP + (i % across) * STEP, tops[p] + BAND + line * high, number]);
           lines = Math.max(lines, line + 1);
         });
       }
@@ -200,13 +201,14 @@
         });
         for (let c = first; c <= last; c++) {
           for (const row of bands.get(prompts[p]).get(c) || []) {
-            const [x, y, order] = places.get(row);
-            if (y < bottom && y + high > top) put(row, x, y, order, () => tile(row, []));
+            const [, y] = places.get(row);
+            if (y < bottom && y + high > top) put(row, ...places.get(row), () => draw(row));
           }
         }
       }
     }
-    return { width: faces.length * columnWidth, height: tops[tops.length - 1], visit, place: (row) => places.get(row) };
+    const draw = (row) => tile(row, []), place = (row) => places.get(row);
+    return { width: faces.length * columnWidth, height: tops[tops.length - 1], visit, place, draw, sequence };
   }
 
   function asWall(shown, width) {
@@ -220,37 +222,43 @@
       const first = Math.max(0, Math.floor((top - GAP) / high)) * across;
       const end = Math.min(shown.length, (Math.floor((bottom - GAP) / high) + 1) * across);
       for (let i = first; i < end; i++) {
-        put(shown[i], ...place(shown[i]), () => {
-          return tile(shown[i], [sheet.faces[rows.face[shown[i]]], sheet.prompts[rows.prompt[shown[i]]]]);
-        });
+        put(shown[i], ...place(shown[i]), () => draw(shown[i]));
       }
     }
-    return { width: 0, height: GAP + Math.ceil(shown.length / across) * high, visit, place };
+    const draw = (row) => tile(row, [sheet.faces[rows.face[row]], sheet.prompts[rows.prompt[row]]]);
+    return { width: 0, height: GAP + Math.ceil(shown.length / across) * high, visit, place, draw, sequence: shown };
   }
 
   // --- showing ---------------------------------------------------------------------------------------------------------
   let layout = null, placed = new Map(), shown = [];
   const header = element("div", "columns");
 
-  function insert(made, order, parent) { // before the first that is read after it; what has the focus is never moved
+  function add(key, x, y, order, make, inHeader) { // before the first that is read after it; what is there stays put
+    const made = make(), parent = inHeader ? header : area;
+    made.style.left = `${x}px`;
+    made.style.top = `${y}px`;
     made.dataset.order = order;
-    const next = [...parent.children].find((other) => Number(other.dataset.order) > order);
-    parent.insertBefore(made, next || null);
+    parent.insertBefore(made, [...parent.children].find((other) => Number(other.dataset.order) > order) || null);
+    placed.set(key, made);
   }
 
   function render() {
     const left = frame.scrollLeft, top = frame.scrollTop;
     const seen = new Set();
-    layout.visit(left - AROUND, top - AROUND, left + frame.clientWidth + AROUND, top + frame.clientHeight + AROUND,
-      (key, x, y, order, make, inHeader) => {
-        seen.add(key);
-        if (placed.has(key)) return;
-        const made = make();
-        made.style.left = `${x}px`;
-        made.style.top = `${y}px`;
-        placed.set(key, made);
-        insert(made, order, inHeader ? header : area);
-      });
+    const put = (key, ...how) => {
+      seen.add(key);
+      if (!placed.has(key)) add(key, ...how);
+    };
+    layout.visit(left - AROUND, top - AROUND, left + frame.clientWidth + AROUND, top + frame.clientHeight + AROUND, put);
+    const at = layout.place(focused()); // the Tab key goes on to what is read next, in sight or not
+    if (at) {
+      for (const step of [-1, 1]) {
+        let next = at[2] + step;
+        while (next in layout.sequence && !linked(layout.sequence[next])) next += step;
+        const row = layout.sequence[next];
+        if (row !== undefined) put(row, ...layout.place(row), () => layout.draw(row));
+      }
+    }
     for (const [key, made] of placed) {
       if (!seen.has(key) && made !== document.activeElement) {
         made.remove();
@@ -259,17 +267,30 @@
     }
   }
 
+  const linked = (key) => typeof key === "number" && rows.image[key] !== null;
   const focused = () => [...placed].find(([, made]) => made === document.activeElement)?.[0];
+
+  const inSight = (key) => {
+    const place = layout.place(key);
+    return place && place[1] + TILE > frame.scrollTop && place[1] < frame.scrollTop + frame.clientHeight;
+  };
 
   function firstInSight() {
     for (const [key] of [...placed].sort(([, a], [, b]) => a.dataset.order - b.dataset.order)) {
-      const place = layout.place(key);
-      if (place && place[1] + TILE > frame.scrollTop) return key;
+      if (inSight(key)) return key;
     }
     return undefined;
   }
 
-  function lay(kept, focus) { // kept: the row that stays where it is in sight; focus: the one that has it
+  function layAnew() { // what has the focus keeps it, and what is in sight stays there
+    const focus = focused();
+    lay(focus !== undefined && inSight(focus) ? focus : firstInSight());
+    if (focus === undefined) return;
+    if (!placed.has(focus)) add(focus, ...layout.place(focus), () => layout.draw(focus));
+    placed.get(focus).focus({ preventScroll: true });
+  }
+
+  function lay(kept) { // the row that stays where it is
     const width = frame.clientWidth, before = layout?.place(kept);
     const offset = before ? before[1] - frame.scrollTop : 0;
     layout = form.elements.order.value ? asWall(shown, width) : byPromptAndFace(shown, width);
@@ -285,7 +306,6 @@
     const after = layout.place(kept);
     if (after) frame.scrollTop = after[1] - offset;
     render();
-    if (focus !== undefined && placed.has(focus)) placed.get(focus).focus({ preventScroll: true });
   }
 
   function choose() {
@@ -385,10 +405,12 @@
     cancelAnimationFrame(frameRequest);
     frameRequest = requestAnimationFrame(render);
   }, { passive: true });
+  area.addEventListener("focusin", render);
   new ResizeObserver(() => {
     if (frame.clientWidth && frame.clientWidth !== widthBefore) {
       widthBefore = frame.clientWidth;
-      lay(focused() ?? firstInSight(), focused());
+      if (layout) layAnew();
+      else lay();
     } else if (layout) {
       render();
     }
