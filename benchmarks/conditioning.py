@@ -22,6 +22,7 @@ from face0.embedders.specification import embedder_config
 from face0.model.guidance import Guidance
 from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline, as_images, noise
+from face0.model.samplers import make_scheduler
 from face0.shards.loader import FaceShards
 from face0.shards.selection import Holdout, RowFilter
 
@@ -101,7 +102,8 @@ def main() -> None:
     for w in args.w:
         guidance = Guidance(w=w)
         contexts = pipe.contexts([args.prompt] * len(chosen), faces, present, guidance)
-        pictures = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, 50)))
+        scheduler = make_scheduler("ddim", pipe.scheduler.config)
+        pictures = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, 50, scheduler)))
         made, found = identities(pictures, judge)
         print(f"w = {w}: {verdict(made, asked)}; a face found in {found}", flush=True)
         rows.append(pictures[:12])

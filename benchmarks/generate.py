@@ -27,6 +27,7 @@ from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request, make_request
 from face0.model.folder import inspect_model
 from face0.model.pipeline import as_images, noise
+from face0.model.samplers import make_scheduler
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 
@@ -61,7 +62,8 @@ class Ways:
             some = {b: torch.cat([one[b] for one in contexts[i : i + self.batch]]) for b in contexts[0]}
             generators = [torch.Generator().manual_seed(each.seed) for each in self.requests[i : i + self.batch]]
             start = noise(shape, generators, pipe.unet.device, pipe.unet.dtype)
-            as_images(pipe.decode(pipe.denoise(start, some, first.guidance, first.steps)))
+            scheduler = make_scheduler("ddim", pipe.scheduler.config)
+            as_images(pipe.decode(pipe.denoise(start, some, first.guidance, first.steps, scheduler)))
 
     def job(self) -> None:
         """(b)"""

@@ -14,6 +14,8 @@ from face0.generation.requests import Request
 from face0.model.guidance import Branch
 from face0.model.pipeline import Face0Pipeline, as_images, noise
 from face0.model.projection import override
+from face0.model.safety import flagged
+from face0.model.samplers import make_scheduler
 from face0.runtime.out_of_memory import FittingBatches
 
 
@@ -61,17 +63,18 @@ class Renderer:
         contexts = {
             branch: torch.cat([of_request[branch] for of_request in by_request]) for branch in first.guidance.branches()
         }
-        values = pipe.decode(pipe.denoise(start, contexts, first.guidance, first.steps, first.sampler)).float()
+        scheduler = make_scheduler(first.sampler, pipe.scheduler.config)
+        values = pipe.decode(pipe.denoise(start, contexts, first.guidance, first.steps, scheduler)).float()
         finite = values.isfinite().flatten(1).all(dim=1).tolist()
         pixels = as_images(values.nan_to_num()).permute(0, 2, 3, 1).contiguous().numpy()
-        flagged = self._flagged(pixels)
+        flags = flagged(pipe.safety_checker, pipe.feature_extractor, pixels)
         return [
             Rendered(
                 pixels=image if is_finite else None,
-                flagged=flag,
+                flagged=None if flags is None else flags[i],
                 tokens_lost=self._text(request.prompt)[1][request.bare],
             )
-            for image, is_finite, flag, request in zip(pixels, finite, flagged, requests, strict=True)
+            for i, (image, is_finite, request) in enumerate(zip(pixels, finite, requests, strict=True))
         ]
 
     def _contexts(self, request: Request) -> dict[Branch, torch.Tensor]:
@@ -100,17 +103,6 @@ class Renderer:
         length = len(tokenizer(prompt, verbose=False).input_ids)
         places = 77 - slots.tokens * slots.slots
         return self.pipe.encode_text([prompt]), (max(0, length - places), max(0, length - 77))
-
-    def _flagged(self, pixels: np.ndarray) -> list[bool] | list[None]:
-        checker = self.pipe.safety_checker
-        if checker is None:
-            return [None] * len(pixels)
-        clip_input = self.pipe.feature_extractor(list(pixels), return_tensors="pt").pixel_values
-        # It blackens what it flags, in the images that it is given.
-        _, flags = checker(
-            clip_input=clip_input.to(checker.device, checker.dtype), images=list(pixels.astype(np.float32) / 255)
-        )
-        return [bool(flag) for flag in flags]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,12 @@ result rescaled (Lin et al. 2024, section 3.4).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from math import isfinite
 from typing import TYPE_CHECKING
+
+from face0.errors import UsageError
 
 if TYPE_CHECKING:  # whoever only names a preset does not wait for torch
     import torch
@@ -78,6 +81,40 @@ GUIDANCE_PRESETS = {
     "stylised": Guidance(c=0.55, a=0.0),
     "extreme": Guidance(c=1.4, a=1.0),
 }
+
+
+def weight_of_scale(guidance_scale: float) -> float:
+    """The ``w`` of diffusers' ``guidance_scale``: the same number, and no guidance up to 1."""
+    return max(1.0, guidance_scale)
+
+
+def merged(guidance: Guidance | None, guidance_scale: float | None, guidance_rescale: float | None) -> Guidance:
+    """Guidance as told in this library's terms, in diffusers', or in both.
+
+    Args:
+        guidance: None: the default.
+        guidance_scale: its ``w``; see ``weight_of_scale``.
+        guidance_rescale: its ``rescale``, 0..1.
+
+    Raises:
+        UsageError: the two say different things, or a number is not one that can be.
+    """
+    told = {}
+    if guidance_scale is not None:
+        if not isinstance(guidance_scale, int | float) or not isfinite(guidance_scale):
+            raise UsageError(f"guidance_scale {guidance_scale!r}: give a number; up to 1: no guidance")
+        told["w"] = weight_of_scale(guidance_scale)
+    if guidance_rescale is not None:
+        if not isinstance(guidance_rescale, int | float) or not 0 <= guidance_rescale <= 1:
+            raise UsageError(f"guidance_rescale {guidance_rescale!r}: give a number from 0 to 1")
+        told["rescale"] = guidance_rescale
+    for name, value in told.items():
+        if guidance is not None and getattr(guidance, name) != value:
+            raise UsageError(
+                f"guidance has {name} = {getattr(guidance, name)}, and guidance_{'scale' if name == 'w' else name} "
+                f"says {value}: give guidance=Guidance({name}={value}, ...) alone"
+            )
+    return replace(guidance or Guidance(), **told)
 
 
 def combine(predictions: "torch.Tensor", weights: Mapping[Branch, float], rescale: float = 0.0) -> "torch.Tensor":

@@ -1,8 +1,10 @@
 """The model as a diffusers pipeline: loads and saves its folder, and makes pictures of prompts and faces."""
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,13 +12,17 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DiffusionPipeline,
-    ImagePipelineOutput,
     SchedulerMixin,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.loaders import StableDiffusionLoraLoaderMixin, TextualInversionLoaderMixin
+from diffusers.pipelines.pipeline_utils import StableDiffusionMixin
+from diffusers.pipelines.stable_diffusion import StableDiffusionPipelineOutput
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from diffusers.utils.peft_utils import scale_lora_layers, unscale_lora_layers
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
@@ -28,16 +34,43 @@ from face0.images.decoding import decode_opened
 from face0.images.reading import BadImage
 from face0.images.training_image import RESOLUTION
 from face0.model.base_models import BASE_PARTS
-from face0.model.guidance import Branch, Guidance, combine
-from face0.model.projection import FaceProjection, override
+from face0.model.call_inputs import (
+    OUTPUT_TYPES,
+    PLACES,
+    callback_tensors,
+    check_latents,
+    check_states,
+    exactly_one,
+    generator_list,
+    image_size,
+    mapping,
+    one_of,
+    text_list,
+    whole_number,
+)
+from face0.model.denoising import Conditioning, Denoising, StepCallback
+from face0.model.face_slots import Face, faces_of_prompts, in_slots
+from face0.model.guidance import Branch, Guidance, combine, merged
+from face0.model.projection import FaceProjection
+from face0.model.safety import flagged
 from face0.model.samplers import make_scheduler
+from face0.model.scheduling import set_steps, step_options
 from face0.model.weights import load_parts
 
+_log = logging.getLogger(__name__)
+
 _PLACED = {"device_map", "quantization_config", "variant"}  # options by which diffusers loads in ways of its own
-Face = Image.Image | np.ndarray | torch.Tensor
+_FINDS_THIS = '''"""The class of this folder for DiffusionPipeline.from_pretrained(..., custom_pipeline="pipeline")."""
+
+from face0.model.pipeline import Face0Pipeline
+
+__all__ = ["Face0Pipeline"]
+'''
 
 
-class Face0Pipeline(DiffusionPipeline):
+class Face0Pipeline(
+    DiffusionPipeline, StableDiffusionMixin, TextualInversionLoaderMixin, StableDiffusionLoraLoaderMixin
+):
     """Stable Diffusion whose last context tokens are a face.
 
         pipe = Face0Pipeline.from_pretrained(folder)
@@ -53,7 +86,19 @@ class Face0Pipeline(DiffusionPipeline):
     embedder: Embedder | None = None
     resolution: int = RESOLUTION
     _embed: FaceEmbedder | None = None  # of that embedder, once it is needed
-    _optional_components: ClassVar[list[str]] = ["safety_checker", "feature_extractor"]  # as diffusers reads it
+    # What diffusers reads of a pipeline's class, and callbacks of a pipeline.
+    model_cpu_offload_seq = "text_encoder->face_projection->unet->vae"
+    _optional_components: ClassVar[list[str]] = ["safety_checker", "feature_extractor"]
+    _exclude_from_cpu_offload: ClassVar[list[str]] = ["safety_checker"]
+    _callback_tensor_inputs: ClassVar[list[str]] = ["latents", "prompt_embeds", "negative_prompt_embeds"]
+    guidance_scale = StableDiffusionPipeline.guidance_scale
+    guidance_rescale = StableDiffusionPipeline.guidance_rescale
+    do_classifier_free_guidance = StableDiffusionPipeline.do_classifier_free_guidance
+    clip_skip = StableDiffusionPipeline.clip_skip
+    cross_attention_kwargs = StableDiffusionPipeline.cross_attention_kwargs
+    num_timesteps = StableDiffusionPipeline.num_timesteps
+    interrupt = StableDiffusionPipeline.interrupt
+    _cross_attention_kwargs: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -67,6 +112,8 @@ class Face0Pipeline(DiffusionPipeline):
         feature_extractor: CLIPImageProcessor | None = None,
     ) -> None:
         super().__init__()
+        if safety_checker is not None and feature_extractor is None:
+            raise UsageError("a safety_checker needs its feature_extractor: give both, or safety_checker=None")
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -77,7 +124,8 @@ class Face0Pipeline(DiffusionPipeline):
             safety_checker=safety_checker,
             feature_extractor=feature_extractor,
         )
-        self.shrink = 2 ** (len(vae.config.block_out_channels) - 1)  # pixels of the image to one of the latents
+        # Pixels of the image to one of the latents. Parts may be None where prompts are only encoded.
+        self.shrink = 2 ** (len(vae.config.block_out_channels) - 1) if vae is not None else 8
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.shrink)
 
     @classmethod
@@ -100,79 +148,179 @@ class Face0Pipeline(DiffusionPipeline):
 
         Args:
             pretrained_model_name_or_path: the folder.
-            options: parts of it that are there already, ``dtype`` (float32, unless told), and others of diffusers.
+            options: parts of it that are there already, ``dtype`` (float32, unless told; or a mapping from parts and
+                ``default``), and others of diffusers.
 
         Raises:
             UsageError: weights are missing, left over, or pickled.
         """
         folder = Path(pretrained_model_name_or_path)
         if (folder / "model_index.json").is_file() and not _PLACED.intersection(options):
-            kinds = {**BASE_PARTS, "face_projection": FaceProjection}
             dtype = options.get("dtype") or options.get("torch_dtype")
-            options = {**load_parts(folder, kinds, dtype, without=options), **options}
+            dtypes = dtype if isinstance(dtype, Mapping) else {"default": dtype}
+            for name, kind in {**BASE_PARTS, "face_projection": FaceProjection}.items():
+                part_dtype = dtypes.get(name, dtypes.get("default"))
+                options = {**load_parts(folder, {name: kind}, part_dtype, without=options), **options}
         return super().from_pretrained(pretrained_model_name_or_path, **options)
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
+        """Writes the folder as diffusers does, and ``pipeline.py`` into it, by which diffusers finds this class."""
+        super().save_pretrained(save_directory, *arguments, **options)
+        (Path(save_directory) / "pipeline.py").write_text(_FINDS_THIS)
 
     @torch.no_grad()
     def __call__(
         self,
-        prompt: str | Sequence[str],
-        face: Face | None = None,
+        prompt: str | Sequence[str] | None = None,
+        face: Face | Sequence[Any] | None = None,
         *,
-        guidance: Guidance = Guidance(),  # noqa: B008 - frozen
-        negative_prompt: str = "",
+        guidance: Guidance | None = None,
+        guidance_scale: float | None = None,
+        guidance_rescale: float | None = None,
+        negative_prompt: str | Sequence[str] | None = None,
+        num_images_per_prompt: int = 1,
         num_inference_steps: int = 50,
-        sampler: str = "ddim",
+        timesteps: Sequence[int] | None = None,
+        sigmas: Sequence[float] | None = None,
+        sampler: str | None = None,
+        eta: float = 0.0,
         height: int | None = None,
         width: int | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        prompt_embeds: torch.Tensor | None = None,
+        negative_prompt_embeds: torch.Tensor | None = None,
+        clip_skip: int | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
         output_type: str = "pil",
-    ) -> ImagePipelineOutput:
-        """Makes one picture of each prompt, all with the same face.
+        return_dict: bool = True,
+        callback_on_step_end: Callable[..., Any] | PipelineCallback | MultiPipelineCallbacks | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> StableDiffusionPipelineOutput | tuple[Any, list[bool] | None]:
+        """Makes pictures of prompts and faces. Arguments of StableDiffusionPipeline mean what they mean there.
 
         Args:
             prompt: one, or several.
-            face: a photograph, a vector [embedding_dim], vectors of several faces [n, embedding_dim], or none.
-            guidance: how strongly prompt and face steer.
-            negative_prompt: what takes the place of the empty prompt.
-            num_inference_steps: of the sampler.
-            sampler: one of ``face0.model.samplers.SAMPLERS``.
-            height: pixels; None: the size that the U-Net was made for.
+            face: for all prompts: a photograph, a vector [dim], or vectors [n, dim] of n faces in each picture; another
+                for each prompt: [prompts, n, dim], or a list of photographs, vectors and None. Zeros: no face.
+            guidance: how strongly prompt and face steer; None: ``Guidance()`` with the next two.
+            guidance_scale: its ``w``; up to 1: no guidance.
+            guidance_rescale: its ``rescale``, 0..1.
+            negative_prompt: what takes the place of the empty prompt; for all prompts, or one for each.
+            num_images_per_prompt: they lie beside each other.
+            num_inference_steps: of the scheduler.
+            timesteps: levels of noise in place of the scheduler's, which must take them; descending.
+            sigmas: the same, as standard deviations.
+            sampler: one of ``face0.model.samplers.SAMPLERS`` in place of ``pipe.scheduler``.
+            eta: noise that a DDIM scheduler adds, 0..1.
+            height: pixels; None: of the latents, or the size that the U-Net was made for.
             width: pixels, likewise.
             generator: one, or one for each picture; makes the noise.
-            output_type: "pil", "np" or "pt".
+            latents: normal noise [pictures, C, h, w] in place of it.
+            prompt_embeds: states [prompts, 77, D] in place of prompts; the last give way to the face.
+            negative_prompt_embeds: the same, in place of negative prompts.
+            clip_skip: layers that are left out at the end of the text encoder.
+            cross_attention_kwargs: for the U-Net's attention; ``scale``, that of LoRAs, holds for the text encoder too.
+            output_type: "pil", "np", "pt" or "latent".
+            return_dict: False: a tuple of pictures and flags.
+            callback_on_step_end: called as f(pipe, step, t, tensors) after each step; returns the tensors.
+            callback_on_step_end_tensor_inputs: of latents, prompt_embeds, negative_prompt_embeds.
+
+        Returns:
+            Pictures, and which of them the safety checker objects to: these are black. None without a checker.
 
         Raises:
-            UsageError: see ``face_vectors`` and ``face_slots``; or there is no such sampler.
+            UsageError: something does not fit the model or the rest; the message says what would.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        faces, present = self.face_slots(self._vectors(face))
-        contexts = self.contexts(
-            prompts, faces.expand(len(prompts), -1, -1), present.expand(len(prompts), -1), guidance, negative_prompt
-        )
-        side = self.unet.config.sample_size
-        shape = (
-            len(prompts),
-            self.unet.config.in_channels,
-            height // self.shrink if height else side,
-            width // self.shrink if width else side,
-        )
-        generators = list(generator) if isinstance(generator, Sequence) else generator
+        guidance = merged(guidance, guidance_scale, guidance_rescale)
+        one_of("output_type", output_type, OUTPUT_TYPES)
+        names = callback_tensors(callback_on_step_end, callback_on_step_end_tensor_inputs, self._callback_tensor_inputs)
+        self._guidance_scale = guidance.w if guidance_scale is None else guidance_scale
+        self._guidance_rescale, self._clip_skip = guidance.rescale, clip_skip
+        self._cross_attention_kwargs = mapping("cross_attention_kwargs", cross_attention_kwargs)
+        scheduler = self.scheduler if sampler is None else make_scheduler(sampler, self.scheduler.config)
+        set_steps(scheduler, num_inference_steps, timesteps, sigmas, self._execution_device)
+        size = image_size(height, width, latents, self.side, self.multiple, self.shrink)
+        texts = prompt, negative_prompt, prompt_embeds, negative_prompt_embeds
+        conditioning = self._conditioning(*texts, face, whole_number("num_images_per_prompt", num_images_per_prompt))
+        generators = generator_list(generator, len(conditioning.text))
         latents = self.denoise(
-            noise(shape, generators, self.unet.device, self.unet.dtype),
-            contexts,
+            self._start(latents, len(conditioning.text), size, generators),
+            conditioning.contexts(guidance),
             guidance,
-            num_inference_steps,
-            sampler,
+            None,
+            scheduler,
+            step_options=step_options(scheduler, generators, eta),
+            after_step=callback_on_step_end and StepCallback(self, callback_on_step_end, names, conditioning),
         )
-        images = self.image_processor.postprocess(self.decode(latents), output_type=output_type)
-        return ImagePipelineOutput(images=images)
+        images, flags = self._pictures(latents, output_type)
+        self.maybe_free_model_hooks()
+        return StableDiffusionPipelineOutput(images, flags) if return_dict else (images, flags)
 
-    def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
-        """The text encoder's states [N, 77, D]; long prompts are cut."""
+    def encode_text(self, prompts: Sequence[str], clip_skip: int | None = None) -> torch.Tensor:
+        """The text encoder's states [N, 77, D]; long prompts are cut.
+
+        Args:
+            prompts: N of them.
+            clip_skip: layers that are left out at its end; None: none.
+        """
         tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
-        )
-        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
+            list(prompts), padding="max_length", truncation=True, max_length=PLACES, return_tensors="pt"
+        ).input_ids.to(self._execution_device)
+        if clip_skip is None:
+            return self.text_encoder(tokens)[0]
+        whole_number("clip_skip", clip_skip, least=0, most=self.text_encoder.config.num_hidden_layers)
+        states = self.text_encoder(tokens, output_hidden_states=True).hidden_states[-(clip_skip + 1)]
+        # transformers 4 has the layers one level deeper than 5.
+        deep: Any = getattr(self.text_encoder, "text_model", self.text_encoder)
+        return deep.final_layer_norm(states)
+
+    def encode_prompt(
+        self,
+        prompt: str | Sequence[str] | None,
+        device: torch.device | str | None = None,
+        num_images_per_prompt: int = 1,
+        do_classifier_free_guidance: bool = True,
+        negative_prompt: str | Sequence[str] | None = None,
+        prompt_embeds: torch.Tensor | None = None,
+        negative_prompt_embeds: torch.Tensor | None = None,
+        lora_scale: float | None = None,
+        clip_skip: int | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """States of prompts and of negative prompts, [prompts * num_images_per_prompt, 77, D] each.
+
+        Arguments are those of StableDiffusionPipeline. Words that have no place beside the face are logged.
+
+        Raises:
+            UsageError: prompts and states are both given, or neither, or do not fit together.
+        """
+        exactly_one(prompt=prompt, prompt_embeds=prompt_embeds)
+        if self.text_encoder is not None and lora_scale is not None:
+            scale_lora_layers(self.text_encoder, lora_scale)
+        try:
+            text = self._states("prompt", prompt, prompt_embeds, None, clip_skip)
+            without = negative_prompt_embeds
+            if do_classifier_free_guidance or negative_prompt_embeds is not None:
+                if negative_prompt is not None:
+                    exactly_one(negative_prompt=negative_prompt, negative_prompt_embeds=negative_prompt_embeds)
+                elif without is None:
+                    negative_prompt = ""
+                without = self._states("negative_prompt", negative_prompt, without, len(text), None)
+        finally:
+            if self.text_encoder is not None and lora_scale is not None:
+                unscale_lora_layers(self.text_encoder, lora_scale)
+        if without is not None and without.shape != text.shape:
+            raise UsageError(
+                f"negative states {tuple(without.shape)} beside {tuple(text.shape)} of the prompts: give "
+                "negative_prompt_embeds of the same shape"
+            )
+        both = [
+            states
+            if states is None
+            else states.to(device or self._execution_device).repeat_interleave(num_images_per_prompt, dim=0)
+            for states in (text, without)
+        ]
+        return both[0], both[1]  # type: ignore[return-value]  # the first is there
 
     @property
     def multiple(self) -> int:
@@ -196,20 +344,7 @@ class Face0Pipeline(DiffusionPipeline):
         Raises:
             UsageError: there are more faces than slots, or vectors of another length.
         """
-        config = self.face_projection.config
-        faces = torch.zeros(1, config.slots, config.embedding_dim)
-        count = 0 if vectors is None else len(vectors)
-        if count > config.slots:
-            raise UsageError(f"{count} faces for a model with {config.slots} slots")
-        if vectors is not None:
-            if vectors.shape[1] != config.embedding_dim:
-                raise UsageError(
-                    f"a face of {vectors.shape[1]} values for a model of {config.embedding_dim}: another embedder's"
-                )
-            faces[0, :count] = torch.from_numpy(np.asarray(vectors, np.float32))
-        return faces.to(self.unet.device, self.unet.dtype), (torch.arange(config.slots) < count)[None].to(
-            self.unet.device
-        )
+        return self._in_slots([np.zeros((0, 0)) if vectors is None else vectors])
 
     def contexts(
         self,
@@ -231,20 +366,18 @@ class Face0Pipeline(DiffusionPipeline):
         text = self.encode_text(prompts)
         without_text = self.encode_text([negative_prompt]).expand_as(text)
         tokens = self.face_projection(faces, present)
-        return {
-            branch: override(
-                text if branch.value[0] else without_text, tokens if branch.value[1] else torch.zeros_like(tokens)
-            )
-            for branch in guidance.branches()
-        }
+        return Conditioning(text=text, without_text=without_text, face_tokens=tokens).contexts(guidance)
 
     def denoise(
         self,
         latents: torch.Tensor,
         contexts: Mapping[Branch, torch.Tensor],
         guidance: Guidance,
-        steps: int,
-        sampler: str = "ddim",
+        steps: int | None,
+        scheduler: SchedulerMixin,
+        *,
+        step_options: Mapping[str, Any] = MappingProxyType({}),
+        after_step: Callable[[int, torch.Tensor, Denoising], None] | None = None,
     ) -> torch.Tensor:
         """Denoises latents, by one batched call of the U-Net a step.
 
@@ -252,26 +385,34 @@ class Face0Pipeline(DiffusionPipeline):
             latents: normal noise [N, C, h, w].
             contexts: what the U-Net sees in each branch, [N, 77, D] each; see ``contexts``.
             guidance: how strongly text and face steer.
-            steps: of the sampler.
-            sampler: one of ``face0.model.samplers.SAMPLERS``.
+            steps: of the scheduler; None: they are set.
+            scheduler: of diffusers, as ``face0.model.samplers.make_scheduler`` makes it.
+            step_options: what its step is given besides.
+            after_step: called with the step's number, its level of noise, and the state, which it may change.
 
         Returns:
             Latents [N, C, h, w].
 
         Raises:
-            UsageError: no such sampler.
+            UsageError: the scheduler does not fit, or cannot make these steps.
         """
-        scheduler = make_scheduler(sampler, self.scheduler.config)
-        scheduler.set_timesteps(steps, device=latents.device)
-        latents = latents * scheduler.init_noise_sigma
-        plan = [guidance.at(step, steps) for step in range(steps)]
-        stacked = {tuple(weights): torch.cat([contexts[branch] for branch in weights]) for weights in plan}
-        for t, weights in zip(self.progress_bar(scheduler.timesteps), plan, strict=True):
-            z = scheduler.scale_model_input(latents, t).repeat(len(weights), 1, 1, 1)
-            predicted = self.unet(z, t, encoder_hidden_states=stacked[tuple(weights)]).sample
-            combined = combine(predicted.unflatten(0, (len(weights), -1)), weights, guidance.rescale)
-            latents = scheduler.step(combined, t, latents).prev_sample
-        return latents
+        if steps is not None:
+            set_steps(scheduler, steps, device=latents.device)
+        self._num_timesteps, self._interrupt = len(scheduler.timesteps), False
+        options = {"cross_attention_kwargs": self._cross_attention_kwargs} if self._cross_attention_kwargs else {}
+        state = Denoising(latents=latents * scheduler.init_noise_sigma, contexts=contexts, guidance=guidance)
+        for step, t in enumerate(self.progress_bar(scheduler.timesteps)):
+            if self.interrupt:
+                break
+            weights = state.guidance.at(step, self.num_timesteps)
+            z = scheduler.scale_model_input(state.latents, t).repeat(len(weights), 1, 1, 1)
+            context = torch.cat([state.contexts[branch] for branch in weights])
+            predicted = self.unet(z, t, encoder_hidden_states=context, **options).sample
+            combined = combine(predicted.unflatten(0, (len(weights), -1)), weights, state.guidance.rescale)
+            state.latents = scheduler.step(combined, t, state.latents, **step_options).prev_sample
+            if after_step is not None:
+                after_step(step, t, state)
+        return state.latents
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decodes latents [N, C, h, w] to images [N, 3, H, W] in -1..1."""
@@ -304,13 +445,89 @@ class Face0Pipeline(DiffusionPipeline):
             raise UsageError("no face was found in the photograph: give another, or a vector")
         return embedded.vectors
 
-    def _vectors(self, face: Face | None) -> np.ndarray | None:
-        if face is None:
-            return None
-        if isinstance(face, Image.Image):
-            return self.face_vectors(face)
-        vectors = face.float().cpu().numpy() if isinstance(face, torch.Tensor) else np.asarray(face)
-        return np.atleast_2d(vectors)
+    def _conditioning(
+        self,
+        prompt: str | Sequence[str] | None,
+        negative_prompt: str | Sequence[str] | None,
+        prompt_embeds: torch.Tensor | None,
+        negative_prompt_embeds: torch.Tensor | None,
+        face: Face | Sequence[Any] | None,
+        repeats: int,
+    ) -> Conditioning:
+        text, without = self.encode_prompt(
+            prompt,
+            num_images_per_prompt=repeats,
+            do_classifier_free_guidance=self.text_encoder is not None,
+            negative_prompt=negative_prompt,
+            prompt_embeds=prompt_embeds,
+            negative_prompt_embeds=negative_prompt_embeds,
+            lora_scale=(self.cross_attention_kwargs or {}).get("scale"),
+            clip_skip=self.clip_skip,
+        )
+        faces = faces_of_prompts(face, len(text) // repeats, self.face_vectors)
+        tokens = self.face_projection(*self._in_slots(faces)).repeat_interleave(repeats, dim=0)
+        dtype = self.unet.dtype
+        return Conditioning(
+            text=text.to(dtype),
+            without_text=None if without is None else without.to(dtype),
+            face_tokens=tokens.to(dtype),
+        )
+
+    def _states(
+        self,
+        name: str,
+        texts: str | Sequence[str] | None,
+        states: torch.Tensor | None,
+        count: int | None,
+        clip_skip: int | None,
+    ) -> torch.Tensor:
+        """States [N, 77, D] of texts, if these are given, or those that are."""
+        slots = self.face_projection.config if self.face_projection is not None else None
+        face_places = slots.slots * slots.tokens if slots else 0
+        if texts is None:
+            check_states(f"{name}_embeds", states, self.unet.config.cross_attention_dim, face_places)
+            return states  # type: ignore[return-value]  # a tensor, it was seen
+        if self.text_encoder is None or self.tokenizer is None:
+            raise UsageError(f"{name} {texts!r:.80}: this pipeline has no text encoder: give {name}_embeds")
+        converted = self.maybe_convert_prompt(text_list(name, texts, count), self.tokenizer)
+        for text in dict.fromkeys(converted):
+            ids = self.tokenizer(text, verbose=False).input_ids
+            if cut := self.tokenizer.decode(ids[PLACES - face_places : -1]).strip():
+                _log.warning(
+                    "a %s is cut: %r has no place (%d tokens fit beside faces, and it has %d)",
+                    name.replace("_", " "), cut, PLACES - face_places, len(ids),
+                )  # fmt: skip
+        return self.encode_text(converted, clip_skip)
+
+    def _in_slots(self, faces: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        config = self.face_projection.config
+        placed, present = in_slots(faces, config.slots, config.embedding_dim)
+        return placed.to(self._execution_device, self.unet.dtype), present.to(self._execution_device)
+
+    def _start(
+        self,
+        latents: torch.Tensor | None,
+        count: int,
+        size: tuple[int, int],
+        generator: torch.Generator | list[torch.Generator] | None,
+    ) -> torch.Tensor:
+        shape = count, self.unet.config.in_channels, *(pixels // self.shrink for pixels in size)
+        if latents is None:
+            return noise(shape, generator, self._execution_device, self.unet.dtype)
+        check_latents(latents, shape)
+        return latents.to(self._execution_device, self.unet.dtype)
+
+    def _pictures(self, latents: torch.Tensor, output_type: str) -> tuple[Any, list[bool] | None]:
+        """Pictures of latents, and what the safety checker says of each."""
+        if output_type == "latent":
+            return latents, None
+        values = self.decode(latents)
+        flags = None
+        if self.safety_checker is not None:
+            pixels = as_images(values.float().nan_to_num()).permute(0, 2, 3, 1).contiguous().numpy()
+            flags = flagged(self.safety_checker, self.feature_extractor, pixels)
+            values[torch.tensor(flags)] = -1  # black
+        return self.image_processor.postprocess(values, output_type=output_type), flags
 
 
 def as_images(values: torch.Tensor) -> torch.Tensor:
@@ -319,8 +536,11 @@ def as_images(values: torch.Tensor) -> torch.Tensor:
 
 
 def noise(shape: tuple[int, ...], generator: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """Normal noise [N, ...] from one generator, or from one for each of the N; made on the CPU, the same everywhere."""
+    """Normal noise [N, ...] from one generator, or from one for each of the N.
+
+    It is made where the generator is, on the CPU unless told: that is the same everywhere.
+    """
     if isinstance(generator, list):
-        rows = [torch.randn(1, *shape[1:], generator=image_generator) for image_generator in generator]
-        return torch.cat(rows).to(device, dtype)
-    return torch.randn(shape, generator=generator).to(device, dtype)
+        return torch.cat([noise((1, *shape[1:]), one, device, dtype) for one in generator])
+    made_on = torch.device("cpu") if generator is None else generator.device
+    return torch.randn(shape, generator=generator, device=made_on).to(device, dtype)

@@ -14,6 +14,7 @@ from torch import distributed
 from face0.model.guidance import Guidance
 from face0.model.lineage import Lineage
 from face0.model.pipeline import as_images, noise
+from face0.model.samplers import make_scheduler
 from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
 from face0.training.checkpoints import Checkpoints
@@ -188,6 +189,7 @@ def sample_grid(trainer: Trainer, batch: Batch, steps: int = 30) -> np.ndarray:
     side = trainer.config.resolution // pipe.shrink
     shape = 1, pipe.unet.config.in_channels, side, side
     start = noise(shape, torch.Generator().manual_seed(0), trainer.device, torch.float32).expand(count, -1, -1, -1)
-    made = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, steps)))
+    scheduler = make_scheduler("ddim", pipe.scheduler.config)
+    made = as_images(pipe.decode(pipe.denoise(start, contexts, guidance, steps, scheduler)))
     rows = [torch.cat(list(images), dim=2) for images in (batch.images[:count], made)]
     return torch.cat(rows, dim=1).permute(1, 2, 0).numpy()

@@ -7,6 +7,7 @@ import torch
 from face0.generation.renderer import Renderer
 from face0.model.guidance import Branch
 from face0.model.pipeline import Face0Pipeline
+from face0.model.samplers import make_scheduler
 from tests.fixtures.models import DIM
 from tests.fixtures.requests import request
 
@@ -17,7 +18,7 @@ def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, rend
     contexts = render._contexts(asked)
     start = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        made = pipe.denoise(start, contexts, asked.guidance, 1)
+        made = pipe.denoise(start, contexts, asked.guidance, 1, make_scheduler("ddim", pipe.scheduler.config))
         scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
         scheduler.set_timesteps(1)
         (t,) = scheduler.timesteps
