@@ -1,4 +1,4 @@
-"""What a call of the pipeline is given: checked before anything is computed, and refused in a sentence, never mended."""
+"""What a call of the pipeline is given: checked first, and refused in a sentence rather than mended."""
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real

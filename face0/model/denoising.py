@@ -80,11 +80,12 @@ class StepCallback:
         if not isinstance(returned, Mapping):
             raise UsageError(f"callback_on_step_end returned {returned!r:.80}: return its callback_kwargs")
         changed = {**shown, **returned}
-        if changed["latents"].shape != state.latents.shape:
-            raise UsageError(
-                f"callback_on_step_end returned latents {tuple(changed['latents'].shape)}: return "
-                f"{tuple(state.latents.shape)}"
-            )
+        for name in ("latents", "negative_prompt_embeds"):
+            if changed[name] is not shown[name] and changed[name].shape != shown[name].shape:
+                raise UsageError(
+                    f"callback_on_step_end returned {name} {tuple(changed[name].shape)}: return "
+                    f"{tuple(shown[name].shape)}"
+                )
         state.latents = changed["latents"]
         scales = self._pipe.guidance_scale, self._pipe.guidance_rescale
         if scales != self._scales:
@@ -96,12 +97,12 @@ class StepCallback:
             self._conditioning.without_text = changed["negative_prompt_embeds"]
         state.contexts = self._conditioning.contexts(state.guidance)
 
-    def _shown(self, latents: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    def _shown(self, latents: torch.Tensor) -> dict[str, Any]:
         text, without = self._conditioning.text, self._conditioning.without_text
         both = self._pipe.do_classifier_free_guidance and without is not None
         return {
             "latents": latents,
-            "prompt_embeds": torch.cat([without, text]) if both else text,  # type: ignore[list-item]  # not None
+            "prompt_embeds": torch.cat([without, text]) if both else text,  # type: ignore[list-item]  # no None
             "negative_prompt_embeds": without,
         }
 

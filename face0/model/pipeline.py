@@ -1,6 +1,5 @@
 """The model as a diffusers pipeline: loads and saves its folder, and makes pictures of prompts and faces."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,10 @@ from diffusers import (
 )
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.image_processor import VaeImageProcessor
-from diffusers.loaders import StableDiffusionLoraLoaderMixin, TextualInversionLoaderMixin
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from diffusers.pipelines.pipeline_utils import StableDiffusionMixin
 from diffusers.pipelines.stable_diffusion import StableDiffusionPipelineOutput
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from diffusers.utils.peft_utils import scale_lora_layers, unscale_lora_layers
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
@@ -36,28 +34,23 @@ from face0.images.training_image import RESOLUTION
 from face0.model.base_models import BASE_PARTS
 from face0.model.call_inputs import (
     OUTPUT_TYPES,
-    PLACES,
     callback_tensors,
     check_latents,
-    check_states,
-    exactly_one,
     generator_list,
     image_size,
     mapping,
     one_of,
-    text_list,
     whole_number,
 )
 from face0.model.denoising import Conditioning, Denoising, StepCallback
 from face0.model.face_slots import Face, faces_of_prompts, in_slots
 from face0.model.guidance import Branch, Guidance, combine, merged
 from face0.model.projection import FaceProjection
+from face0.model.prompts import PromptEncoder
 from face0.model.safety import flagged
 from face0.model.samplers import make_scheduler
 from face0.model.scheduling import set_steps, step_options
 from face0.model.weights import load_parts
-
-_log = logging.getLogger(__name__)
 
 _PLACED = {"device_map", "quantization_config", "variant"}  # options by which diffusers loads in ways of its own
 _FINDS_THIS = '''"""The class of this folder for DiffusionPipeline.from_pretrained(..., custom_pipeline="pipeline")."""
@@ -68,9 +61,7 @@ __all__ = ["Face0Pipeline"]
 '''
 
 
-class Face0Pipeline(
-    DiffusionPipeline, StableDiffusionMixin, TextualInversionLoaderMixin, StableDiffusionLoraLoaderMixin
-):
+class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, StableDiffusionLoraLoaderMixin):
     """Stable Diffusion whose last context tokens are a face.
 
         pipe = Face0Pipeline.from_pretrained(folder)
@@ -253,74 +244,9 @@ class Face0Pipeline(
             step_options=step_options(scheduler, generators, eta),
             after_step=callback_on_step_end and StepCallback(self, callback_on_step_end, names, conditioning),
         )
-        images, flags = self._pictures(latents, output_type)
+        images, flags = self._pictures(latents, output_type, generators)
         self.maybe_free_model_hooks()
         return StableDiffusionPipelineOutput(images, flags) if return_dict else (images, flags)
-
-    def encode_text(self, prompts: Sequence[str], clip_skip: int | None = None) -> torch.Tensor:
-        """The text encoder's states [N, 77, D]; long prompts are cut.
-
-        Args:
-            prompts: N of them.
-            clip_skip: layers that are left out at its end; None: none.
-        """
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=PLACES, return_tensors="pt"
-        ).input_ids.to(self._execution_device)
-        if clip_skip is None:
-            return self.text_encoder(tokens)[0]
-        whole_number("clip_skip", clip_skip, least=0, most=self.text_encoder.config.num_hidden_layers)
-        states = self.text_encoder(tokens, output_hidden_states=True).hidden_states[-(clip_skip + 1)]
-        # transformers 4 has the layers one level deeper than 5.
-        deep: Any = getattr(self.text_encoder, "text_model", self.text_encoder)
-        return deep.final_layer_norm(states)
-
-    def encode_prompt(
-        self,
-        prompt: str | Sequence[str] | None,
-        device: torch.device | str | None = None,
-        num_images_per_prompt: int = 1,
-        do_classifier_free_guidance: bool = True,
-        negative_prompt: str | Sequence[str] | None = None,
-        prompt_embeds: torch.Tensor | None = None,
-        negative_prompt_embeds: torch.Tensor | None = None,
-        lora_scale: float | None = None,
-        clip_skip: int | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """States of prompts and of negative prompts, [prompts * num_images_per_prompt, 77, D] each.
-
-        Arguments are those of StableDiffusionPipeline. Words that have no place beside the face are logged.
-
-        Raises:
-            UsageError: prompts and states are both given, or neither, or do not fit together.
-        """
-        exactly_one(prompt=prompt, prompt_embeds=prompt_embeds)
-        if self.text_encoder is not None and lora_scale is not None:
-            scale_lora_layers(self.text_encoder, lora_scale)
-        try:
-            text = self._states("prompt", prompt, prompt_embeds, None, clip_skip)
-            without = negative_prompt_embeds
-            if do_classifier_free_guidance or negative_prompt_embeds is not None:
-                if negative_prompt is not None:
-                    exactly_one(negative_prompt=negative_prompt, negative_prompt_embeds=negative_prompt_embeds)
-                elif without is None:
-                    negative_prompt = ""
-                without = self._states("negative_prompt", negative_prompt, without, len(text), None)
-        finally:
-            if self.text_encoder is not None and lora_scale is not None:
-                unscale_lora_layers(self.text_encoder, lora_scale)
-        if without is not None and without.shape != text.shape:
-            raise UsageError(
-                f"negative states {tuple(without.shape)} beside {tuple(text.shape)} of the prompts: give "
-                "negative_prompt_embeds of the same shape"
-            )
-        both = [
-            states
-            if states is None
-            else states.to(device or self._execution_device).repeat_interleave(num_images_per_prompt, dim=0)
-            for states in (text, without)
-        ]
-        return both[0], both[1]  # type: ignore[return-value]  # the first is there
 
     @property
     def multiple(self) -> int:
@@ -414,9 +340,12 @@ class Face0Pipeline(
                 after_step(step, t, state)
         return state.latents
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decodes latents [N, C, h, w] to images [N, 3, H, W] in -1..1."""
-        return self.vae.decode(latents / self.vae.config.scaling_factor).sample
+    def decode(
+        self, latents: torch.Tensor, generator: torch.Generator | list[torch.Generator] | None = None
+    ) -> torch.Tensor:
+        """Decodes latents [N, C, h, w] to images [N, 3, H, W] in -1..1; some decoders add noise, by the generator."""
+        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        return self.vae.decode(scaled, generator=generator).sample
 
     def face_vectors(self, photograph: Image.Image) -> np.ndarray:
         """The conditioning vectors of a photograph: the largest faces, as many as the model has slots.
@@ -473,36 +402,10 @@ class Face0Pipeline(
             face_tokens=tokens.to(dtype),
         )
 
-    def _states(
-        self,
-        name: str,
-        texts: str | Sequence[str] | None,
-        states: torch.Tensor | None,
-        count: int | None,
-        clip_skip: int | None,
-    ) -> torch.Tensor:
-        """States [N, 77, D] of texts, if these are given, or those that are."""
-        slots = self.face_projection.config if self.face_projection is not None else None
-        face_places = slots.slots * slots.tokens if slots else 0
-        if texts is None:
-            check_states(f"{name}_embeds", states, self.unet.config.cross_attention_dim, face_places)
-            return states  # type: ignore[return-value]  # a tensor, it was seen
-        if self.text_encoder is None or self.tokenizer is None:
-            raise UsageError(f"{name} {texts!r:.80}: this pipeline has no text encoder: give {name}_embeds")
-        converted = self.maybe_convert_prompt(text_list(name, texts, count), self.tokenizer)
-        for text in dict.fromkeys(converted):
-            ids = self.tokenizer(text, verbose=False).input_ids
-            if cut := self.tokenizer.decode(ids[PLACES - face_places : -1]).strip():
-                _log.warning(
-                    "a %s is cut: %r has no place (%d tokens fit beside faces, and it has %d)",
-                    name.replace("_", " "), cut, PLACES - face_places, len(ids),
-                )  # fmt: skip
-        return self.encode_text(converted, clip_skip)
-
     def _in_slots(self, faces: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         config = self.face_projection.config
         placed, present = in_slots(faces, config.slots, config.embedding_dim)
-        return placed.to(self._execution_device, self.unet.dtype), present.to(self._execution_device)
+        return placed.to(self._execution_device, self.face_projection.dtype), present.to(self._execution_device)
 
     def _start(
         self,
@@ -517,11 +420,16 @@ class Face0Pipeline(
         check_latents(latents, shape)
         return latents.to(self._execution_device, self.unet.dtype)
 
-    def _pictures(self, latents: torch.Tensor, output_type: str) -> tuple[Any, list[bool] | None]:
+    def _pictures(
+        self,
+        latents: torch.Tensor,
+        output_type: str,
+        generator: torch.Generator | list[torch.Generator] | None,
+    ) -> tuple[Any, list[bool] | None]:
         """Pictures of latents, and what the safety checker says of each."""
         if output_type == "latent":
             return latents, None
-        values = self.decode(latents)
+        values = self.decode(latents, generator)
         flags = None
         if self.safety_checker is not None:
             pixels = as_images(values.float().nan_to_num()).permute(0, 2, 3, 1).contiguous().numpy()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from inspect import signature
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -53,16 +54,14 @@ def set_steps(
     for key, values in own.items():
         if key not in signature(scheduler.set_timesteps).parameters:
             raise UsageError(f"{name} takes no {key}: give num_inference_steps, or set a scheduler that does, as Euler")
-        if any(later >= earlier for earlier, later in zip(values, values[1:], strict=False)):
-            raise UsageError(
-                f"{key} {values!r:.80}: give them from the noise to the picture, each below the one before"
-            )
+        if any(later >= earlier for earlier, later in pairwise(values)):
+            raise UsageError(f"{key} {values!r:.80}: give them descending, from the noise to the picture")
     asked: dict[str, Any] = own or {"num_inference_steps": whole_number("num_inference_steps", steps)}
     said = ", ".join(f"{key} {value!r:.60}" for key, value in asked.items())
     try:
         scheduler.set_timesteps(**asked, device=device)
     except Exception as error:  # they raise nearly any type for steps that they cannot make
-        raise UsageError(f"{name} cannot make {said}: {error}") from error
+        raise UsageError(f"{name} cannot make {said}: {error}; give others, or set another scheduler") from error
     levels = scheduler.config.num_train_timesteps
     if not len(scheduler.timesteps) or scheduler.timesteps.max() > levels - 1 or scheduler.timesteps.min() < 0:
         raise UsageError(f"{name} leaves the levels 0 to {levels - 1} with {said}: give others, or fewer steps")

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from transformers import CLIPConfig, CLIPImageProcessor
 
 from face0.faces.edits import noisy
 from face0.generation.renderer import Batches, Rendered, Renderer
@@ -15,7 +13,7 @@ from face0.generation.requests import Request
 from face0.model.guidance import GUIDANCE_PRESETS, Branch
 from face0.model.pipeline import Face0Pipeline
 from face0.model.samplers import SAMPLERS
-from tests.fixtures.models import tiny_pipeline, vector
+from tests.fixtures.models import checked_pipeline, tiny_pipeline, vector
 from tests.fixtures.requests import request
 
 # An image may differ by so many of 255 levels when others are rendered beside it: sums in another order.
@@ -135,23 +133,10 @@ def test_a_model_that_makes_no_numbers_makes_no_image() -> None:
 
 def test_the_safety_checker_of_the_base_is_asked(render: Renderer) -> None:
     assert render([request()])[0].flagged is None
-    pipe = tiny_pipeline()
-    config = CLIPConfig(
-        text_config={"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1},
-        vision_config={
-            "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
-            "image_size": 32, "patch_size": 16,
-        },
-        projection_dim=8,
-    )  # fmt: skip
-    checker = StableDiffusionSafetyChecker(config).eval()
-    pipe.register_modules(
-        safety_checker=checker,
-        feature_extractor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-    )
+    pipe = checked_pipeline()
     flagged = []
     for threshold in (2.0, -2.0):  # a cosine is always below the one and above the other
-        checker.concept_embeds_weights.data[:] = threshold
+        pipe.safety_checker.concept_embeds_weights.data[:] = threshold
         flagged += [image.flagged for image in Renderer(pipe)([request(0), request(1)])]
     assert flagged == [False, False, True, True]
 
