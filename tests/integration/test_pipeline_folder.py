@@ -18,6 +18,12 @@ from tests.fixtures.models import checked_pipeline, tiny_pipeline
 from tests.fixtures.pipeline_calls import picture
 
 
+@pytest.fixture(scope="module")
+def pipe() -> Face0Pipeline:
+    """A tiny pipeline, which stays as it is."""
+    return tiny_pipeline()
+
+
 def dtypes(pipe: Face0Pipeline) -> dict[str, torch.dtype]:
     return {name: part.dtype for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
 
