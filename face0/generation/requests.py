@@ -16,12 +16,12 @@ from face0.io import storage
 from face0.io.names import kept_key
 from face0.model.folder import ModelFacts
 from face0.model.guidance import Guidance
-from face0.model.samplers import SAMPLERS
+from face0.model.samplers import SAMPLERS, samples_as_ever, steps_refusal
 from schemas.failures import Reason
 from schemas.requests import REQUESTS, SETTINGS
 
 MAX_IMAGE_SIDE = 4096  # pixels
-MAX_STEPS = 1000  # the times that the base models were trained with
+_SAMPLING = 2  # changes when a sampler's steps or settings do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,8 @@ def request_id(settings: Mapping[str, Any], vector: np.ndarray | None, model: Mo
     content = {name: value for name, value in settings.items() if name != "face_id"}
     content["vector"] = None if vector is None else hashlib.sha256(np.asarray(vector, "<f4").tobytes()).hexdigest()
     content["model"] = model.fingerprint
+    if not samples_as_ever(settings["sampler"], settings["steps"], model.scheduler):
+        content["sampling"] = _SAMPLING
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -132,8 +134,8 @@ def _bad_setting(request: Request, model: ModelFacts) -> str | None:
             return f"{name} {pixels}: give a multiple of {model.multiple} pixels, at most {MAX_IMAGE_SIDE}"
     if request.sampler not in SAMPLERS:
         return f"sampler {request.sampler!r}: give one of {', '.join(SAMPLERS)}"
-    if not 1 <= request.steps <= MAX_STEPS:
-        return f"steps {request.steps}: give 1 to {MAX_STEPS}"
+    if refusal := steps_refusal(request.steps, model.times):
+        return refusal
     if not 0 <= request.seed < 2**63:
         return f"seed {request.seed}: give 0 or more"
     for name in ("w", "c", "a"):

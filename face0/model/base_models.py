@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from face0.errors import UsageError
 from face0.model.presets import BasePreset
+from face0.model.samplers import STABLE_DIFFUSION, refuse_unknown_levels, saved_scheduler
 from face0.model.weights import load_parts
 from face0.runtime.precision import fast_dtype
 
@@ -74,15 +75,7 @@ def base_model(preset: BasePreset, seed: int, prediction_type: str = "epsilon") 
             norm_num_groups=preset.groups,
             sample_size=preset.latents * 2 ** (len(preset.vae) - 1),
         )
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type=prediction_type,
-    )
+    scheduler = saved_scheduler({**STABLE_DIFFUSION, "prediction_type": prediction_type})
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=text.eval(),
@@ -113,9 +106,10 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
         )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error
-    kind = base.scheduler.config.prediction_type
-    if kind not in ("epsilon", "v_prediction"):
-        raise UsageError(f"{folder} predicts {kind!r}: only epsilon and v_prediction are trained")
+    try:
+        refuse_unknown_levels(base.scheduler.config)
+    except UsageError as error:
+        raise UsageError(f"{folder} cannot be trained: {error}") from error
     if base.unet.config.in_channels != base.vae.config.latent_channels:
         raise UsageError(
             f"{folder} takes {base.unet.config.in_channels} channels (for inpainting?): give a plain model"

@@ -4,13 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.model.lineage import Lineage
+from face0.model.samplers import MODEL_SETTINGS, STABLE_DIFFUSION, refuse_unknown_levels
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
 READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these
@@ -25,12 +27,19 @@ class ModelFacts:
         dim: of a face's vector.
         multiple: of which the sides of an image must be, pixels.
         side: for which it was made, pixels.
+        scheduler: settings of its scheduler's file, by diffusers' names.
     """
 
     fingerprint: str
     dim: int
     multiple: int
     side: int
+    scheduler: Mapping[str, Any] = field(default_factory=lambda: STABLE_DIFFUSION)
+
+    @property
+    def times(self) -> int:
+        """Noise levels that it was trained with: the most steps of a sampler."""
+        return int(self.scheduler.get("num_train_timesteps", MODEL_SETTINGS["num_train_timesteps"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +73,15 @@ def inspect_model(uri: str) -> ModelFolder:
             projection = json.loads((folder / "face_projection" / "config.json").read_text())
             unet = json.loads((folder / "unet" / "config.json").read_text())
             vae = json.loads((folder / "vae" / "config.json").read_text())
+            scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+            refuse_unknown_levels(scheduler)
             shrink = 2 ** (len(vae["block_out_channels"]) - 1)
             facts = ModelFacts(
                 fingerprint=fingerprint(folder),
                 dim=projection["embedding_dim"],
                 multiple=shrink * 2 ** (len(unet["block_out_channels"]) - 1),
                 side=shrink * unet["sample_size"],
+                scheduler=scheduler,
             )
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{uri} is not whole: {error!r}; give an output folder of face0 train") from error

@@ -8,6 +8,7 @@ from diffusers import DDPMScheduler, SchedulerMixin, UNet2DConditionModel
 from diffusers.training_utils import compute_snr
 from torch.nn import functional
 
+from face0.model.samplers import model_settings
 from face0.runtime.random import number
 
 
@@ -63,7 +64,7 @@ def noise_schedule(scheduler: SchedulerMixin) -> DDPMScheduler:
 
     Some samplers (Euler, LMS) add noise in a scale of their own, and some cannot give v.
     """
-    return DDPMScheduler.from_config(scheduler.config)
+    return DDPMScheduler(**model_settings(scheduler.config))
 
 
 def losses(

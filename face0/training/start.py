@@ -15,6 +15,7 @@ from face0.model.folder import fingerprint, local_model
 from face0.model.lineage import Lineage
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import FaceProjection
+from face0.model.samplers import saved_scheduler
 from face0.runtime.distributed import Process
 from face0.shards.loader import FaceShards
 from face0.tasks.lease import LEASE
@@ -57,6 +58,7 @@ def start_trainer(
         )
     with local_model(base) as folder:
         loaded, base_fingerprint, vae = load_base(folder), fingerprint(folder), fingerprint(folder, ["vae"])
+    loaded.scheduler = saved_scheduler(loaded.scheduler.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         projection = FaceProjection(
