@@ -1,9 +1,11 @@
 """Makes a small base model with the layout of Stable Diffusion and random weights, to train on small data.
 
   face0 init --preset small --fit-vae OUT --output BASE
-  face0 init --from-single-file model.safetensors --like FOLDER --output BASE
+  face0 init --from-single-file model.safetensors --tokenizer FOLDER --output BASE
 
-The second command converts a checkpoint that is one file into the folder that train takes.
+The second command converts a checkpoint that is one file into the folder that train takes. Its settings are those of
+Stable Diffusion 1.x or 2.x, or of --like FOLDER; CLIP's vocabulary is in neither the file nor a library, so it is asked
+for.
 Nothing is downloaded: tokenizer and text encoder are made too. Without --fit-vae the model cannot show pictures, which
 does for tests. OUT is an output folder of face0 augment.
 """
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 from face0 import model, runtime, shards
 from face0.errors import UsageError
 from face0.io.folder import Folder
+from face0.io.secrets import public
 from face0.model.presets import BASE_PRESETS
 from jobs.options.values import at_least
 
@@ -34,13 +37,16 @@ def arguments() -> argparse.ArgumentParser:
     source.add_argument("--preset", choices=BASE_PRESETS,
         help="tiny: 0.2 M parameters in the U-Net; small: 7 M; for 64 px")  # fmt: skip
     source.add_argument("--from-single-file", metavar="FILE",
-        help="a Stable Diffusion 1.x or 2.x checkpoint in one .safetensors file; takes --like")  # fmt: skip
-    add("--like", metavar="FOLDER", help="for --from-single-file: a diffusers folder of the same kind of model, whose "
-        "settings, tokenizer and scheduler are taken; its weights need not be there")  # fmt: skip
+        help="a Stable Diffusion 1.x or 2.x as one .safetensors file; takes --like or --tokenizer")  # fmt: skip
+    settings = parser.add_mutually_exclusive_group()
+    settings.add_argument("--tokenizer", metavar="FOLDER", help="for --from-single-file: CLIP's vocabulary, as the "
+        "folder tokenizer of any Stable Diffusion, or of openai/clip-vit-large-patch14")  # fmt: skip
+    settings.add_argument("--like", metavar="FOLDER", help="for --from-single-file: a diffusers folder of the same "
+        "kind of model, whose settings, tokenizer and scheduler are taken; its weights need not be there")  # fmt: skip
     add("--output", required=True, metavar="URI", help="folder for the model; new, or empty")
     add("--seed", type=int, default=0, help="of the weights (%(default)s)")
     add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon",
-        help="what the U-Net predicts (%(default)s)")  # fmt: skip
+        help="what the U-Net predicts; 2.x for 768 px: v_prediction (%(default)s)")  # fmt: skip
     add("--fit-vae", action="append", default=[], metavar="OUT", help="fit the VAE to the images of these shards")
     add("--vae-steps", type=at_least(1), default=600, metavar="N", help="steps of 32 images (%(default)s)")
     return parser
@@ -59,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
     if args.fit_vae:
         _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        base.save_pretrained(folder, safe_serialization=True)
+        model.save_pipeline(base, Path(folder))
+        Path(folder, model.CARD).write_text(_card(args, base))
         for file in sorted(Path(folder).rglob("*")):
             if file.is_file():
                 with output.write(file.relative_to(folder).as_posix()) as out:
@@ -74,11 +81,32 @@ def _side(base: "StableDiffusionPipeline") -> int:
 
 
 def _of_single_file(args: argparse.Namespace) -> "StableDiffusionPipeline":
-    if not args.like:
-        raise UsageError("--from-single-file takes --like FOLDER, a diffusers folder of the same kind of model")
-    if args.fit_vae or args.prediction_type != "epsilon":
-        raise UsageError("--fit-vae and --prediction-type go with --preset: a checkpoint has its own")
-    return model.read_single_file(args.from_single_file, args.like)
+    if not args.like and not args.tokenizer:
+        raise UsageError(
+            "--from-single-file takes --like FOLDER, a diffusers folder of the same kind of model; or --tokenizer "
+            "FOLDER, CLIP's vocabulary: the folder tokenizer of a Stable Diffusion, or of openai/clip-vit-large-patch14"
+        )
+    if args.fit_vae or (args.like and args.prediction_type != "epsilon"):
+        raise UsageError("--fit-vae goes with --preset, and --prediction-type not with --like, which has its own")
+    return model.read_single_file(args.from_single_file, args.like, args.tokenizer, args.prediction_type)
+
+
+def _card(args: argparse.Namespace, base: "StableDiffusionPipeline") -> str:
+    facts = {
+        "images": f"{_side(base)} px",
+        "predicts": base.scheduler.config.prediction_type,
+        "parameters of the U-Net": f"{base.unet.num_parameters():,}",
+    }
+    if args.from_single_file:
+        name = public(args.from_single_file).rsplit("/", 1)[-1]
+        return model.base_card(f"A Stable Diffusion checkpoint, converted from the file `{name}`.", facts)
+    facts["seed"] = str(args.seed)
+    fitted = "" if args.fit_vae else ", VAE included: it makes no pictures, which does for tests"
+    if args.fit_vae:
+        facts["VAE"] = f"fitted to photographs, {args.vae_steps:,} steps"
+    return model.base_card(
+        f"A small Stable Diffusion of the preset `{args.preset}` with random weights{fitted}.", facts
+    )
 
 
 def _fit(vae: "AutoencoderKL", uris: Sequence[str], steps: int, seed: int) -> None:

@@ -1,15 +1,18 @@
 from .base_models import base_model, fit_vae, load_base
+from .card import CARD, base_card, trained_card
 from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model, local_model
 from .guidance import GUIDANCE_PRESETS, Branch, Guidance
 from .lineage import LINEAGE, Lineage
 from .pipeline import Face0Pipeline
 from .presets import BASE_PRESETS, BasePreset
 from .projection import FaceProjection
-from .samplers import SAMPLERS, make_scheduler
+from .samplers import SAMPLERS, make_scheduler, saved_scheduler, set_steps
+from .saving import save_pipeline
 from .single_file import read_single_file
 
 __all__ = [
     "BASE_PRESETS",
+    "CARD",
     "GUIDANCE_PRESETS",
     "LINEAGE",
     "SAMPLERS",
@@ -21,6 +24,7 @@ __all__ = [
     "Lineage",
     "ModelFacts",
     "ModelFolder",
+    "base_card",
     "base_model",
     "fingerprint",
     "fit_vae",
@@ -29,4 +33,8 @@ __all__ = [
     "local_model",
     "make_scheduler",
     "read_single_file",
+    "save_pipeline",
+    "saved_scheduler",
+    "set_steps",
+    "trained_card",
 ]

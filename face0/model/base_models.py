@@ -13,7 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from face0.errors import UsageError
 from face0.model.presets import BasePreset
 from face0.model.samplers import STABLE_DIFFUSION, refuse_unknown_levels, saved_scheduler
-from face0.model.weights import load_parts
+from face0.model.weights import load_parts, quiet
 from face0.runtime.precision import fast_dtype
 
 # Words that prompts are made of: the tokenizer joins their letters, and spells all others.
@@ -101,9 +101,10 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
         )
     parts = load_parts(folder, BASE_PARTS)
     try:
-        base = StableDiffusionPipeline.from_pretrained(
-            folder, **parts, requires_safety_checker=False, local_files_only=True, use_safetensors=True
-        )
+        with quiet():
+            base = StableDiffusionPipeline.from_pretrained(
+                folder, **parts, requires_safety_checker=False, local_files_only=True, use_safetensors=True
+            )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error
     try:
@@ -146,13 +147,15 @@ def fit_vae(vae: AutoencoderKL, images: Iterator[torch.Tensor], steps: int, seed
     Args:
         vae: is changed.
         images: batches, uint8 [N, 3, H, W], one more than steps.
-        steps: of the optimiser.
+        steps: of the optimiser; 0: the scaling factor alone is set.
         seed: of the noise on the latents.
     """
     vae.train().to(memory_format=torch.channels_last)
     fast = fast_dtype(vae.device.type)
     optimiser = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps, pct_start=0.1)
+    # A cycle needs a few steps to rise in: fewer than these are the first of it.
+    cycle = max(20, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=cycle, pct_start=0.1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for _ in range(steps):

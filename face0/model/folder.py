@@ -103,7 +103,8 @@ def local_model(uri: str) -> AbstractContextManager[Path]:
     if uri.endswith((".safetensors", ".ckpt")) and Folder(uri).is_file():
         raise UsageError(
             f"{uri} is one file, and a folder in diffusers' layout is needed: make it by `face0 init "
-            f"--from-single-file {uri} --like FOLDER --output BASE`, where FOLDER is one of the same kind of model"
+            f"--from-single-file {uri} --like FOLDER --output BASE`, where FOLDER is one of the same kind of model; or "
+            "with --tokenizer FOLDER, CLIP's, in place of --like"
         )
     return Folder(uri).local(without=("checkpoints", "logs"))
 

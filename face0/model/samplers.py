@@ -124,7 +124,7 @@ def set_steps(scheduler: Any, steps: int, device: Any = None) -> Any:
         raise UsageError(f"steps {steps}: {name} cannot take them ({error}); give fewer, or another sampler") from error
     drop_surplus(scheduler, steps)
     first, last = (float(time) for time in (scheduler.timesteps.max(), scheduler.timesteps.min()))
-    if last < 0 or not times / 2 <= first < times:
+    if last < 0 or not (times - 1) / 2 <= first < times:
         raise UsageError(
             f"steps {steps}: {name} goes from {first:g} to {last:g} of the model's times, 0 to {times - 1}, and would "
             'not begin with noise, or leaves them: give other steps, or set it to timestep_spacing="trailing"'
@@ -142,7 +142,7 @@ def steps_refusal(steps: int, times: int) -> str | None:
 
 
 def refuse_unknown_levels(config: Mapping[str, Any]) -> None:
-    """Raises UsageError if the noise levels of a scheduler's file, or what it predicts, are none of those known here."""
+    """Raises UsageError if a scheduler's file has other noise levels or predictions than are known here."""
     betas, predicted = (config.get(name, MODEL_SETTINGS[name]) for name in ("beta_schedule", "prediction_type"))
     if predicted not in _PREDICTED:
         raise UsageError(f"prediction_type {predicted!r} of the scheduler: give a model of {' or '.join(_PREDICTED)}")
@@ -156,7 +156,7 @@ def refuse_unknown_levels(config: Mapping[str, Any]) -> None:
 
 
 def samples_as_ever(sampler: str, steps: int, config: Mapping[str, Any]) -> bool:
-    """Whether steps and settings are those that version 0.6 and before took too: the ids of such requests stay.
+    """Whether steps and settings are those that version 0.2 and before took too: the ids of such requests stay.
 
     Args:
         sampler: one of SAMPLERS.
@@ -167,6 +167,8 @@ def samples_as_ever(sampler: str, steps: int, config: Mapping[str, Any]) -> bool
         return False
     settings = sampler_settings(sampler, config)
     times = settings["num_train_timesteps"]
+    if steps_refusal(steps, times):
+        return True  # there is no image of it, now or before
     same = all(config.get(name, default) == settings[name] for name, default in _DDIM_DEFAULTS.items())
     if settings["timestep_spacing"] == "leading":
         return same and not config.get("thresholding") and leading_is_right(steps, times, settings["steps_offset"])

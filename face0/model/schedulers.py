@@ -22,11 +22,15 @@ class Ddim(DDIMScheduler):
     that far apart; and its leading spacing begins at T // 2 of 350 steps, and ends before it began at one.
     """
 
+    num_inference_steps: Any
+
     def set_timesteps(self, num_inference_steps: int, device: Any = None) -> None:
         """Sets ``ddim_times``, and how far it is from each to the next, or to the clean end."""
         super().set_timesteps(num_inference_steps, device)
         config = self.config
-        times = ddim_times(num_inference_steps, config.num_train_timesteps, config.timestep_spacing, config.steps_offset)
+        times = ddim_times(
+            num_inference_steps, config.num_train_timesteps, config.timestep_spacing, config.steps_offset
+        )
         self.timesteps = torch.tensor(times, device=device)
         self._gaps = {time: time - following for time, following in zip(times, [*times[1:], -1], strict=True)}
 
@@ -72,5 +76,6 @@ def drop_surplus(scheduler: SchedulerMixin, steps: int) -> None:
     if len(times) != steps + 1 or times[-1] >= 0:
         return
     scheduler.timesteps, scheduler.num_inference_steps = times[:-1], steps
-    if len(levels := getattr(scheduler, "sigmas", ())) == steps + 2:
+    levels = getattr(scheduler, "sigmas", None)
+    if levels is not None and len(levels) == steps + 2:
         scheduler.sigmas = torch.cat([levels[:steps], levels[-1:]])

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 
 from face0.errors import TrainingError
 from face0.io.folder import Folder
+from face0.model.card import CARD, is_edited
 from face0.model.lineage import LINEAGE, Lineage
 
 COMPLETE = "complete.json"
@@ -78,11 +79,16 @@ class Checkpoints:
     def _publish(self, folder: Path) -> None:
         self._model.remove(LINEAGE)  # a folder without it is between two models
         parts = [file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file()]
-        model = [part for part in parts if STATE not in part.parts and part.name not in (COMPLETE, LINEAGE)]
+        left_out = {COMPLETE, LINEAGE, *([CARD] if self._has_own_card() else [])}
+        model = [part for part in parts if STATE not in part.parts and part.name not in left_out]
         for part in [*model, Path(LINEAGE)]:
             with self._model.write(part.as_posix()) as out, (folder / part).open("rb") as source:
                 shutil.copyfileobj(source, out)
         self._model.drop_partial()
+
+    def _has_own_card(self) -> bool:
+        """Whether the model's card was written by its users."""
+        return self._model.exists(CARD) and is_edited(self._model.read(CARD).decode(errors="replace"))
 
     @contextmanager
     def _workplace(self, name: str) -> Iterator[Path]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import distributed
 
+from face0.model.card import CARD, trained_card
 from face0.model.guidance import Guidance
 from face0.model.lineage import Lineage
 from face0.model.pipeline import as_images, noise
@@ -171,7 +172,9 @@ class TrainingLoop:
 
             def write(folder: Path) -> None:
                 trainer.save(folder)
-                Lineage(step=trainer.step, held_out_loss=loss, config=config, **self._facts).write(folder)
+                lineage = Lineage(step=trainer.step, held_out_loss=loss, config=config, **self._facts)
+                lineage.write(folder)
+                (folder / CARD).write_text(trained_card(lineage, self._shards.samples))
 
             self._checkpoints.save(trainer.step, write, {HELD_OUT_LOSS: loss})
             self._checkpoints.prune(self._intervals.keep, HELD_OUT_LOSS)

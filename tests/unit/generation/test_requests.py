@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +19,15 @@ CHANGES = [
     {"sampler": "euler"}, {"steps": 20}, {"width": 128}, {"height": 128}, {"face_id": "", "bare": True},
 ]  # fmt: skip
 
+SAMPLED = {
+    "default": {},
+    "few": {"steps": 4},
+    "uneven": {"steps": 350},
+    "euler": {"sampler": "euler"},
+    "dpm++": {"sampler": "dpm++"},
+    "unipc": {"sampler": "unipc"},
+}
+
 
 def test_a_requests_id_is_of_all_that_determines_the_image_and_nothing_else() -> None:
     names = [asked(**change).request_id for change in CHANGES]
@@ -31,6 +41,40 @@ def test_a_requests_id_is_of_all_that_determines_the_image_and_nothing_else() ->
 
 def test_ids_do_not_change_between_versions() -> None:
     assert asked(face_id="", prompt="é").request_id == "ad24f80ee862d7f636d9d763ec9d3325"
+
+
+def test_ids_are_others_where_images_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in version 0.2 for the images that are, and not for those whose sampler goes through other levels now."""
+    current = {name: asked(**settings).request_id for name, settings in SAMPLED.items()}
+    assert current == {
+        "default": "3a3ca8d49aca157d5ae4814e7e36cc4f",
+        "few": "bda047f6ff8322c87573344587b14e02",
+        "uneven": "b79440c739211bd4680e2debab822fa7",
+        "euler": "245f42c66306aacb81784393b761aad1",
+        "dpm++": "1e465ffcaf420f36cc2cdd6180a547e9",
+        "unipc": "b86846e2b20449301395700dc399b8bd",
+    }
+    monkeypatch.setattr("face0.generation.requests.samples_as_ever", lambda *_: True)
+    before = {name: asked(**settings).request_id for name, settings in SAMPLED.items()}
+    assert {name for name in SAMPLED if before[name] == current[name]} == {"default"}
+
+
+def test_ids_tell_a_model_whose_scheduler_was_clipped() -> None:
+    clipped = replace(MODEL, scheduler={**MODEL.scheduler, "clip_sample": True})
+    (request,), _ = join_requests(cross(["a cat"], ["anna"], [0]), BANK, clipped, portraits=False)
+    assert request.request_id != asked().request_id
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 21, 1000])
+def test_steps_beyond_the_models_own_are_one_rows_failure(steps: int) -> None:
+    model = replace(MODEL, scheduler={**MODEL.scheduler, "num_train_timesteps": 20})
+    settings = {"steps": steps}
+    manifest = pa.concat_tables(
+        [cross(["a cat"], ["anna"], [0], settings=settings), cross(["a cat"], [""], [0], settings={"steps": 20})]
+    )
+    (bad, good), _ = join_requests(manifest, BANK, model, portraits=False)
+    assert (bad.reason, good.reason) == (Reason.BAD_REQUEST, None)
+    assert bad.message == f"steps {steps}: give 1 to 20, the noise levels of the model"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Base models made here: their tokenizer."""
 
-from face0.model.base_models import word_tokenizer
+import pytest
+import torch
+
+from face0.model.base_models import base_model, fit_vae, word_tokenizer
+from face0.model.presets import BASE_PRESETS
 
 
 def test_the_tokenizer_knows_prompts_and_spells_the_rest() -> None:
@@ -18,3 +22,13 @@ def test_every_tokenizer_is_the_same() -> None:
     """Its library merges pairs that are as frequent as each other in an order of its own, unless they are numbered."""
     first, *others = (word_tokenizer().get_vocab() for _ in range(4))
     assert all(vocabulary == first for vocabulary in others)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 9, 10, 11, 19, 20])
+def test_a_vae_is_fitted_in_any_number_of_steps(steps: int) -> None:
+    vae = base_model(BASE_PRESETS["tiny"], 0).vae
+    images = iter(torch.randint(0, 256, (steps + 1, 2, 3, 16, 16), dtype=torch.uint8))
+    losses = list(fit_vae(vae, images, steps, 0))
+    assert len(losses) == steps
+    assert all(loss > 0 for loss in losses)
+    assert vae.config.scaling_factor > 0

@@ -19,7 +19,7 @@ def test_a_step_is_the_papers_formula_computed_naively(pipe: Face0Pipeline, rend
     start = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         made = pipe.denoise(start, contexts, asked.guidance, 1, make_scheduler("ddim", pipe.scheduler.config))
-        scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
+        scheduler = make_scheduler("ddim", pipe.scheduler.config)
         scheduler.set_timesteps(1)
         (t,) = scheduler.timesteps
         eps = {b: pipe.unet(start, t, encoder_hidden_states=c).sample.double() for b, c in contexts.items()}

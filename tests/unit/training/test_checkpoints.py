@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from face0.errors import TrainingError
+from face0.io.folder import Folder
+from face0.model.card import CARD, base_card
 from face0.training.checkpoints import Checkpoints
 from tests.fixtures.pictures import contents
 
@@ -72,3 +74,21 @@ def test_the_newest_and_the_best_are_kept(root):
     assert list(checkpoints.records()) == [10, 20, 25]
     folders = {name.split("/")[1] for name in contents(root) if name.startswith("checkpoints/")}
     assert folders == {"step-00000010", "step-00000020", "step-00000025"}
+
+
+def test_a_card_is_renewed_until_somebody_edits_it(root):
+    def with_card(step: int) -> Callable[[Path], None]:
+        def write(folder: Path) -> None:
+            model(step)(folder)
+            (folder / CARD).write_text(base_card(f"Step {step}.", {}))
+
+        return write
+
+    checkpoints = Checkpoints(root)
+    for step in (5, 10):
+        checkpoints.save(step, with_card(step), {})
+        assert Folder(root).read(CARD).decode() == base_card(f"Step {step}.", {})
+    Folder(root).write_text(CARD, "# Mine")
+    checkpoints.save(15, with_card(15), {})
+    assert Folder(root).read(CARD) == b"# Mine"
+    assert json.loads(Folder(root).read("lineage.json")) == {"step": 15}

@@ -85,3 +85,11 @@ def test_learning_rates() -> None:
     assert rates[60] == pytest.approx(0.5)
     assert rates[-1] < 0.001
     assert learning_rate(TrainConfig(), 499_999) == 2e-5
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (1, 1), (1, 100), (2, 2), (10, 1000), (10, 10), (10, 9)])
+def test_short_trainings_have_a_rate_at_every_step(schedule: str, steps: int, warmup: int) -> None:
+    config = TrainConfig(steps=steps, warmup=warmup, schedule=schedule, learning_rate=1e-3)
+    rates = [learning_rate(config, step) for step in range(steps)]
+    assert all(0 < rate <= 1e-3 for rate in rates)

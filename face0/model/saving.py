@@ -1,0 +1,47 @@
+"""Model folders that older readers load too: transformers before version 5 knows weights and vocabulary by other names.
+
+transformers 5 writes a text encoder without the ``text_model.`` before each name, which transformers 4 does not find:
+it warns, and goes on with random weights. Both read the longer names.
+"""
+
+import json
+from pathlib import Path
+
+from diffusers import DiffusionPipeline
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+_LONGER = {"text_encoder": {"": "text_model."}, "safety_checker": {"vision_model.": "vision_model.vision_model."}}
+
+
+def save_pipeline(pipe: DiffusionPipeline, folder: Path) -> None:
+    """Writes a pipeline into a local folder, weights as safetensors."""
+    pipe.save_pretrained(folder, safe_serialization=True)
+    for part, prefixes in _LONGER.items():
+        for file in (folder / part).glob("*.safetensors"):
+            for shorter, longer in prefixes.items():
+                _lengthen(file, shorter, longer)
+    _write_vocabulary(folder / "tokenizer")
+
+
+def _lengthen(file: Path, shorter: str, longer: str) -> None:
+    """Gives those weights their longer names that have the shorter ones."""
+    with safe_open(file, "pt") as opened:
+        metadata, tensors = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    named = {
+        longer + name.removeprefix(shorter) if name.startswith(shorter) and not name.startswith(longer) else name: held
+        for name, held in tensors.items()
+    }
+    if named.keys() != tensors.keys():
+        save_file(named, file, metadata=metadata)
+
+
+def _write_vocabulary(folder: Path) -> None:
+    """Writes ``vocab.json`` and ``merges.txt`` beside a ``tokenizer.json``, which transformers 4 demands of CLIP's."""
+    file = folder / "tokenizer.json"
+    if not file.is_file() or (folder / "vocab.json").is_file():
+        return
+    model = json.loads(file.read_text())["model"]
+    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False))
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *pairs, ""]))
