@@ -22,6 +22,15 @@ def save_pipeline(pipe: DiffusionPipeline, folder: Path) -> None:
             for shorter, longer in prefixes.items():
                 _lengthen(file, shorter, longer)
     _write_vocabulary(folder / "tokenizer")
+    for file in (folder / "model_index.json", *folder.glob("*/config.json")):
+        _forget_place(file)
+
+
+def _forget_place(file: Path) -> None:
+    """Takes the path out of settings from which a part was loaded: it is one of this machine."""
+    settings = json.loads(file.read_text())
+    if settings.pop("_name_or_path", None) is not None:
+        file.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 
 def _lengthen(file: Path, shorter: str, longer: str) -> None:

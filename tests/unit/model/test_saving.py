@@ -74,6 +74,13 @@ def test_the_vocabulary_lies_there_in_files_too(saved):
     assert all("".join(pair.split(" ")) in vocabulary and pair.count(" ") == 1 for pair in merges)
 
 
+def test_no_path_of_this_machine_is_in_it(saved, tmp_path):
+    _, folder = saved
+    save_pipeline(load_base(folder), tmp_path / "again")
+    for file in (tmp_path / "again").rglob("*.json"):
+        assert str(folder) not in file.read_text(), file
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_bases_in_16_bits_load_in_one_dtype(dtype, tmp_path):
     def dtypes(pipe) -> set[torch.dtype]:
