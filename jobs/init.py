@@ -65,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
     if args.fit_vae:
         _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pipeline(base, Path(folder))
+        base.save_pretrained(folder, safe_serialization=True)
+        model.complete_for_older_readers(Path(folder))
         Path(folder, model.CARD).write_text(_card(args, base))
         for file in sorted(Path(folder).rglob("*")):
             if file.is_file():

@@ -6,8 +6,9 @@ from .lineage import LINEAGE, Lineage
 from .pipeline import Face0Pipeline
 from .presets import BASE_PRESETS, BasePreset
 from .projection import FaceProjection
-from .samplers import SAMPLERS, make_scheduler, saved_scheduler, set_steps
-from .saving import save_pipeline
+from .samplers import SAMPLERS, make_scheduler, saved_scheduler
+from .saving import complete_for_older_readers
+from .scheduling import set_steps
 from .single_file import read_single_file
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ModelFolder",
     "base_card",
     "base_model",
+    "complete_for_older_readers",
     "fingerprint",
     "fit_vae",
     "inspect_model",
@@ -33,7 +35,6 @@ __all__ = [
     "local_model",
     "make_scheduler",
     "read_single_file",
-    "save_pipeline",
     "saved_scheduler",
     "set_steps",
     "trained_card",

@@ -49,6 +49,7 @@ from face0.model.projection import FaceProjection
 from face0.model.prompts import PromptEncoder
 from face0.model.safety import flagged
 from face0.model.samplers import make_scheduler
+from face0.model.saving import complete_for_older_readers
 from face0.model.scheduling import set_steps, step_options
 from face0.model.weights import load_parts
 
@@ -155,8 +156,9 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
         return super().from_pretrained(pretrained_model_name_or_path, **options)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
-        """Writes the folder as diffusers does, and ``pipeline.py`` into it, by which diffusers finds this class."""
+        """Writes the folder so that older readers know it too, with ``pipeline.py``, by which diffusers finds this."""
         super().save_pretrained(save_directory, *arguments, **options)
+        complete_for_older_readers(Path(save_directory))
         (Path(save_directory) / "pipeline.py").write_text(_FINDS_THIS)
 
     @torch.no_grad()
@@ -230,7 +232,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
         self._guidance_rescale, self._clip_skip = guidance.rescale, clip_skip
         self._cross_attention_kwargs = mapping("cross_attention_kwargs", cross_attention_kwargs)
         scheduler = self.scheduler if sampler is None else make_scheduler(sampler, self.scheduler.config)
-        set_steps(scheduler, num_inference_steps, timesteps, sigmas, self._execution_device)
+        scheduler = set_steps(scheduler, num_inference_steps, timesteps, sigmas, self._execution_device)
         size = image_size(height, width, latents, self.side, self.multiple, self.shrink)
         texts = prompt, negative_prompt, prompt_embeds, negative_prompt_embeds
         conditioning = self._conditioning(*texts, face, whole_number("num_images_per_prompt", num_images_per_prompt))
@@ -323,7 +325,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
             UsageError: the scheduler does not fit, or cannot make these steps.
         """
         if steps is not None:
-            set_steps(scheduler, steps, device=latents.device)
+            scheduler = set_steps(scheduler, steps, device=latents.device)
         self._num_timesteps, self._interrupt = len(scheduler.timesteps), False
         options = {"cross_attention_kwargs": self._cross_attention_kwargs} if self._cross_attention_kwargs else {}
         state = Denoising(latents=latents * scheduler.init_noise_sigma, contexts=contexts, guidance=guidance)

@@ -94,44 +94,6 @@ def saved_scheduler(config: Mapping[str, Any]) -> Any:
     return DDIMScheduler(**sampler_settings("ddim", config))
 
 
-def set_steps(scheduler: Any, steps: int, device: Any = None) -> Any:
-    """Sets a scheduler's steps, of whatever kind it is.
-
-    Args:
-        scheduler: a sampler of ``make_scheduler``, or any other of diffusers.
-        steps: how many.
-        device: of its times.
-
-    Returns:
-        The scheduler to take the steps with: the one given; for diffusers' DDIM one with its settings that is right at
-        every number of steps.
-
-    Raises:
-        UsageError: it cannot take so many.
-    """
-    from diffusers import DDIMScheduler
-
-    from face0.model.schedulers import Ddim, drop_surplus
-
-    if type(scheduler) is DDIMScheduler:
-        scheduler = Ddim.from_config(scheduler.config)
-    name, times = type(scheduler).__name__, scheduler.config.get("num_train_timesteps", 1000)
-    if refusal := steps_refusal(steps, times):
-        raise UsageError(refusal)
-    try:
-        scheduler.set_timesteps(steps, device=device)
-    except Exception as error:  # schedulers raise nearly any type for steps that they cannot take
-        raise UsageError(f"steps {steps}: {name} cannot take them ({error}); give fewer, or another sampler") from error
-    drop_surplus(scheduler, steps)
-    first, last = (float(time) for time in (scheduler.timesteps.max(), scheduler.timesteps.min()))
-    if last < 0 or not (times - 1) / 2 <= first < times:
-        raise UsageError(
-            f"steps {steps}: {name} goes from {first:g} to {last:g} of the model's times, 0 to {times - 1}, and would "
-            'not begin with noise, or leaves them: give other steps, or set it to timestep_spacing="trailing"'
-        )
-    return scheduler
-
-
 def steps_refusal(steps: int, times: int) -> str | None:
     """Why no sampler can take so many steps through so many noise levels, with the remedy; None: each of SAMPLERS can.
 

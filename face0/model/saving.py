@@ -7,16 +7,14 @@ it warns, and goes on with random weights. Both read the longer names.
 import json
 from pathlib import Path
 
-from diffusers import DiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 _LONGER = {"text_encoder": {"": "text_model."}, "safety_checker": {"vision_model.": "vision_model.vision_model."}}
 
 
-def save_pipeline(pipe: DiffusionPipeline, folder: Path) -> None:
-    """Writes a pipeline into a local folder, weights as safetensors."""
-    pipe.save_pretrained(folder, safe_serialization=True)
+def complete_for_older_readers(folder: Path) -> None:
+    """Brings a local folder that was just saved into the form that transformers 4 reads too."""
     for part, prefixes in _LONGER.items():
         for file in (folder / part).glob("*.safetensors"):
             for shorter, longer in prefixes.items():

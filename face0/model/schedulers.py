@@ -1,6 +1,7 @@
 """diffusers' schedulers whose times are right at every number of steps. Imported on demand: diffusers takes seconds."""
 
 from fractions import Fraction
+from functools import wraps
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ class Ddim(DDIMScheduler):
         self.timesteps = torch.tensor(times, device=device)
         self._gaps = {time: time - following for time, following in zip(times, [*times[1:], -1], strict=True)}
 
+    @wraps(DDIMScheduler.step)  # whose signature tells pipelines what a step takes
     def step(self, model_output: torch.Tensor, timestep: Any, *args: Any, **options: Any) -> Any:
         """Takes a step. See diffusers."""
         steps = self.num_inference_steps

@@ -7,9 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from diffusers import DDIMScheduler
 
 from face0.errors import UsageError
 from face0.model.call_inputs import share, whole_number
+from face0.model.schedulers import Ddim, drop_surplus
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def set_steps(
     timesteps: Sequence[int] | None = None,
     sigmas: Sequence[float] | None = None,
     device: torch.device | str = "cpu",
-) -> None:
+) -> Any:
     """Sets the steps of a scheduler, by which it forgets all earlier ones.
 
     Args:
@@ -42,6 +44,10 @@ def set_steps(
         timesteps: levels of noise in place of the scheduler's own, descending.
         sigmas: the same, as standard deviations of the noise.
         device: of the latents.
+
+    Returns:
+        The scheduler to take the steps with: the one given; for diffusers' DDIM one with its settings that is right at
+        every number of steps.
 
     Raises:
         UsageError: it is a scheduler of other models, or cannot make these steps.
@@ -56,15 +62,27 @@ def set_steps(
             raise UsageError(f"{name} takes no {key}: give num_inference_steps, or set a scheduler that does, as Euler")
         if any(later >= earlier for earlier, later in pairwise(values)):
             raise UsageError(f"{key} {values!r:.80}: give them descending, from the noise to the picture")
-    asked: dict[str, Any] = own or {"num_inference_steps": whole_number("num_inference_steps", steps)}
+    levels = scheduler.config.num_train_timesteps
+    if not own:
+        steps = whole_number("num_inference_steps", steps, most=levels)
+    if type(scheduler) is DDIMScheduler:
+        scheduler = Ddim.from_config(scheduler.config)
+    asked: dict[str, Any] = own or {"num_inference_steps": steps}
     said = ", ".join(f"{key} {value!r:.60}" for key, value in asked.items())
     try:
         scheduler.set_timesteps(**asked, device=device)
     except Exception as error:  # they raise nearly any type for steps that they cannot make
         raise UsageError(f"{name} cannot make {said}: {error}; give others, or set another scheduler") from error
-    levels = scheduler.config.num_train_timesteps
+    if steps is not None and not own:
+        drop_surplus(scheduler, steps)
     if not len(scheduler.timesteps) or scheduler.timesteps.max() > levels - 1 or scheduler.timesteps.min() < 0:
         raise UsageError(f"{name} leaves the levels 0 to {levels - 1} with {said}: give others, or fewer steps")
+    if not own and scheduler.timesteps.max() < (levels - 1) / 2:
+        raise UsageError(
+            f"{name} begins at the level {float(scheduler.timesteps.max()):g} of 0 to {levels - 1} with {said}, not "
+            'with noise: give other steps, or set it to timestep_spacing="trailing"'
+        )
+    return scheduler
 
 
 def step_options(scheduler: Any, generator: Any, eta: float) -> dict[str, Any]:

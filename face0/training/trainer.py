@@ -17,7 +17,6 @@ from torch.nn.parallel import DistributedDataParallel
 from face0.errors import TrainingError
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
-from face0.model.saving import save_pipeline
 from face0.shards.decoding import Batch
 from face0.training.checkpoints import STATE
 from face0.training.config import RunOptions, TrainConfig
@@ -129,7 +128,7 @@ class Trainer:
             if self.config.lora:
                 self.pipe.unet = merged(unet)
             try:
-                save_pipeline(self.pipe, folder)
+                self.pipe.save_pretrained(folder, safe_serialization=True)
             finally:
                 self.pipe.unet = unet
         (folder / STATE).mkdir()

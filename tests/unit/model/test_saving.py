@@ -1,6 +1,7 @@
 """Saved text encoders have the names that transformers before 5 reads, and the vocabulary that it demands."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from face0.model.base_models import base_model, load_base
 from face0.model.pipeline import Face0Pipeline
 from face0.model.presets import BASE_PRESETS
 from face0.model.projection import FaceProjection
-from face0.model.saving import save_pipeline
+from face0.model.saving import complete_for_older_readers
 from face0.model.single_file import read_single_file
 from tests.fixtures.original_layout import original_names
 
@@ -29,6 +30,12 @@ def with_safety_checker(dtype: torch.dtype = torch.float32) -> StableDiffusionPi
         safety_checker=checker, feature_extractor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=crop)
     )
     return pipe.to(dtype)
+
+
+def save_pipeline(pipe: StableDiffusionPipeline, folder: Path) -> None:
+    """As face0 init does."""
+    pipe.save_pretrained(folder, safe_serialization=True)
+    complete_for_older_readers(folder)
 
 
 def names(file) -> list[str]:
@@ -93,7 +100,7 @@ def test_bases_in_16_bits_load_in_one_dtype(dtype, tmp_path):
     base = load_base(tmp_path / "base")
     assert dtypes(base) == {torch.float32}
     model = Face0Pipeline.from_base(base, FaceProjection(embedding_dim=8, context_dim=32, width=16)).to(dtype)
-    save_pipeline(model, tmp_path / "model")
+    model.save_pretrained(tmp_path / "model")
     assert dtypes(Face0Pipeline.from_pretrained(tmp_path / "model")) == {torch.float32}
     for wanted in (torch.float16, torch.bfloat16):
         assert dtypes(Face0Pipeline.from_pretrained(tmp_path / "model", dtype=wanted)) == {wanted}
