@@ -13,13 +13,14 @@ broke off; 2 wrong usage or configuration; 130, 143 stopped by Ctrl-C, SIGTERM
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pipelines
-from face0 import augmentation, detection, faces, readers, runtime, tasks
+from face0 import augmentation, detection, faces, readers, reports, runtime, tasks
 from face0.augmentation.config import ROW_SECONDS, AugmentConfig
 from face0.detection.detections import FaceFilter
 from face0.io.json import to_json_values
-from face0.io.storage import absolute, spelt_alike
+from face0.io.storage import absolute, join, spelt_alike
 from face0.readers.further_columns import parse_names
 from jobs.options.deny import check_deny
 from jobs.options.embedder import add_embedder_details, embedder_of
@@ -89,10 +90,17 @@ def main(argv: Sequence[str]) -> int:
         augmentation.refuse_strangers_denied(runs, replace(load, config=replace(config, deny=None))(), config.deny)
     row_seconds = args.row_timeout or ROW_SECONDS + fetcher.longest
     workers = pipelines.Workers(load=load, processes=processes, row_seconds=row_seconds)
-    success = job.run(runs, stale, workers, options)
+    pictures = reports.FailedPictures(
+        planned=planned, columns=config.reading, fetcher=fetcher, max_pixels=config.max_pixels
+    )
+    success = job.run(
+        runs, stale, workers, options, finish=partial(reports.write_augmentation, failed_pictures=pictures)
+    )
     if success is not None:
         faces.warn_of_alike(config.embedder, faces.sample_output(folder))
-    return report(args.output, success, args.max_failures)
+    code = report(args.output, success, args.max_failures)
+    print(f"look at {join(args.output, reports.PAGE)}")
+    return code
 
 
 def _config(args: argparse.Namespace, keep: Mapping[str, str | None]) -> AugmentConfig:

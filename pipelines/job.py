@@ -51,6 +51,7 @@ class Job:
         workers: Workers,
         options: PipelineOptions,
         prepare: Callable[[OutputFolder], None] = lambda _: None,
+        finish: Callable[[OutputFolder, Mapping[str, TaskStats]], Any] = lambda *_: None,
     ) -> Success | None:
         """Runs what is left, with progress, and writes ``_SUCCESS``. Returns its content; None if tasks are missing.
 
@@ -60,6 +61,8 @@ class Job:
             workers: who does the tasks.
             options: of the pipeline.
             prepare: writes what the tasks need, once nobody else writes to the folder.
+            finish: is given the stats of all committed tasks at the end, while nobody else writes to the folder; also
+                if tasks are missing.
 
         Raises:
             UsageError: another launch is at work on the folder, or was since the job was planned.
@@ -79,7 +82,10 @@ class Job:
                         folder.take_back(stats)
                     with Progress(folder, runs):
                         tasks.run(runs, workers, folder, options)
-                return folder.succeed(task.task_id for task in self.planned)
+                committed = folder.intact()
+                success = folder.succeed((task.task_id for task in self.planned), committed)
+                finish(folder, committed)
+                return success
             except Interrupted:
                 if lease.lost:
                     raise LeaseLostError(f"{folder.uri} was taken over by another launch") from None

@@ -114,6 +114,7 @@ class TaskStats:
         notes: what is to be said once of many rows, and of how many.
         files: that count.
         seconds: that it took.
+        ended: when it was committed, in seconds since 1970 (UTC); 0: an earlier version did not say.
         later: fields of a later version.
     """
 
@@ -125,6 +126,7 @@ class TaskStats:
     notes: dict[str, int] = field(default_factory=dict)
     files: list[DataFile] = field(default_factory=list)
     seconds: float = 0.0
+    ended: float = 0.0
     later: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -196,6 +198,9 @@ def _from_json(kind: type[_Record], text: str | bytes) -> _Record:
     for name, types in _TYPES.items():
         if not isinstance(getattr(parsed, name, types()), types):
             raise BrokenRecord(f"{name} is {type(getattr(parsed, name)).__name__}, not {types.__name__}")
+    for name in ("seconds", "ended"):
+        if type(getattr(parsed, name, 0.0)) not in (int, float):
+            raise BrokenRecord(f"{name} is {getattr(parsed, name)!r}, no number")
     for counts in ("reasons", "totals", "notes"):
         for name, count in getattr(parsed, counts, {}).items():
             if type(count) is not int:

@@ -1,11 +1,11 @@
 """Plots as inline SVG, a line for each name: estimates with their intervals, and amounts as bars."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from face0.reports.axes import Axis, round_axis
 from face0.reports.pages import render
 
 # Per cent of a plot's width: plots stretch with the page, their text does not.
@@ -67,15 +67,8 @@ def bar_plot(rows: Sequence[tuple[str, float]], *, high: float | None = None, di
     return render("plots/bars.html", rows=rows, axis=axis, digits=digits)
 
 
-@dataclass(frozen=True)
-class _Axis:
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    def share(self, value: float) -> float:
-        """How far along the axis a value is, 0..1; one beyond an end stands at that end."""
-        return min(max((value - self.low) / ((self.high - self.low) or 1.0), 0.0), 1.0)
+class _Across(Axis):
+    """An axis as it lies in a plot."""
 
     def at(self, value: float) -> str:
         """The x of a value."""
@@ -86,13 +79,6 @@ class _Axis:
         return f"{self.share(value) * (RIGHT - LEFT):.2f}%"
 
 
-def _axis(lowest: float, highest: float, low: float | None, high: float | None) -> _Axis:
-    """An axis that holds the values, with ticks at round numbers; an end that is not given is one of them."""
-    start, end = lowest if low is None else low, highest if high is None else high
-    rough = ((end - start) or abs(end) or 1.0) / 4
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first = math.floor(start / step + 1e-9) if low is None else math.ceil(start / step - 1e-9)
-    last = math.ceil(end / step - 1e-9) if high is None else math.floor(end / step + 1e-9)
-    ticks = tuple(i * step for i in range(first, last + 1))
-    return _Axis(ticks[0] if low is None else low, ticks[-1] if high is None else high, ticks)
+def _axis(lowest: float, highest: float, low: float | None, high: float | None) -> _Across:
+    axis = round_axis(lowest, highest, low, high)
+    return _Across(axis.low, axis.high, axis.ticks)

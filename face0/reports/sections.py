@@ -1,6 +1,6 @@
 """The sections that pages share: where every request went, what failed, and with which settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -38,12 +38,15 @@ def configuration(results: Results, images: pa.Table) -> Markup:
         values = sorted((setting(value.as_py()) or "(empty)" for value in pc.unique(images[name])), key=natural_key)
         more = [f"... ({len(values):,} in all)"] if len(values) > VALUES_SHOWN else []
         settings.append((name, ", ".join([*values[:VALUES_SHOWN], *more])))
+    return job_configuration(results.job.job, results.job.config, results.job.versions, settings)
+
+
+def job_configuration(
+    job: str, config: Mapping[str, Any], versions: Mapping[str, str], settings: Sequence[tuple[str, str]] = ()
+) -> Markup:
+    """The section of how a job was set, of versions, and of the settings of its images if it made any."""
     return render(
-        "configuration.html",
-        settings=settings,
-        job=results.job.job,
-        config=_flat(results.job.config),
-        versions=sorted(results.job.versions.items()),
+        "configuration.html", settings=settings, job=job, config=_flat(config), versions=sorted(versions.items())
     )
 
 

@@ -1,7 +1,7 @@
-"""A picture of a shard: its images in rows, boxes and landmarks drawn on them."""
+"""Pictures of a shard: its images, boxes and landmarks drawn on them, each by itself or in rows."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -20,17 +20,27 @@ def contact_sheet(rows: Iterable[dict[str, Any]], columns: int = 4) -> Image.Ima
     return sheet
 
 
-def _cell(row: dict[str, Any]) -> Image.Image:
-    cell = Image.new("RGB", (CELL, CELL + CAPTION), "white")
+def with_faces(row: Mapping[str, Any], side: int) -> Image.Image:
+    """The image of a row at so many pixels on its longer side, with its faces' boxes, scores and landmarks.
+
+    Raises:
+        OSError: it does not decode.
+    """
     image = Image.open(io.BytesIO(row["image"])).convert("RGB")
-    scale = CELL / max(image.size)
-    cell.paste(image.resize((round(image.width * scale), round(image.height * scale))))
-    draw = ImageDraw.Draw(cell)
+    scale = side / max(image.size)
+    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    draw = ImageDraw.Draw(image)
     for face in row["faces"]:
         x0, y0, x1, y1 = (value * scale for value in face["box"])
         draw.rectangle((x0, y0, x1, y1), outline="lime", width=2)
         draw.text((x0 + 3, y0 + 2), f"{face['score']:.3f}", fill="lime")
         for x, y in zip(face["landmarks"][::2], face["landmarks"][1::2], strict=True):
             draw.ellipse((x * scale - 2, y * scale - 2, x * scale + 2, y * scale + 2), fill="red")
-    draw.text((3, CELL + 3), row["caption"][:42], fill="black")
+    return image
+
+
+def _cell(row: Mapping[str, Any]) -> Image.Image:
+    cell = Image.new("RGB", (CELL, CELL + CAPTION), "white")
+    cell.paste(with_faces(row, CELL))
+    ImageDraw.Draw(cell).text((3, CELL + 3), row["caption"][:42], fill="black")
     return cell

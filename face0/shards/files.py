@@ -1,7 +1,7 @@
 """The files of face shards: which there are, that they are what their stats say, and some of their columns."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -141,15 +141,26 @@ def iter_columns(shard: Shard, columns: list[str]) -> Iterator[pa.Table]:
     refuse_changed(shard)
 
 
-def scan_shard(folder: Folder, file: DataFile, columns: list[str]) -> Iterator[tuple[Shard, pa.Table]]:
-    """``iter_columns`` of a file that was not looked at before: it is opened once, and checked against its stats."""
+def scan_shard(
+    folder: Folder, file: DataFile, columns: list[str], groups: Callable[[Shard], Iterable[int]] | None = None
+) -> Iterator[tuple[Shard, pa.Table]]:
+    """``iter_columns`` of a file that was not looked at before: it is opened once, and checked against its stats.
+
+    Args:
+        folder: that it lies in.
+        file: what the stats say of it.
+        columns: to read.
+        groups: which row groups to read, in this order; None: all of them.
+    """
     with _opened(folder, file) as (shard, parquet):
-        for table in _row_groups(shard, parquet, columns):
+        for table in _row_groups(shard, parquet, columns, groups(shard) if groups else None):
             yield shard, table
 
 
-def _row_groups(shard: Shard, parquet: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
-    for index in range(len(shard.group_sizes)):
+def _row_groups(
+    shard: Shard, parquet: pq.ParquetFile, columns: list[str], groups: Iterable[int] | None = None
+) -> Iterator[pa.Table]:
+    for index in range(len(shard.group_sizes)) if groups is None else groups:
         with _reading(shard.uri, index):
             table = read_columns(parquet, index, columns, shard.dim)
         yield table

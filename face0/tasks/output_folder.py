@@ -206,6 +206,7 @@ class OutputFolder(Folder):
             notes=dict(output.notes),
             files=data_files,
             seconds=round(time.monotonic() - started, 3),
+            ended=round(time.time(), 3),
         )
         self.write_stats(stats)
         # A launch that was killed here has left some of these: of all revisions only the last is to be there.

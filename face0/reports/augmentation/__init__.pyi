@@ -1,0 +1,3 @@
+from .page import write_augmentation
+
+__all__ = ["write_augmentation"]
