@@ -15,11 +15,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, fields
 from typing import Any
 
-from face0 import runtime, shards, tasks, training
+from face0 import reports, runtime, shards, tasks, training
 from face0.errors import TrainingError
 from face0.io import storage
 from face0.io.folder import Folder
@@ -150,14 +150,23 @@ def _train(args: argparse.Namespace, process: "runtime.Process") -> int:
     if trainer.step >= config.steps:
         if process.is_first:
             print(f"{args.output} is trained to step {trainer.step:,} already: give more --steps to go on")
+            reports.write_training(args.output)
         return 0
     log = _log(args, trainer.step + 1, {**asdict(config), **facts}) if process.is_first else None
     intervals = Intervals(log=args.log_every, evaluate=args.evaluate_every, save=args.save_every, keep=args.keep)
-    ended = training.TrainingLoop(
+    loop = training.TrainingLoop(
         trainer, data, checkpoints, intervals, log, facts, args.threads, process.rank, process.world
-    )()
+    )
+    try:
+        ended = loop()
+    except TrainingError:
+        if process.is_first:
+            with suppress(OSError):  # of the same disk, perhaps
+                reports.write_training(args.output)
+        raise
     if process.is_first:
         print(f"{args.output}: step {trainer.step:,}" + ("" if ended else "; the same command goes on"))
+        print(f"look at {reports.write_training(args.output)}")
     return 0
 
 

@@ -1,16 +1,11 @@
-"""Pictures taken out of TensorBoard's event files, whose figures stay.
-
-The format (TFRecord): of each record 8 bytes of its length, little-endian, 4 of a checksum of these, the record (an
-Event, a protocol buffer), and 4 of its checksum. Records are copied as they are.
-"""
+"""Pictures taken out of TensorBoard's event files, whose figures stay. Records are copied as they are."""
 
 import os
-import struct
 from collections.abc import Iterator
 from typing import IO, Any
 
-_HEADER = struct.Struct("<QI")
-_CHECKSUM = 4  # bytes
+from face0.training.event_files import content_of, whole_records
+
 _PICTURES = {"image", "tensor"}  # kinds of values in which pictures are written
 
 
@@ -32,16 +27,12 @@ def _records(file: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
     from google.protobuf.message import DecodeError  # these two are for trainings' logs alone
     from tensorboard.compat.proto.event_pb2 import Event
 
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    while len(header := file.read(_HEADER.size)) == _HEADER.size:
-        length, _ = _HEADER.unpack(header)
-        if length + _CHECKSUM > size - file.tell():
-            return
-        content, checksum = file.read(length), file.read(_CHECKSUM)
+    for first, size in whole_records(file):
+        file.seek(first)
+        record = file.read(size)
         try:
-            values = Event.FromString(content).summary.value
+            values = Event.FromString(content_of(record)).summary.value
             picture = any(value.WhichOneof("value") in _PICTURES for value in values)
         except DecodeError:
             picture = True
-        yield header + content + checksum, picture
+        yield record, picture

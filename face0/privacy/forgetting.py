@@ -35,6 +35,7 @@ from face0.privacy.removal import (
     remove_rows,
     tidy,
 )
+from face0.reports.augmentation.page import write_augmentation
 from face0.reports.generation.page import write_report_of
 from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
@@ -45,6 +46,8 @@ from face0.tasks.kept_names import without_content
 from face0.tasks.lease import Lease
 from schemas.failures import Reason
 from schemas.job import DataFile
+
+REPORT_NOTE = "its report, which shows a sample of them, is written anew, without pictures of rows that failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +225,13 @@ def _look_through_shards(
         return size, rows, sample
 
     unclean: set[str] = set()
-    matches = LocationMatches(kind="shards", uri=place.uri, leftovers=leftovers(place), finished=place.folder.finished)
+    matches = LocationMatches(
+        kind="shards",
+        uri=place.uri,
+        leftovers=leftovers(place),
+        finished=place.folder.finished,
+        note=REPORT_NOTE if place.folder.exists(PAGE) else "",
+    )
     whole = PhotographSample()
     for size, rows, sample in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
         matches.size += size
@@ -293,6 +302,9 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
         elif task_id in place.unclean:
             clean_names(place, task_id)
     tidy(place)
+    if place.folder.exists(PAGE):
+        # Always: nobody can tell whom its pictures of failed rows show, and a removal may have been cut off here.
+        write_augmentation(place.folder, place.tasks)
 
 
 def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:

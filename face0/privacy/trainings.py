@@ -13,6 +13,8 @@ from face0.io.secrets import public
 from face0.model.lineage import LINEAGE, Lineage
 from face0.privacy.event_files import copy_without_pictures, has_pictures
 from face0.privacy.matches import LocationMatches, Match
+from face0.reports.pages import PAGE
+from face0.reports.training.page import write_training
 from schemas.latents import LATENTS, record_of, shards_of_record
 
 _PARTS = {LINEAGE, "checkpoints", "samples", "logs"}  # of a model folder, those that tell it
@@ -22,6 +24,7 @@ class What(StrEnum):
     """What a file of a training holds."""
 
     GRID = "held-out photographs, and pictures made of their faces"
+    REPORT = "the same pictures in the report, which is written anew without"
     LOG = "the same pictures in the log of TensorBoard, whose figures stay"
     LATENTS = "photographs as latents, which the next training makes anew"
 
@@ -68,6 +71,8 @@ class Copy:
                 copy_without_pictures(file, output)
             return
         folder.remove(name)
+        if self.what == What.REPORT:
+            write_training(folder.uri)  # of what is left: the grids have gone before
         if self.what == What.LATENTS:
             folder.remove(record_of(name))
 
@@ -123,6 +128,8 @@ def open_training(uri: str) -> TrainingLocation | None:
         for name in folder.files("logs")
         if _has_pictures(folder, name)
     ]
+    if _shows_pictures(folder):
+        copies.append(Copy(location=folder.join(PAGE), what=What.REPORT, shards=shards))
     for file in dict.fromkeys(lineage.latents for lineage in lineages if lineage.latents):
         place, name = Folder.of_file(file)
         copies += _latents(place, [name] if place.exists(name) else [])
@@ -142,6 +149,10 @@ def _lineages(folder: Folder, names: Collection[str]) -> Iterator[Lineage]:
 def _has_pictures(folder: Folder, name: str) -> bool:
     with folder.open(name) as file:
         return has_pictures(file)
+
+
+def _shows_pictures(folder: Folder) -> bool:
+    return folder.exists(PAGE) and b"data:image/" in folder.read(PAGE)
 
 
 def _latents(folder: Folder, names: Sequence[str]) -> Iterator[Copy]:

@@ -5,6 +5,7 @@ from .characters import write_characters
 from .generation.page import write_report
 from .pages import PAGE
 from .shard_preview import contact_sheet
+from .training.page import write_training
 
 __all__ = [
     "PAGE",
@@ -14,4 +15,5 @@ __all__ = [
     "write_augmentation",
     "write_characters",
     "write_report",
+    "write_training",
 ]

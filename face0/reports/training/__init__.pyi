@@ -1,0 +1,3 @@
+from .page import write_training
+
+__all__ = ["write_training"]
