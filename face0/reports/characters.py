@@ -19,9 +19,10 @@ from face0.evaluation.characters.verdicts import (
 )
 from face0.evaluation.vectors import read_identified
 from face0.generation.results import Results
+from face0.reports.charts import strips
 from face0.reports.formats import count_of, number, thousands
 from face0.reports.pages import render
-from face0.reports.plots import Interval, bar_plot, interval_plot
+from face0.reports.plots import bar_plot
 from face0.reports.sections import configuration, failures, ledger
 from face0.reports.sweeps import read_asked, read_thumbnails, write_files
 from face0.statistics.verification import Spread, Verification
@@ -101,7 +102,9 @@ def _same_person(characters: Characters, by_encoder: dict[str, Verification]) ->
             if photographs.encoder == name:
                 spreads.append((f"{photographs.name}: one person", photographs.same))
                 spreads.append((f"{photographs.name}: two people", photographs.different))
-    return render("characters/same_person.html", rows=rows, real=real, plot=_spread_plot(spreads))
+    return render(
+        "characters/same_person.html", rows=rows, real=real, plot=_spread_plot("Similarity of the pairs", spreads)
+    )
 
 
 def _verdicts(kind: str, verdicts: Sequence[Verdict], encoder: str) -> Markup:
@@ -145,7 +148,7 @@ def _copies(characters: Characters) -> Markup:
     alike = [("one character", picture.within), ("two characters", picture.between)] if picture else []
     return render(
         "characters/copies.html",
-        picture=_spread_plot(alike),
+        picture=_spread_plot("Correlation of the pixels", alike),
         pose=pose,
         angles=list(_angles([("one character", pose.within), ("two characters", pose.between)])) if pose else [],
     )
@@ -159,14 +162,6 @@ def _angles(spreads: Iterable[tuple[str, Spread]]) -> Iterator[tuple[str, int, s
             yield name, spread.count, f"{median:.0f}°", f"{near:.0f}° to {far:.0f}°"
 
 
-def _spread_plot(spreads: Iterable[tuple[str, Spread]]) -> Markup:
-    """Median and the middle 90 % of each distribution that has any."""
-    return interval_plot(
-        [
-            Interval(
-                name=name, low=spread.quantiles["0.05"], value=spread.quantiles["0.5"], high=spread.quantiles["0.95"]
-            )
-            for name, spread in spreads
-            if spread.count
-        ]
-    )
+def _spread_plot(title: str, spreads: Iterable[tuple[str, Spread]]) -> Markup:
+    """Each distribution that has any similarities."""
+    return strips(title, {name: spread.quantiles for name, spread in spreads if spread.count})

@@ -12,10 +12,12 @@ from markupsafe import Markup
 
 from face0.reports.axes import Axis, round_axis
 from face0.reports.pages import render
+from face0.reports.plots import Interval
 
 BINS = 24  # of a distribution
 POINTS = 300  # of a curve; of more, as many means are drawn
 ROWS = 24  # of a curve's table
+LEVELS = "0.05", "0.25", "0.5", "0.75", "0.95"  # of a strip
 SIDE = 1000  # of the square, stretched to the chart, in which shapes are drawn
 
 
@@ -32,6 +34,21 @@ class Curve:
     name: str
     x: np.ndarray
     y: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A panel of ``forest``.
+
+    Attributes:
+        title: of what it shows.
+        rows: from the top.
+        reference: where a vertical line stands, as chance does; None: nowhere.
+    """
+
+    title: str
+    rows: Sequence[Interval]
+    reference: float | None = None
 
 
 def histogram(
@@ -91,6 +108,44 @@ def histograms(
             }
         )
     return render("charts/histograms.html", title=title, lines=lines, across=across)
+
+
+def strips(title: str, rows: Mapping[str, Mapping[str, float]]) -> Markup:
+    """Distributions of which quantiles are known, one below the other: the middle 90 %, the middle half, the median.
+
+    Args:
+        title: what the values are.
+        rows: name, and value by level ("0.05", "0.25", "0.5", "0.75", "0.95"), of each from the top; those without
+            values are left out.
+    """
+    known = {name: [levels[level] for level in LEVELS] for name, levels in rows.items() if levels}
+    if not known:
+        return Markup()
+    across = round_axis(min(values[0] for values in known.values()), max(values[-1] for values in known.values()))
+    lines = [
+        {"name": name, "quantiles": values, "at": [across.share(value) for value in values]}
+        for name, values in known.items()
+    ]
+    return render("charts/strips.html", title=title, lines=lines, across=across)
+
+
+def forest(panels: Sequence[Panel]) -> Markup:
+    """Estimates with their intervals in panels beside each other, each with an axis of its own: a forest plot.
+
+    Those without an estimate are left out.
+    """
+    drawn = []
+    for panel in panels:
+        if not panel.rows:
+            continue
+        ends = [value for row in panel.rows for value in (row.low, row.value, row.high)]
+        across = round_axis(*(extreme([*ends, *_given(panel.reference)]) for extreme in (min, max)))
+        lines = [
+            {"row": row, "at": [across.share(value) for value in (row.low, row.value, row.high)]} for row in panel.rows
+        ]
+        at = None if panel.reference is None else across.share(panel.reference)
+        drawn.append({"panel": panel, "across": across, "lines": lines, "reference": at})
+    return render("charts/forest.html", panels=drawn) if drawn else Markup()
 
 
 def curve_chart(title: str, curves: Sequence[Curve], x_name: str, *, low: float | None = None) -> Markup:
@@ -156,6 +211,10 @@ def stack_chart(
         up=up,
         breaks=breaks,
     )
+
+
+def _given(value: float | None) -> list[float]:
+    return [] if value is None else [value]
 
 
 def _edges(values: np.ndarray, low: float | None, high: float | None, whole: bool) -> np.ndarray:

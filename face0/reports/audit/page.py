@@ -15,6 +15,7 @@ from face0.generation.results import Results
 from face0.reports.audit.causes import causes, cost, groups
 from face0.reports.audit.counts import counts, overview
 from face0.reports.audit.differences import diversity, leakage, prompts, reference_faces
+from face0.reports.audit.glance import glance
 from face0.reports.audit.pictures import pictures
 from face0.reports.audit.rows import WORDINGS, render
 from face0.reports.sections import configuration, failures, ledger
@@ -62,6 +63,7 @@ def write_audit(
 def _sections(output: str, renders: Results, audit: Audit) -> Iterator[Markup]:
     encoder = next(iter(audit.encoders), "")  # the one to go by
     yield overview(audit, encoder)
+    yield glance(audit, encoder)
     yield counts(audit)
     yield leakage(audit, encoder)
     yield prompts(audit, encoder)

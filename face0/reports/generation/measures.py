@@ -8,12 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from face0.reports.charts import histograms
 from face0.reports.formats import natural_key
 from face0.reports.generation.images import MEASURES, face_names
 from face0.reports.pages import render
 from face0.reports.plots import Interval, bar_plot, interval_plot
 
-PLOTTED = 25  # faces or prompts
+SIMILARITIES = "similarity", "judge_similarity"
+PLOTTED = 25  # faces, prompts or labels
 
 
 def measures(images: pa.Table) -> Markup:
@@ -24,6 +26,7 @@ def measures(images: pa.Table) -> Markup:
         "generation/measures.html",
         labelled=labelled,
         distributions=list(_distributions(images)),
+        charts=[_by_label(images, name) for name in SIMILARITIES],
         groups=[
             _by_name("face", face_names(images), images, judged),
             _by_name("prompt", images["prompt"].to_pylist(), images, judged),
@@ -48,6 +51,18 @@ def _distributions(images: pa.Table) -> Iterator[dict[str, Any]]:
                     "deviation": values.std(ddof=1) if len(values) > 1 else None,
                     "quantiles": np.quantile(values, (0.05, 0.5, 0.95)).tolist(),
                 }
+
+
+def _by_label(images: pa.Table, measure: str) -> Markup:
+    """The distribution of a measure of each label; nothing if no image has it."""
+    labels = sorted(set(images["label"].to_pylist()), key=natural_key)[:PLOTTED]
+    by_label = {label: images.filter(pc.equal(images["label"], label))[measure] for label in labels}
+    values = {
+        label or ("(no label)" if len(by_label) > 1 else "all images"): column.drop_null().cast(pa.float64()).to_numpy()
+        for label, column in by_label.items()
+    }
+    title = f"{MEASURES[measure][1].capitalize()} of the images"
+    return histograms(title, {label: column[np.isfinite(column)] for label, column in values.items()})
 
 
 def _by_name(kind: str, names: Sequence[str], images: pa.Table, measure: str) -> dict[str, Any]:
