@@ -24,6 +24,9 @@ from face0.privacy import forgetting
 from face0.privacy.forgetting import Findings, forget, look_for
 from face0.privacy.locations import classify
 from face0.privacy.people import Subjects, subjects_of
+from face0.reports.augmentation import page as augmentation_page
+from face0.reports.augmentation import sample as augmentation_sample
+from face0.reports.augmentation.page import write_augmentation
 from face0.tasks import task_output
 from face0.tasks.output_folder import OutputFolder
 from jobs.forget import as_text, main
@@ -233,6 +236,40 @@ def test_the_report_of_a_sweep_goes_with_its_images(world):
     assert len(renders.sweep) == 3
     forget(findings)
     assert not {"report.html", "summary.json", "measures.parquet"} & contents(folder).keys()
+
+
+def test_the_report_of_shards_is_written_anew(world, monkeypatch):
+    monkeypatch.setattr(augmentation_page, "_picture", lambda row: row["key"])  # these images do not decode
+    monkeypatch.setattr(augmentation_sample, "PICTURES", 10 * MANY)
+    folder, page = OutputFolder(world.shards), Path(f"{world.shards}/report.html")
+    write_augmentation(folder, folder.committed())
+    before = page.read_text()
+    findings = find(world)
+    assert "its report, which shows a sample of them, is written anew" in as_text(findings)
+    assert page.read_text() == before
+    forget(findings)
+    assert_gone(world)
+    after = page.read_text()
+    for key in ROWS:
+        assert f"a photo of {key}" in before
+        assert f"a photo of {key}" not in after
+    assert "a photo of b1" in after
+    assert "<td>forgotten</td>" in "".join(after.split("\n"))
+
+
+def test_a_report_goes_although_the_removal_was_cut_off_before_it(world, monkeypatch):
+    folder = OutputFolder(world.shards)
+    write_augmentation(folder, folder.committed())
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "write_augmentation", raise_killed)
+        with pytest.raises(Killed):
+            forget(find(world))
+    forget(find(world))
+    assert "forgotten" in Path(f"{world.shards}/report.html").read_text()
+
+
+def raise_killed(*_: object) -> None:
+    raise Killed
 
 
 def test_rows_that_stay_stay_as_they_were(world):

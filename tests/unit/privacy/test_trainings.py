@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from face0.privacy.locations import classify
 from face0.privacy.trainings import TrainingLocation, What, open_training
+from face0.reports.training.page import write_training
 from tests.fixtures.trainings import latents, lineage, logged
 
 SHARDS, OTHER = "/data/shards", "/data/other"
@@ -75,6 +77,30 @@ def test_what_is_removed_is_gone_and_the_rest_stays(model, tmp_path):
     again = opened(model)
     assert again.copies == []
     assert json.loads((model / "lineage.json").read_text())["step"] == 1
+
+
+def test_the_report_is_written_anew_without_the_pictures(model, tmp_path):
+    Image.new("RGB", (8, 8)).save(model / "samples" / "step-00000001.png")
+    write_training(str(model))
+    training = opened(model)
+    assert kinds(training, {SHARDS}, {SHARDS}) == [What.GRID, What.LOG, What.REPORT, What.LATENTS]
+    assert kinds(training, {SHARDS, OTHER}, {OTHER}) == []
+    training.remove(training.look({SHARDS}, {SHARDS}).names)
+    page = (model / "report.html").read_text()
+    assert "data:image/" not in page
+    assert "Loss of the predicted noise" in page
+    assert opened(model).copies == []
+
+
+def test_a_removal_that_was_cut_off_before_the_report_goes_on(model):
+    Image.new("RGB", (8, 8)).save(model / "samples" / "step-00000001.png")
+    write_training(str(model))
+    (model / "samples" / "step-00000001.png").unlink()
+    training = opened(model)
+    assert What.REPORT in kinds(training, {SHARDS}, {SHARDS})
+    (model / "lineage.json").unlink()
+    training.remove(training.look({SHARDS}, {SHARDS}).names)
+    assert not (model / "report.html").exists()
 
 
 def test_places_are_told_by_what_is_in_them(model, tmp_path):
