@@ -95,11 +95,13 @@ def happened(come: Callable[[], bool]) -> bool:
 
 
 def without_times(output: Path) -> dict[str, object]:
-    """All there is, the seconds in stats and in the success mark aside, folders included."""
+    """All there is, the times in stats and success mark and the report of them aside, folders included."""
     found: dict[str, object] = {}
     for name, data in contents(output).items():
         timed = name.startswith("stats/") or name == "_SUCCESS"
-        found[name] = {k: v for k, v in json.loads(data).items() if "seconds" not in k} if timed else data
+        times = {"seconds", "task_seconds", "ended"}
+        found[name] = {k: v for k, v in json.loads(data).items() if k not in times} if timed else data
+    assert found.pop("report.html")
     found["folders"] = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_dir())
     return found
 

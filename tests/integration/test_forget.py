@@ -538,7 +538,9 @@ def test_augment_makes_nothing_again_of_what_was_forgotten(tmp_path, capsys):
     (person / "her.png").write_bytes(original("astronaut"))
     options = ["--photos", str(person), "--embedder", "random:0", "--threshold", "0.999", "--in", out]
     assert main(options) == 0
-    assert "1 of 2 rows\n  astronaut  similarity 1.000" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert ": 1 of 2 rows; its report" in printed
+    assert "\n  astronaut  similarity 1.000\n" in printed
     assert main([*options, "--apply"]) == 0
     assert_complete(out)
     assert [row["key"] for row in rows(out)] == ["admiral"]

@@ -128,6 +128,27 @@ def test_what_a_training_leaves(model: Path) -> None:
     assert list((model / "logs").iterdir())
 
 
+def test_the_report_of_a_training_has_its_curves_and_grids(model: Path) -> None:
+    page = (model / "report.html").read_text()
+    assert "<title>Loss of the predicted noise</title>" in page
+    assert "held out: " in page
+    assert page.count("data:image/jpeg;base64,") == 2
+    assert (model / "report.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_report_goes_on_with_a_training_that_resumes(
+    shards: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for steps in (2, 4):
+        assert train(shards, base, tmp_path, steps, "--log-every", "1") == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"look at {tmp_path}/report.html"
+    assert "at step 1" in (page := (tmp_path / "report.html").read_text())
+    assert "<dt>steps</dt><dd>4</dd>" in page
+    (tmp_path / "report.html").unlink()
+    assert train(shards, base, tmp_path, 4) == 0  # with nothing left to do
+    assert "<dt>steps</dt><dd>4</dd>" in (tmp_path / "report.html").read_text()
+
+
 def test_stopped_and_resumed_the_weights_are_the_same(model: Path, shards: Path, base: Path, tmp_path: Path) -> None:
     for steps in (3, 5, 8):
         assert train(shards, base, tmp_path, steps) == 0

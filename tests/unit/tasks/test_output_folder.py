@@ -14,7 +14,7 @@ from tests.fixtures.pictures import contents
 def without_times(root: str) -> dict[str, Any]:
     found = contents(root)
     timed = {name for name in found if name.startswith("stats/") or name == "_SUCCESS"}
-    ignored = ("seconds", "task_seconds")
+    ignored = ("seconds", "ended", "task_seconds")
     return {
         name: {k: v for k, v in json.loads(data).items() if k not in ignored} if name in timed else data
         for name, data in found.items()
