@@ -1,8 +1,44 @@
-"""The tidy table of an audit or of characters: a row for each figure, with how sure it is."""
+"""The tidy table of an audit or of characters: a row for each figure, with how sure it is.
+
+Which rows there are follows from what was asked for (arms, settings, prompts, faces, labels), never from what came of
+it: a figure that could not be had is a row without a value, which says why.
+"""
+
+from enum import StrEnum
 
 import pyarrow as pa
 
-VERSION = "1"
+VERSION = "2"  # version 1 had no reason, and no rows of what could not be measured
+SUMMARY_VERSION = 2  # of summary.json; version 1 did not say its version, and left out what could not be measured
+
+
+class Unmeasured(StrEnum):
+    """Why a measure has no value. A closed list, for people to read and for scripts to compare."""
+
+    NO_IMAGE = "no image was rendered"
+    NO_FACE = "no face was found"
+    NO_JUDGE = "rendered without --judge"
+    NO_EMBEDDER = "rendered without --embedder"
+    NO_CLIP = "rendered without --clip"
+    NO_PORTRAIT = "the bank has no portrait"
+    NO_INPUT = "no face was given, or the vector asked for is not known"
+    ONE_INPUT = "it takes two vectors that were asked for"
+    ONE_VECTOR = "it takes several vectors that come back in several prompts"
+    ONE_PROMPT = "it takes faces of two prompts"
+    ONE_CHARACTER = "it takes two characters"
+    NOT_APART = "vector and seed do not vary independently of one another"
+    FEW_PAIRS = "it takes two faces that share neither seed nor vector"
+    FEW_GROUPS = "it takes three groups of images that share neither seed nor vector"
+    FEW_FACES = "too few faces"
+    FEW_REFERENCES = "the reference has too few vectors"
+    NO_PAIR = "no two images to compare"
+    SMALL_FACES = "no face is large enough in its thumbnail"
+    NO_ARM = "the manifest has no such arm"
+    OTHER_SETTINGS = "several arms have that name, and none of them these settings"
+    NOT_ASKED_FOR = "no face of this group was asked for"
+    NO_MIXTURE = "no mixture of labelled faces could look like these"
+    BOUNDS = "bounds only, there is no estimate"
+
 
 MEASURES = pa.schema(
     [
@@ -13,7 +49,7 @@ MEASURES = pa.schema(
         pa.field("against", pa.string()),  # the arm that was subtracted; null: none
         pa.field("prompt", pa.string()),  # null: of all prompts
         pa.field("group", pa.string()),  # of a label, or of a part of the variance; null: none
-        pa.field("value", pa.float64()),  # null: there is not enough to tell
+        pa.field("value", pa.float64()),  # null: it could not be measured, see reason
         pa.field("low", pa.float64()),  # lower end of the 95 % interval
         pa.field("high", pa.float64()),  # its upper end
         pa.field("error", pa.float64()),  # standard error
@@ -26,6 +62,7 @@ MEASURES = pa.schema(
         # For whom the interval speaks: other "vectors" (and seeds) with these prompts, other "prompts and vectors", or
         # other "characters"
         pa.field("over", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),  # why there is no value; null: there is one
     ],
     metadata={"face0.schema": "measures", "face0.version": VERSION},
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from face0.statistics.resampling import Estimate
-from schemas.measures import MEASURES
+from schemas.measures import MEASURES, Unmeasured
 
 VECTORS, PROMPTS_AND_VECTORS, CHARACTERS = "vectors", "prompts and vectors", "characters"
 
@@ -36,6 +36,7 @@ class Measure:
     images: int = 0
     reference: str = ""
     over: str = VECTORS
+    reason: Unmeasured | None = None
 
     @property
     def arm_title(self) -> str:
@@ -65,8 +66,8 @@ def measures_table(measures: Iterable[Measure]) -> pa.Table:
 
 
 def as_records(measures: Iterable[Measure]) -> list[dict[str, Any]]:
-    """The measures as JSON values, without the fields that are empty."""
-    return [{name: value for name, value in asdict(measure).items() if value not in (None, "")} for measure in measures]
+    """The measures as JSON values, all fields of each."""
+    return [asdict(measure) for measure in measures]
 
 
 def json_numbers(value: Any) -> Any:

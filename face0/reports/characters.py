@@ -6,17 +6,8 @@ from markupsafe import Markup
 
 from face0.detection.head_pose import degrees
 from face0.evaluation.characters import verdicts
-from face0.evaluation.characters.verdicts import (
-    COPIES,
-    PICTURE,
-    POSE,
-    REQUEST_COLUMNS,
-    RESULT_COLUMNS,
-    Characters,
-    Figure,
-    RealPairs,
-    Verdict,
-)
+from face0.evaluation.characters.figures import COPIES, PICTURE, POSE, Figure
+from face0.evaluation.characters.verdicts import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, Verdict
 from face0.evaluation.vectors import read_identified
 from face0.generation.results import Results
 from face0.reports.charts import strips
@@ -59,8 +50,8 @@ def write_characters(
 
 
 def _sections(output: str, renders: Results, characters: Characters) -> Iterator[Markup]:
-    encoder = next((name for name in (*characters.verifications, *characters.encoders) if name not in COPIES), "")
-    by_encoder = {name: verification for name, verification in characters.verifications.items() if name not in COPIES}
+    by_encoder = {name: one for name, one in _comparisons(characters).items() if name not in COPIES}
+    encoder = next(iter((*by_encoder, *characters.encoders)), "")
     yield _overview(characters, by_encoder)
     yield _same_person(characters, by_encoder)
     yield _verdicts("character", characters.characters, encoder)
@@ -71,6 +62,11 @@ def _sections(output: str, renders: Results, characters: Characters) -> Iterator
     yield ledger(output, renders)
     yield failures(renders)
     yield configuration(renders, renders.table([field.name for field in (*SETTINGS, LABEL)]))
+
+
+def _comparisons(characters: Characters) -> dict[str, Verification]:
+    """The verifications for which there were images of one character, and of two."""
+    return {name: one for name, one in characters.verifications.items() if one.within.count and one.between.count}
 
 
 def _overview(characters: Characters, by_encoder: dict[str, Verification]) -> Markup:
@@ -144,7 +140,8 @@ def _pictures(characters: Characters, renders: Results) -> Markup:
 
 def _copies(characters: Characters) -> Markup:
     """Whether the same picture of a face, or the same pose, comes back scene after scene."""
-    picture, pose = characters.verifications.get(PICTURE), characters.verifications.get(POSE)
+    comparisons = _comparisons(characters)
+    picture, pose = comparisons.get(PICTURE), comparisons.get(POSE)
     alike = [("one character", picture.within), ("two characters", picture.between)] if picture else []
     return render(
         "characters/copies.html",

@@ -2,11 +2,20 @@
 
 import math
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from face0.evaluation.measures import Measure
 
 
 def number(value: float | None) -> str:
     """A figure to three digits after the point; empty where there is none: None or NaN."""
     return "" if value is None or math.isnan(value) else f"{value:z.3f}"
+
+
+def value(row: "Measure") -> str:
+    """The figure of a measure, or why there is none."""
+    return str(row.reason or "") if row.value is None else number(row.value)
 
 
 def interval(low: float | None, high: float | None) -> str:

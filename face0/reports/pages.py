@@ -84,6 +84,7 @@ def _environment() -> Environment:
         script_json=dumps_for_script,
         sentence=formats.sentence,
         thousands=formats.thousands,
+        value=formats.value,
     )
     return environment
 

@@ -58,9 +58,9 @@ class Verification:
 
 
 def spread(similarities: np.ndarray) -> Spread:
-    """Count, mean and quantiles of similarities [m]; empty without any."""
+    """Count, mean and quantiles of similarities [m]; NaN without any."""
     if not len(similarities):
-        return Spread(count=0, mean=float("nan"), quantiles={})
+        return Spread(count=0, mean=float("nan"), quantiles={f"{level:g}": float("nan") for level in QUANTILES})
     values = np.quantile(similarities, QUANTILES)
     return Spread(
         count=len(similarities),

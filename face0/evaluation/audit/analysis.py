@@ -13,16 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from face0.evaluation.audit import detection, dispersion, groups, leakage
-from face0.evaluation.audit.arms import BASE, RANDOM, ZERO, Arm, Arms, Cell, read_arms, totals
+from face0.evaluation.audit.arms import BASE, RANDOM, Arm, Arms, Cell, read_arms, totals
 from face0.evaluation.audit.by_prompt import ByPrompt, contrast, exchange_p, prompt_rows
 from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
+from face0.evaluation.audit.listing import ArmKey, arm_keys, completed, opponents
 from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.evaluation.notes import listed, said_once
 from face0.faces.bank import FaceBank
 from face0.statistics.clusters import cluster_centres
 from face0.statistics.probe import Probe
+from schemas.measures import SUMMARY_VERSION
 
 CLUSTERS = 8  # of the reference, at most
 PER_CLUSTER = 10  # vectors of the reference
@@ -53,7 +55,8 @@ class Audit:
         encoders: that saw the faces, the one to go by first: an independent judge where there is one, because scores of
             the encoder that conditions flatter the method.
         cells: counts of each prompt in each arm.
-        measures: every figure, a row each; see docs/reference/measures.md.
+        measures: every figure, a row each, those that could not be had with their reasons; see
+            docs/reference/measures.md.
         notes: what could not be measured, or must be known of what was, a sentence each.
         effort: how much was drawn.
     """
@@ -84,6 +87,7 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Counts, notes and the measures over all prompts; those of single prompts are in the table."""
         return {
+            "version": SUMMARY_VERSION,
             "encoders": list(self.encoders),
             "arms": [asdict(cell) for cell in self.totals],
             "cells": [asdict(cell) for cell in self.cells],
@@ -138,14 +142,15 @@ def audit(
     if CONDITIONING in arms.encoders:
         given = None if bank is None else _inputs(bank)
         rows += _against_vectors(arms, given, reference, effort, notes)
-        if labels is not None:
-            rows += _groups(arms, labels, effort, notes)
     elif arms.encoders:
         notes.append(
             ("", "No group shares and no reference: they need the conditioning embedder, render with --embedder.")
         )
+    if labels is not None:
+        rows += _groups(arms, labels, effort, notes)
     rows += _contrasts(arms, means, effort)
-    return Audit(encoders=arms.encoders, cells=arms.cells, measures=rows, notes=said_once(notes), effort=effort)
+    every = completed(rows, arms, labels, inputs=bank is not None)
+    return Audit(encoders=arms.encoders, cells=arms.cells, measures=every, notes=said_once(notes), effort=effort)
 
 
 def _notes(arms: Arms, effort: Resampling) -> Iterator[tuple[str, str]]:
@@ -294,8 +299,12 @@ def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[tuple[st
 
 def _contrasts(arms: Arms, means: dict[tuple[str, str], dict[str, ByPrompt]], effort: Resampling) -> Iterator[Measure]:
     """Every arm less the base's, and less the zero face's where it has a face."""
-    for arm in arms.arms:
-        for against in _opponents(arm, arms.arms):
+    keys, with_images = arm_keys(arms), {ArmKey(arm.name, arm.settings): arm for arm in arms.arms}
+    for key, arm in with_images.items():
+        for opponent in opponents(key, keys):
+            against = with_images.get(opponent.key) if opponent.key else None
+            if against is None:
+                continue
             for by_arm in means.values():
                 if arm.title in by_arm and against.title in by_arm:
                     one, other = by_arm[arm.title], by_arm[against.title]
@@ -303,12 +312,3 @@ def _contrasts(arms: Arms, means: dict[tuple[str, str], dict[str, ByPrompt]], ef
             for encoder in arms.encoders:
                 if encoder in arm.faces and encoder in against.faces:
                     yield from leakage.leakage_contrast(arm, against, encoder, effort)
-
-
-def _opponents(arm: Arm, arms: Sequence[Arm]) -> Iterator[Arm]:
-    names = {BASE: (), ZERO: (BASE,)}.get(arm.name, (BASE, ZERO))
-    for name in names:
-        rivals = [rival for rival in arms if rival.name == name]
-        same = [rival for rival in rivals if rival.settings == arm.settings]
-        if same or len(rivals) == 1:
-            yield (same or rivals)[0]

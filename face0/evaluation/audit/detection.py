@@ -63,6 +63,6 @@ def found_by_group(arm: Arm, labels: Labels) -> Iterator[Measure]:
             measure="face_found",
             arm=arm.name,
             settings=arm.settings,
-            group=f"{labels.name} asked for: {group}",
+            group=labels.asked_for(str(group)),
             images=int(mine.sum()),
         )

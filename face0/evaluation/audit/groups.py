@@ -39,7 +39,7 @@ def group_measures(
                 "arm": arm.name,
                 "settings": arm.settings,
                 "prompt": prompt,
-                "group": f"{labels.name}: {group}",
+                "group": labels.group(str(group)),
             }
             estimate = _share(from_draws(values[place, code], draws[:, place, code], design.clusters))
             yield measured(

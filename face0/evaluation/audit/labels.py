@@ -32,6 +32,19 @@ class Labels:
     target: dict[str, float] | None = None
     target_name: str = "uniform"
 
+    @property
+    def names(self) -> list[str]:
+        """The groups, sorted."""
+        return sorted(set(self.groups))
+
+    def group(self, name: str) -> str:
+        """A group, as rows of measures name it."""
+        return f"{self.name}: {name}"
+
+    def asked_for(self, name: str) -> str:
+        """The images whose face was asked for from a group, as rows of measures name them."""
+        return f"{self.name} asked for: {name}"
+
     def shares(self, names: Sequence[str]) -> np.ndarray:
         """The target's shares of n groups, 0..1: float64 [n]; NaN for a group that it does not name."""
         if self.target is None:

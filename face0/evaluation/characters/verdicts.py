@@ -7,22 +7,29 @@ make any two images alike.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.errors import UsageError
-from face0.evaluation.characters.face_pictures import face_pictures
-from face0.evaluation.characters.head_pose import result_directions
+from face0.evaluation.characters.figures import (
+    COPIES,
+    FACE_FOUND,
+    FIGURES,
+    PER_IMAGE,
+    Figure,
+    Images,
+    image_features,
+)
 from face0.evaluation.encoders import CONDITIONING, JUDGE, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import CHARACTERS, Measure, as_records, json_numbers, measured, measures_table
 from face0.evaluation.notes import said_once
-from face0.evaluation.vectors import result_vectors
 from face0.statistics.pairs import Pairs, comparable_pairs
 from face0.statistics.resampling import Estimate, from_draws, proportion_interval, weights
 from face0.statistics.verification import Spread, Verification, auc_and_equal_error, spread, verify
+from schemas.measures import SUMMARY_VERSION, Unmeasured
 
 REQUEST_COLUMNS = ["request_id", "prompt", "face_id", "seed"]
 RESULT_COLUMNS = [
@@ -39,29 +46,7 @@ RESULT_COLUMNS = [
     "judge_similarity",
     "text_alignment",
 ]
-# In place of encoders: the pixels of the faces, and which way the heads are turned. Both tell a face that is copied
-PICTURE, POSE = "picture", "pose"
-COPIES = (PICTURE, POSE)
 RESAMPLES = 999
-PER_IMAGE = ("similarity", "judge_similarity", "text_alignment")  # columns that are averaged
-
-
-class Figure(NamedTuple):
-    """What a figure is of. In files it is named ``encoder_measure``.
-
-    Attributes:
-        encoder: by which faces were compared, or PICTURE or POSE; empty for what needs no pairs.
-        measure: ``within``, ``between`` or ``auc`` of an encoder; one of PER_IMAGE, or ``face_found``.
-    """
-
-    encoder: str
-    measure: str
-
-    def __str__(self) -> str:
-        return f"{self.encoder}_{self.measure}" if self.encoder else self.measure
-
-
-FACE_FOUND = Figure("", "face_found")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,7 +91,7 @@ class RealComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One character, or one scene. What could not be had is not in ``measures``.
+    """One character, or one scene. Each of FIGURES is in ``measures``, or in ``unmeasured`` if it could not be had.
 
     ``within``: mean similarity of its images to the same character's, see ``image_pairs``; ``between``: to those of
     others; ``auc``: the probability that the first is larger; each by encoder, ``picture`` or ``pose``. Besides, the
@@ -120,6 +105,7 @@ class Verdict:
         found_low: low end of the 95 % interval of the share of the generated images that have one.
         found_high: high end.
         measures: see above, by what they are of.
+        unmeasured: why there is no such figure.
     """
 
     name: str
@@ -129,6 +115,7 @@ class Verdict:
     found_low: float
     found_high: float
     measures: dict[Figure, float]
+    unmeasured: dict[Figure, Unmeasured]
 
     @property
     def found_share(self) -> float:
@@ -136,8 +123,12 @@ class Verdict:
         return self.found / self.generated if self.generated else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdicts as JSON values."""
-        return {**asdict(self), "measures": {str(figure): value for figure, value in self.measures.items()}}
+        """The verdict as JSON values, with every measure: null, where it is among the unmeasured."""
+        return {
+            **asdict(self),
+            "measures": {str(figure): self.measures.get(figure) for figure in FIGURES},
+            "unmeasured": {str(figure): reason for figure, reason in self.unmeasured.items()},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +137,7 @@ class Characters:
 
     Attributes:
         encoders: that saw the faces, the one to go by first.
-        verifications: over all characters, by encoder and by COPIES.
+        verifications: over all characters, by encoder and by COPIES; NaN where it could not be had.
         real: the same of photographs, where they were given.
         characters: a verdict on each, the worst first: by the first encoder's ``auc``, then by the faces found.
         scenes: a verdict on each, the worst first.
@@ -168,12 +159,17 @@ class Characters:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdicts as JSON values."""
-        overall = as_records(row for row in self.measures if row.group is None and row.prompt is None)
+        overall = [row for row in self.measures if row.group is None and row.prompt is None]
+        reasons = {row.encoder: row.reason for row in overall if row.measure == "auc"}
         verdicts = {
+            "verifications": {
+                name: {**asdict(verification), "reason": reasons[name]}
+                for name, verification in self.verifications.items()
+            },
             "characters": [verdict.to_dict() for verdict in self.characters],
             "scenes": [verdict.to_dict() for verdict in self.scenes],
         }
-        return json_numbers({**asdict(self), **verdicts, "measures": overall})
+        return json_numbers({"version": SUMMARY_VERSION, **asdict(self), **verdicts, "measures": as_records(overall)})
 
 
 def characters(
@@ -192,53 +188,49 @@ def characters(
         seed: of all that is drawn.
 
     Raises:
-        UsageError: fewer than two characters, or results of other requests.
+        UsageError: no character, or results of other requests.
     """
     requests = requests.filter(pc.not_equal(requests["face_id"], ""))
     names, scenes = (pc.unique(requests[column]).to_pylist() for column in ("face_id", "prompt"))
     asked = _asked(results, requests, names)
     who, where = _codes(asked["face_id"], names), _codes(asked["prompt"], scenes)
-    has_face = pc.greater(results["faces_found"], 0).to_numpy()
-    by_encoder, features = _features(results)
     drawn, seeds = np.random.default_rng(seed), asked["seed"].to_numpy()
-    pairs = {name: comparable_pairs(array, who, where, seeds, drawn) for name, array in features.items()}
-    pairs = {name: compared for name, compared in pairs.items() if len(compared.within) and len(compared.between)}
-    per_image = {name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE}
-    per_image = {name: values for name, values in per_image.items() if np.isfinite(values).any()}
-    of_characters = _verdicts(who, requests["face_id"], names, has_face, pairs, per_image)
-    of_scenes = _verdicts(where, requests["prompt"], scenes, has_face, pairs, per_image)
-    first = next((name for name in pairs if name not in COPIES), "")
+    features = image_features(results)
+    images = Images(
+        has_face=pc.greater(results["faces_found"], 0).to_numpy(),
+        features=features,
+        pairs={name: comparable_pairs(array, who, where, seeds, drawn) for name, array in features.items()},
+        per_image={name: results[name].cast(pa.float64()).to_numpy() for name in PER_IMAGE},
+        characters=len(names),
+    )
+    of_characters = _verdicts(who, requests["face_id"], names, images)
+    of_scenes = _verdicts(where, requests["prompt"], scenes, images)
+    first = next((name for name in (JUDGE, CONDITIONING) if images.comparable(name)), "")
     return Characters(
-        encoders=list(by_encoder),
-        verifications={name: _verification(compared, who) for name, compared in pairs.items()},
+        encoders=images.encoders,
+        verifications={name: _verification(compared, who) for name, compared in images.pairs.items()},
         real=[_real(photographs) for photographs in real],
         characters=sorted(of_characters, key=lambda verdict: _badness(verdict, first)),
         scenes=sorted(of_scenes, key=lambda verdict: _badness(verdict, first)),
-        measures=[*_overall(of_characters, seed), *_single(of_characters, "group"), *_single(of_scenes, "prompt")],
-        notes=_notes(by_encoder, pairs, per_image, has_face),
+        measures=[
+            *_overall(of_characters, images, seed),
+            *_single(of_characters, "group"),
+            *_single(of_scenes, "prompt"),
+        ],
+        notes=_notes(images),
     )
 
 
 def _asked(results: pa.Table, requests: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The request of each result. Raises UsageError if there is none, or there are too few characters."""
-    if len(names) < 2:
-        raise UsageError(f"{len(names)} characters: give at least two faces, or nothing can be told apart")
+    """The request of each result. Raises UsageError if there is none, or no character."""
+    if not names:
+        raise UsageError("no request has a face: a character is a face of the bank")
     place = pc.index_in(results["request_id"], value_set=requests["request_id"].combine_chunks())
     if place.null_count:
         raise UsageError(
             f"{place.null_count:,} results are of no request with a face: give the manifest of these renders"
         )
     return requests.take(place)
-
-
-def _features(results: pa.Table) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What images are compared by: vectors of the encoders that there are, and these with pictures and poses."""
-    vectors = {
-        JUDGE: result_vectors(results["judge_vector"]),
-        CONDITIONING: result_vectors(results["identity_vector"]),
-    }
-    by_encoder = {name: array for name, array in vectors.items() if array is not None}
-    return by_encoder, {**by_encoder, PICTURE: face_pictures(results), POSE: result_directions(results["landmarks"])}
 
 
 def _verification(compared: Pairs, who: np.ndarray) -> Verification:
@@ -254,39 +246,20 @@ def _verdicts(
     codes: np.ndarray,
     requested: pa.ChunkedArray,
     titles: list[str],
-    has_face: np.ndarray,
-    pairs: dict[str, Pairs],
-    per_image: dict[str, np.ndarray],
+    images: Images,
 ) -> list[Verdict]:
     """A verdict on each character or scene: ``codes`` says which of the ``titles`` each image is of."""
     counts = np.bincount(_codes(requested, titles), minlength=len(titles))
-    return [
-        _verdict(title, int(counts[code]), codes == code, has_face, pairs, per_image)
-        for code, title in enumerate(titles)
-    ]
+    return [_verdict(title, int(counts[code]), codes == code, images) for code, title in enumerate(titles)]
 
 
 def _codes(column: pa.ChunkedArray, names: list[str]) -> np.ndarray:
     return np.asarray(pc.index_in(column, value_set=pa.array(names)).to_numpy(), int)
 
 
-def _verdict(
-    name: str,
-    requested: int,
-    mine: np.ndarray,
-    has_face: np.ndarray,
-    pairs: dict[str, Pairs],
-    per_image: dict[str, np.ndarray],
-) -> Verdict:
+def _verdict(name: str, requested: int, mine: np.ndarray, images: Images) -> Verdict:
     """The figures of the images under a mask, bool [n]."""
-    figures: dict[Figure, float] = {}
-    for encoder, compared in pairs.items():
-        within = compared.within_similarity[mine[compared.within].any(axis=1)]
-        between = compared.between_similarity[mine[compared.between].any(axis=1)]
-        figures[Figure(encoder, "within")] = _mean(within)
-        figures[Figure(encoder, "between")] = _mean(between)
-        figures[Figure(encoder, "auc")] = auc_and_equal_error(within, between)[0]
-    figures |= {Figure("", column): _mean(values[mine]) for column, values in per_image.items()}
+    figures, has_face = images.figures(mine), images.has_face
     low, high = proportion_interval(has_face[mine], np.arange(mine.sum())) if mine.any() else (np.nan, np.nan)
     return Verdict(
         name=name,
@@ -296,6 +269,7 @@ def _verdict(
         found_low=low,
         found_high=high,
         measures={figure: value for figure, value in figures.items() if np.isfinite(value)},
+        unmeasured={figure: images.reason(figure, mine) for figure, value in figures.items() if not np.isfinite(value)},
     )
 
 
@@ -305,18 +279,22 @@ def _badness(verdict: Verdict, encoder: str) -> tuple[float, float, str]:
     return verdict.measures.get(Figure(encoder, "auc"), -1.0), share if np.isfinite(share) else -1.0, verdict.name
 
 
-def _overall(of_characters: Sequence[Verdict], seed: int) -> list[Measure]:
+def _overall(of_characters: Sequence[Verdict], images: Images, seed: int) -> list[Measure]:
     """Means over characters, each weighing the same, with bootstrap intervals over characters."""
     rows = []
-    for figure in sorted({figure for verdict in of_characters for figure in verdict.measures} | {FACE_FOUND}, key=str):
+    every = np.ones(len(images.has_face), bool)
+    for figure in sorted((*FIGURES, FACE_FOUND), key=str):
         values = np.array([_value(verdict, figure) for verdict in of_characters])
         finite = np.isfinite(values)
-        drawn = weights(np.flatnonzero(finite), RESAMPLES, seed).astype(float)
-        draws = drawn @ values[finite] / drawn.sum(axis=1)
-        estimate = from_draws(values[finite].mean(), draws, int(finite.sum())) if finite.any() else Estimate(np.nan)
-        images = sum(verdict.generated for verdict in of_characters)
-        rows.append(_row(figure, estimate, images, over=CHARACTERS))
+        reason = None if finite.any() else images.reason(figure, every)
+        estimate = _mean_of_characters(values, finite, seed) if finite.any() else Estimate(np.nan)
+        rows.append(_row(figure, estimate, len(every), over=CHARACTERS, reason=reason))
     return rows
+
+
+def _mean_of_characters(values: np.ndarray, finite: np.ndarray, seed: int) -> Estimate:
+    drawn = weights(np.flatnonzero(finite), RESAMPLES, seed).astype(float)
+    return from_draws(values[finite].mean(), drawn @ values[finite] / drawn.sum(axis=1), int(finite.sum()))
 
 
 def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
@@ -324,9 +302,11 @@ def _single(verdicts: Sequence[Verdict], field: str) -> list[Measure]:
     rows = []
     for verdict in verdicts:
         share = Estimate(verdict.found_share, float("nan"), verdict.found_low, verdict.found_high)
-        rows.append(_row(FACE_FOUND, share, verdict.generated, **{field: verdict.name}))
-        for figure, value in verdict.measures.items():
-            rows.append(_row(figure, Estimate(value), verdict.generated, **{field: verdict.name}))
+        reason = None if verdict.generated else Unmeasured.NO_IMAGE
+        rows.append(_row(FACE_FOUND, share, verdict.generated, reason=reason, **{field: verdict.name}))
+        for figure in FIGURES:
+            estimate, reason = Estimate(_value(verdict, figure)), verdict.unmeasured.get(figure)
+            rows.append(_row(figure, estimate, verdict.generated, reason=reason, **{field: verdict.name}))
     return rows
 
 
@@ -352,13 +332,15 @@ def _real(pairs: RealPairs) -> RealComparison:
     )
 
 
-def _notes(
-    by_encoder: dict[str, np.ndarray], pairs: dict[str, Pairs], per_image: dict[str, np.ndarray], has_face: np.ndarray
-) -> list[str]:
-    notes = [] if by_encoder else [("", NO_VECTORS)]
-    if by_encoder and JUDGE not in by_encoder:
+def _notes(images: Images) -> list[str]:
+    notes = [] if images.encoders else [("", NO_VECTORS)]
+    if images.encoders and JUDGE not in images.encoders:
         notes.append(("", NO_JUDGE))
-    for name, compared in pairs.items():
+    if images.characters < 2:
+        sentence = "One character: nothing tells whether its images are more alike than those of two."
+        notes.append(("", sentence))
+    for name in (name for name in images.pairs if images.comparable(name)):
+        compared = images.pairs[name]
         if not compared.scenes_apart or not compared.seeds_apart:
             alike = " and ".join(
                 word for word, apart in (("scene", compared.scenes_apart), ("seed", compared.seeds_apart)) if not apart
@@ -366,16 +348,12 @@ def _notes(
             notes.append((name, f"images of one {alike} had to be compared, which makes them alike for that alone."))
         if compared.drawn:
             notes.append((name, f"of the pairs between characters {len(compared.between):,} were drawn at random."))
-    none = [name for name in (*by_encoder, *COPIES) if name not in pairs]
+    none = [name for name in (*images.encoders, *COPIES) if not images.comparable(name)]
     notes += [(name, "no two images of one character, or of two, to compare.") for name in none]
-    if "text_alignment" not in per_image:
+    if not np.isfinite(images.per_image["text_alignment"]).any():
         notes.append(("", "No text alignment: the images were not measured by CLIP."))
-    if missing := int((~has_face).sum()):
-        sentence = f"{missing:,} of {len(has_face):,} images have no face that was found; similarities are of the rest."
+    if missing := int((~images.has_face).sum()):
+        count = len(images.has_face)
+        sentence = f"{missing:,} of {count:,} images have no face that was found; similarities are of the rest."
         notes.append(("", sentence))
     return said_once(notes)
-
-
-def _mean(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")

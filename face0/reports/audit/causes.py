@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from face0.evaluation.audit.analysis import Audit
 from face0.evaluation.notes import said_once
-from face0.reports.audit.rows import WORDINGS, contrasts, means, measure_plot, render
+from face0.reports.audit.rows import WORDINGS, contrasts, first_of, means, measure_plot, render
 
 CAUSES = {"words": "words", "face": "vector", "seed": "seed", "face_and_seed": "vector and seed"}
 
@@ -21,7 +21,7 @@ def causes(audit: Audit, encoder: str) -> Markup:
             follows, lambda row: f"{row.arm_title}: {WORDINGS[row.measure].name}", high=1.0, reference=0.5
         ),
         notes=said_once((row.arm_title, f"{row.reference}.") for row in follows if row.reference),
-        in_doubt=any(row.low is None or row.low <= 0.5 for row in follows),
+        in_doubt=any(row.low is None or row.low <= 0.5 for row in follows if row.value is not None),
     )
 
 
@@ -33,7 +33,7 @@ def groups(audit: Audit) -> Markup:
         "groups.html",
         accuracy=audit.find("probe_accuracy")[0],
         rows=list(zip(rows, audit.find("group_share_whatever_is_missing", prompt=None), strict=True)),
-        reference=rows[0].reference,
+        reference=first_of(rows, "reference"),
         found=measure_plot(by_group, lambda row: f"{row.arm_title}: {row.group}", low=0.0, high=1.0),
     )
 

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from face0.evaluation.audit.analysis import SIGNIFICANT, Audit
-from face0.reports.audit.rows import by_arm, contrasts, means, measure_plot, render
+from face0.reports.audit.rows import by_arm, by_distance, contrasts, first_of, means, measure_plot, render
 
 SHOWN_PROMPTS = 12  # of an arm
 DIVERSITY_MEASURES = ("vendi_score", "effective_rank", "similarity")
@@ -21,7 +21,7 @@ def leakage(audit: Audit, encoder: str) -> Markup:
     return render(
         "leakage.html",
         rows=rows,
-        plot=measure_plot(rows, low=0.0, high=1.0, reference=rows[0].null_value if rows else None),
+        plot=measure_plot(rows, low=0.0, high=1.0, reference=first_of(rows, "null_value")),
         contrasts=contrasts(audit, "leakage", encoder),
     )
 
@@ -30,17 +30,18 @@ def prompts(audit: Audit, encoder: str) -> Markup:
     """The section of the prompts whose faces are furthest from the others', by arm."""
     arms = []
     for rows in by_arm(audit.find("energy_distance", encoder=encoder, against=None)):
-        single = sorted((row for row in rows if row.prompt is not None), key=lambda row: -(row.value or 0.0))
+        single = sorted((row for row in rows if row.prompt is not None), key=by_distance)
+        told = sum(row.value is not None for row in single)
         plot = measure_plot(single[:SHOWN_PROMPTS], lambda row: row.prompt or "", reference=0.0, digits=3)
         different = sum(row.q is not None and row.q <= SIGNIFICANT for row in single)
-        arms.append({"title": rows[0].arm_title, "prompts": len(single), "different": different, "plot": plot})
+        arms.append({"title": rows[0].arm_title, "prompts": told, "different": different, "plot": plot})
     return render("prompts.html", arms=arms, contrasts=contrasts(audit, "energy_distance", encoder))
 
 
 def diversity(audit: Audit, encoder: str) -> Markup:
     """The section of how unlike one another the faces of a prompt are."""
     measures = [
-        {"measure": measure, "sample": rows[0].reference, "plot": measure_plot(rows)}
+        {"measure": measure, "sample": first_of(rows, "reference"), "plot": measure_plot(rows)}
         for measure in DIVERSITY_MEASURES
         if (rows := means(audit, measure, encoder=encoder))
     ]
@@ -52,6 +53,6 @@ def reference_faces(audit: Audit) -> Markup:
     measures = []
     for measure in REFERENCE_MEASURES:
         rows = means(audit, measure)
-        measures.append({"measure": measure, "compared": rows[0].reference if rows else "", "plot": measure_plot(rows)})
+        measures.append({"measure": measure, "compared": first_of(rows, "reference"), "plot": measure_plot(rows)})
     compared = audit.find("divergence_from_reference", prompt=None) + audit.find("distance_to_reference", prompt=None)
-    return render("reference.html", reference=compared[0].reference if compared else None, measures=measures)
+    return render("reference.html", reference=first_of(compared, "reference"), measures=measures)

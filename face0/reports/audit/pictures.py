@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from face0.evaluation.audit.analysis import Audit
 from face0.generation.results import Results
-from face0.reports.audit.rows import render
+from face0.reports.audit.rows import by_distance, render
 from face0.reports.sweeps import read_thumbnails
 from schemas.requests import LABEL
 
@@ -17,7 +17,7 @@ SHOWN_IMAGES = 6  # of a prompt and arm
 def pictures(audit: Audit, renders: Results, encoder: str) -> Markup:
     """The section, of the first images of each prompt and arm by seed."""
     rows = [row for row in audit.find("energy_distance", encoder=encoder, against=None) if row.prompt]
-    rows.sort(key=lambda row: -(row.value or 0.0))
+    rows.sort(key=by_distance)
     prompts = list(dict.fromkeys(row.prompt for row in rows))[:SHOWN_PROMPTS]
     images = renders.table(["request_id", "prompt", LABEL.name, "seed", "face_id"])
     images = images.filter(pc.is_in(images["prompt"], value_set=pa.array(prompts, pa.string())))

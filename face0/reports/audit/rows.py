@@ -68,12 +68,22 @@ def contrasts(audit: Audit, measure: str, encoder: str) -> list[Measure]:
     return [row for row in audit.find(measure, encoder=encoder, prompt=None) if row.against is not None]
 
 
+def first_of(rows: Iterable[Measure], field: str) -> Any:
+    """The first value of a field that is not empty; None without one."""
+    return next((value for row in rows if (value := getattr(row, field)) not in (None, "")), None)
+
+
 def by_arm(rows: Iterable[Measure]) -> list[list[Measure]]:
     """The rows of each arm, in the order in which arms come first."""
     arms: dict[tuple[str, str], list[Measure]] = {}
     for row in rows:
         arms.setdefault((row.arm, row.settings), []).append(row)
     return list(arms.values())
+
+
+def by_distance(row: Measure) -> float:
+    """A key that sorts the largest value first, and last what has none."""
+    return float("inf") if row.value is None else -row.value
 
 
 def measure_plot(
@@ -85,7 +95,10 @@ def measure_plot(
     reference: float | None = None,
     digits: int = 2,
 ) -> Markup:
-    """An interval plot of the rows that have a value, see ``interval_plot``; without an interval a dot alone."""
+    """An interval plot of the rows that have a value, see ``interval_plot``, and why the others have none.
+
+    A row without an interval is a dot alone.
+    """
     intervals = [
         Interval(
             name=name(row),
@@ -96,4 +109,9 @@ def measure_plot(
         for row in rows
         if row.value is not None
     ]
-    return interval_plot(intervals, low=low, high=high, reference=reference, digits=digits)
+    plot = interval_plot(intervals, low=low, high=high, reference=reference, digits=digits)
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.value is None and row.reason is not None:
+            reasons.setdefault(row.reason, []).append(name(row))
+    return plot + pages.render("plots/unmeasured.html", reasons=reasons)

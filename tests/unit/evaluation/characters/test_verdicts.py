@@ -12,11 +12,11 @@ from PIL import Image
 
 from face0.detection.head_pose import HEAD, degrees
 from face0.errors import UsageError
+from face0.evaluation.characters.figures import Figure
 from face0.evaluation.characters.verdicts import (
     REQUEST_COLUMNS,
     RESULT_COLUMNS,
     Characters,
-    Figure,
     RealPairs,
     characters,
 )
