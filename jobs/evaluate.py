@@ -16,12 +16,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from face0 import embedders, generation, model, runtime, shards, training
+from face0 import embedders, generation, model, reports, runtime, shards, training
 from face0.errors import UsageError
-from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
+from face0.evaluation.paper_tables import COLUMNS, REQUEST_COLUMNS, MissingFace, as_text, paper_tables
 from face0.io.json import write_json
 from jobs.options.parser import add_permissions, job_parser
 from jobs.options.values import at_least
+
+VERSION = 1  # of the figures of conditioning as JSON
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -65,7 +67,9 @@ def main(argv: Sequence[str]) -> int:
 
 def paper(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The paper's tables, as JSON values and in words."""
-    tables = paper_tables(generation.open_results(args.results).table(COLUMNS), MissingFace(args.missing_face))
+    renders = generation.open_results(args.results)
+    asked = reports.read_asked(renders, REQUEST_COLUMNS) if generation.request_files(renders.folder) else None
+    tables = paper_tables(renders.table(COLUMNS), MissingFace(args.missing_face), asked)
     return tables.to_dict(), as_text(tables)
 
 
@@ -92,6 +96,7 @@ def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise UsageError(f"only {len(batch.keys)} rows are held out: train with --holdout 100 or more")
     losses = training.compare_faces(pipe, batch, args.repeats, args.seed)
     figures = {
+        "version": VERSION,
         "step": lineage.step,
         "samples": len(losses["true"]),
         "repeats": args.repeats,

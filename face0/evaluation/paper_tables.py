@@ -17,9 +17,12 @@ import pyarrow.compute as pc
 
 from face0.errors import UsageError
 from face0.generation.results import variants
+from schemas.measures import Unmeasured
 from schemas.requests import LABEL, SETTINGS
 
-COLUMNS = [*(field.name for field in SETTINGS), LABEL.name, "faces_found", "text_alignment", "face_alignment"]
+VERSION = 1  # of the tables as JSON
+REQUEST_COLUMNS = ["request_id", *(field.name for field in SETTINGS), LABEL.name]
+COLUMNS = [*REQUEST_COLUMNS, "faces_found", "text_alignment", "face_alignment"]
 MEASURES = ("text", "face", "overall", "best")
 
 
@@ -38,11 +41,11 @@ class Figure:
     however many images it has.
 
     Attributes:
-        mean: of the identities' means.
+        mean: of the identities' means; None: nothing counts.
         std: sample standard deviation (n - 1) of the identities' means; None for a single identity.
     """
 
-    mean: float
+    mean: float | None
     std: float | None
 
 
@@ -59,6 +62,7 @@ class PaperRow:
         images: that count.
         no_face: images in which no face was found, counted as 0 or left out.
         figures: by MEASURES.
+        reason: why they have no value; None: they have.
     """
 
     label: str
@@ -69,6 +73,7 @@ class PaperRow:
     images: int
     no_face: int
     figures: Mapping[str, Figure]
+    reason: Unmeasured | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +94,19 @@ class PaperTables:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables as JSON values."""
-        return asdict(self)
+        return {"version": VERSION, **asdict(self)}
 
 
-def paper_tables(results: pa.Table, missing_face: MissingFace = MissingFace.ZERO) -> PaperTables:
+def paper_tables(
+    results: pa.Table, missing_face: MissingFace = MissingFace.ZERO, asked: pa.Table | None = None
+) -> PaperTables:
     """Computes the tables, whatever the identities, prompts and seeds are.
 
     Args:
         results: the COLUMNS of RESULTS, a row for each image.
         missing_face: what an image counts in which no face was found.
+        asked: REQUEST_COLUMNS of all that was asked for, so that a label has its row though all its requests failed;
+            None: only those of the results have.
 
     Raises:
         UsageError: the images were not measured by CLIP, or none of them counts.
@@ -107,7 +116,7 @@ def paper_tables(results: pa.Table, missing_face: MissingFace = MissingFace.ZERO
             f"{unmeasured:,} of {results.num_rows:,} images have no text_alignment: they were not measured by CLIP; "
             "render them by face0 generate --clip FOLDER (a CLIP model)"
         )
-    given = results.filter(pc.and_(pc.not_equal(results["face_id"], ""), pc.invert(results["bare"])))
+    given = results.filter(_has_face(results))
     if not given.num_rows:
         raise UsageError(
             f"none of the {results.num_rows:,} images was given a face: the paper's tables are about faces"
@@ -117,11 +126,24 @@ def paper_tables(results: pa.Table, missing_face: MissingFace = MissingFace.ZERO
         raise UsageError(
             "no image has a face_alignment: give face0 generate a bank with portraits, as face0 faces from-photos makes"
         )
-    counted = counted.append_column("variant", pa.array(variants(counted), pa.string()))
-    groups = sorted(set(zip(counted["label"].to_pylist(), counted["variant"].to_pylist(), strict=True)))
+    if asked is None:
+        words = variants(counted)
+        kinds = set(zip(counted["label"].to_pylist(), words, strict=True))
+    else:
+        asked = _known(asked.filter(_has_face(asked)), without_portrait)
+        of_request = dict(zip(asked["request_id"].to_pylist(), variants(asked), strict=True))
+        words = [of_request[request] for request in counted["request_id"].to_pylist()]
+        kinds = set(zip(asked["label"].to_pylist(), of_request.values(), strict=True))
+    counted = counted.append_column("variant", pa.array(words, pa.string()))
+    rows = [_row(_of(counted, label, variant), label, variant, missing_face) for label, variant in sorted(kinds)]
+    if all(row.reason == Unmeasured.NO_FACE for row in rows):
+        raise UsageError(
+            f"no face was found in any of the {counted.num_rows:,} images: nothing is left to average; count them as "
+            "0 with --missing-face zero"
+        )
     return PaperTables(
         missing_face=missing_face,
-        rows=[_row(_of(counted, label, variant), label, variant, missing_face) for label, variant in groups],
+        rows=rows,
         without_face=results.num_rows - given.num_rows,
         without_portrait=without_portrait,
     )
@@ -150,7 +172,7 @@ def header(rows: Sequence[PaperRow]) -> list[str]:
 def cells_of(row: PaperRow) -> list[str]:
     """A row as it is printed."""
     figures = [
-        f"{figure.mean:.2f}" + ("" if figure.std is None else f" ± {figure.std:.2f}")
+        "-" if figure.mean is None else f"{figure.mean:.2f}" + ("" if figure.std is None else f" ± {figure.std:.2f}")
         for figure in (row.figures[name] for name in MEASURES)
     ]
     return [*figures, *(f"{count:,}" for count in (row.identities, row.prompts, row.images, row.no_face))]
@@ -159,7 +181,10 @@ def cells_of(row: PaperRow) -> list[str]:
 def notes(tables: PaperTables) -> list[str]:
     """What a reader must know of the figures, a sentence each."""
     handled = {MissingFace.ZERO: "counts 0 as face alignment", MissingFace.EXCLUDE: "is left out"}
-    lines = [f"±: standard deviation over identities. An image without a face found {handled[tables.missing_face]}."]
+    lines = [
+        f"{' '.join([row.label, row.variant]).strip()}: {row.reason}." for row in tables.rows if row.reason is not None
+    ]
+    lines += [f"±: standard deviation over identities. An image without a face found {handled[tables.missing_face]}."]
     if tables.without_face:
         lines.append(f"Not counted: {tables.without_face:,} images for which no face was given.")
     if names := tables.without_portrait:
@@ -184,6 +209,15 @@ def _with_portrait(results: pa.Table) -> tuple[pa.Table, list[str]]:
     return results.filter(pc.invert(pc.is_in(results["face_id"], value_set=without))), sorted(without.to_pylist())
 
 
+def _has_face(table: pa.Table) -> pa.ChunkedArray:
+    return pc.and_(pc.not_equal(table["face_id"], ""), pc.invert(table["bare"]))
+
+
+def _known(table: pa.Table, without_portrait: Sequence[str]) -> pa.Table:
+    """Without the faces that have no portrait."""
+    return table.filter(pc.invert(pc.is_in(table["face_id"], value_set=pa.array(without_portrait, pa.string()))))
+
+
 def _of(results: pa.Table, label: str, variant: str) -> pa.Table:
     return results.filter(pc.and_(pc.equal(results["label"], label), pc.equal(results["variant"], variant)))
 
@@ -192,9 +226,16 @@ def _row(images: pa.Table, label: str, variant: str, missing_face: MissingFace) 
     no_face = pc.equal(images["faces_found"], 0)
     counted = images if missing_face == MissingFace.ZERO else images.filter(pc.invert(no_face))
     if not counted.num_rows:
-        raise UsageError(
-            f"no face was found in any of the {images.num_rows:,} images of {' '.join([label, variant]).strip()}: "
-            "nothing is left to average; count them as 0 with --missing-face zero"
+        return PaperRow(
+            label=label,
+            variant=variant,
+            identities=0,
+            prompts=0,
+            seeds=(0, 0),
+            images=0,
+            no_face=images.num_rows,
+            figures=dict.fromkeys(MEASURES, Figure(mean=None, std=None)),
+            reason=Unmeasured.NO_FACE if images.num_rows else Unmeasured.NO_IMAGE,
         )
     text = counted["text_alignment"].cast(pa.float64())
     face = pc.fill_null(counted["face_alignment"].cast(pa.float64()), 0.0)

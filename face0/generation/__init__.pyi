@@ -5,7 +5,7 @@ from .generator import Generator
 from .image_files import FORMATS
 from .manifest import DEFAULTS, cross, read_manifest
 from .metrics import ImageMetrics
-from .plan import RequestPlan, join_requests, plan_requests
+from .plan import RequestPlan, join_requests, plan_requests, request_files
 from .prompts import read_prompts
 from .renderer import Renderer
 from .requests import Request, make_request
@@ -32,4 +32,5 @@ __all__ = [
     "plan_requests",
     "read_manifest",
     "read_prompts",
+    "request_files",
 ]

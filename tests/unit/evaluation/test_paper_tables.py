@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from face0.errors import UsageError
-from face0.evaluation.paper_tables import COLUMNS, MissingFace, as_text, paper_tables
+from face0.evaluation.paper_tables import COLUMNS, REQUEST_COLUMNS, MissingFace, as_text, paper_tables
 from face0.generation.results import open_results
 from jobs.main import main
+from schemas.measures import Unmeasured
 from schemas.requests import RESULTS
 from tests.fixtures.renders import commit, row
 
@@ -130,6 +131,22 @@ def test_nothing_left_after_leaving_out_missing_faces():
     assert paper_tables(rows).rows[0].figures["face"].mean == 0
     with pytest.raises(UsageError, match="--missing-face zero"):
         paper_tables(rows, MissingFace.EXCLUDE)
+
+
+def test_a_label_without_a_face_or_an_image_has_its_row_and_says_why():
+    made = [
+        row(0, label="a", text_alignment=0.2, face_alignment=0.1),
+        row(1, label="b", text_alignment=0.2, faces_found=0),
+    ]
+    asked = pa.Table.from_pylist([*made, row(2, label="c")], schema=RESULTS).select(REQUEST_COLUMNS)
+    tables = paper_tables(images(*made), MissingFace.EXCLUDE, asked)
+    assert [(one.label, one.images, one.reason) for one in tables.rows] == [
+        ("a", 1, None),
+        ("b", 0, Unmeasured.NO_FACE),
+        ("c", 0, Unmeasured.NO_IMAGE),
+    ]
+    assert tables.rows[2].figures["overall"].mean is None
+    assert "c: no image was rendered." in as_text(tables)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

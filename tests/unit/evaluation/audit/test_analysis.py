@@ -21,7 +21,7 @@ from face0.generation.results import open_results
 from face0.reports.audit.page import write_audit
 from face0.statistics.design import Design
 from face0.statistics.vectors import unit
-from schemas.measures import MEASURES
+from schemas.measures import MEASURES, Unmeasured
 from tests.fixtures.audit_simulation import World, bank_of, crossed, paired, rendered, rows, sweep, without_vector
 from tests.fixtures.renders import written
 
@@ -79,7 +79,8 @@ def test_causes_are_shared_out_and_the_random_face_is_followed(usual: Audit):
     assert share["random", "words"] < 0.05
     assert share["random", "face_and_seed"] == pytest.approx(0.8, abs=0.1)
     assert only(usual, "follows_vector", arm="random").low > 0.9
-    assert not usual.find("follows_vector", arm="base")
+    reasons = {row.reason for row in usual.find("follows_vector", arm="base")}
+    assert reasons == {Unmeasured.ONE_VECTOR}
 
 
 def test_the_cost_in_text_alignment_is_told(usual: Audit):
@@ -278,7 +279,7 @@ def test_few_vectors_and_few_prompts_still_make_an_audit():
     assert any("fewer than 10 are rough" in note for note in found.notes)
     assert not any("permutations" in note for note in found.notes)
     assert only(found, "similarity", arm="base").value is None
-    assert not found.find("leakage", arm="base")
+    assert only(found, "leakage", arm="base").reason == Unmeasured.FEW_GROUPS
     json.dumps(found.to_dict(), allow_nan=False)
 
 

@@ -23,6 +23,7 @@ from face0.evaluation.characters.verdicts import (
 from face0.evaluation.encoders import NO_VECTORS
 from face0.generation.results import open_results
 from face0.reports.characters import write_characters
+from schemas.measures import Unmeasured
 from schemas.requests import RESULTS
 from tests.fixtures.audit_simulation import rendered
 from tests.fixtures.renders import row, written
@@ -173,8 +174,8 @@ def test_json_has_no_nan_and_the_table_every_character_and_scene():
 
 def test_what_cannot_be_judged_is_refused_with_the_remedy():
     rows = sweep()
-    with pytest.raises(UsageError, match="at least two faces"):
-        verdicts([each for each in rows if each["face_id"] == "p0"])
+    with pytest.raises(UsageError, match="no request has a face"):
+        verdicts([{**each, "face_id": ""} for each in rows])
 
 
 def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
@@ -182,7 +183,7 @@ def test_that_no_face_was_found_at_all_is_a_result(tmp_path: Path):
     found = write_characters(str(tmp_path), open_results(rendered(str(tmp_path / "renders"), rows)))
     assert [each.found for each in found.characters] == [0] * PEOPLE
     assert NO_VECTORS in found.notes
-    assert not found.verifications
+    assert {each["reason"] for each in found.to_dict()["verifications"].values()} == {Unmeasured.NO_FACE}
     assert NO_VECTORS in (tmp_path / "report.html").read_text()
 
 
