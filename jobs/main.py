@@ -19,12 +19,13 @@ Every subcommand explains itself: face0 augment --help
 
 import importlib
 import logging
+import os
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from errno import EDQUOT, ENOSPC, EROFS
 from functools import partial
 from typing import NoReturn
@@ -34,6 +35,7 @@ from face0.io.permissions import applied
 from face0.io.secrets import PublicStream
 from face0.runtime.ending import end_process
 from face0.runtime.interruption import Interrupted, handled, raise_interrupted
+from face0.runtime.progress import AroundBars, show_progress
 from jobs.options.parser import permissions_of
 
 # A job is imported when it is called for. None imports torch, Beam or diffusers before its command line is read.
@@ -76,7 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in JOBS:
         print(f"face0: no job {name!r}: give one of {', '.join(JOBS)}", file=sys.stderr)
         return 2
-    with redirect_stdout(PublicStream(sys.stdout)), redirect_stderr(PublicStream(sys.stderr)):
+    with (
+        closing(open(os.devnull, "w")) as nowhere,  # where standard output or error is closed
+        redirect_stdout(AroundBars(PublicStream(sys.stdout or nowhere))),
+        redirect_stderr(AroundBars(PublicStream(sys.stderr or nowhere))),
+        show_progress(),
+    ):
         return _run(name, rest)
 
 

@@ -1,6 +1,8 @@
 """Fitting a face space as a Beam pipeline: every shard is read once, and what comes of it merges in any order."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import apache_beam as beam
@@ -9,8 +11,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from face0.faces.corpus import Corpus, read_corpus
 from face0.faces.space_fit import fit
 from face0.io.permissions import Permissions, apply, current
+from face0.runtime.progress import ProgressBar
 from face0.shards.shard import Shard
-from pipelines.options import spread, worker_processes
+from pipelines.options import is_local, spread, worker_processes
+
+logger = logging.getLogger(__name__)
 
 
 class Merge(beam.CombineFn):
@@ -36,6 +41,33 @@ class Merge(beam.CombineFn):
         return accumulator
 
 
+_bar: ProgressBar | None = None  # of the pipeline that runs in this process
+
+
+@contextmanager
+def _progress(shards: int, here: bool) -> Iterator[None]:
+    """Shows what was read, where the workers are in this process."""
+    global _bar
+    if not here:
+        yield
+        return
+    with ProgressBar(total=shards, unit="shards") as bar:
+        _bar, bar.rows = bar, 0
+        try:
+            yield
+        finally:
+            _bar = None
+
+
+def _read_corpus(shard: Shard, sample: int) -> Corpus:
+    corpus = read_corpus(shard, sample)
+    if (bar := _bar) is not None and bar.rows is not None:
+        with bar.get_lock():
+            bar.rows += corpus.rows
+            bar.update()
+    return corpus
+
+
 @dataclass
 class ReadCorpus(beam.PTransform):
     """From shards to the one corpus that they hold.
@@ -56,7 +88,7 @@ class ReadCorpus(beam.PTransform):
         return (
             shards
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.Map(read_corpus, sample=self.sample)
+            | "Read" >> beam.Map(_read_corpus, sample=self.sample)
             | "Merge" >> beam.CombineGlobally(Merge(self.dim, self.sample))
         )
 
@@ -86,6 +118,7 @@ class FitAndSave:
     def __call__(self, corpus: Corpus) -> None:
         """Fits and saves."""
         apply(self.permissions)
+        logger.info("fitting the face space of %s faces", f"{corpus.faces:,}")
         fit(corpus, self.uris, dict(self.embedder), self.dims, self.gaussians, self.seed).save(self.output)
 
 
@@ -94,7 +127,7 @@ def fit_face_space(
 ) -> None:
     """Reads shards, and fits a space on a worker to what they hold. Raises what broke the pipeline."""
     spread(options, worker_processes(options))
-    with beam.Pipeline(options=options) as pipeline:
+    with _progress(len(shards), is_local(options)), beam.Pipeline(options=options) as pipeline:
         (
             pipeline
             | "Shards" >> beam.Create(list(shards), reshuffle=False)

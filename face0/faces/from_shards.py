@@ -12,6 +12,7 @@ from face0.detection.portraits import portrait
 from face0.errors import UsageError
 from face0.faces.bank import BankFace
 from face0.io.text import composed
+from face0.runtime.progress import tracked
 from face0.shards.columns import EMBEDDINGS, FACE
 from face0.shards.files import iter_columns, read_row_group, require_columns
 from face0.shards.shard import Shard
@@ -33,13 +34,14 @@ def of_shards(shards: Sequence[Shard], keys: Sequence[str]) -> list[BankFace]:
     keys = [composed(key) for key in keys]
     wanted = set(keys)
     rows: dict[str, list[tuple[Shard, int, str]]] = {}  # where each key stands, by shard and row group, and its form
-    for shard in shards:
+    for shard in tracked(shards, "shards looked through"):
         for index, table in enumerate(iter_columns(shard, ["key"])):
             for key in table["key"].to_pylist():
                 if composed(key) in wanted:
                     rows.setdefault(composed(key), []).append((shard, index, key))
     refuse_unknown([key for key in keys if key not in rows], "key", "the shards", "look them up in the column key")
-    return [_of_row(_row(*rows[key][0]), len(rows[key])) for key in dict.fromkeys(keys)]
+    chosen = tracked(dict.fromkeys(keys), "rows read")
+    return [_of_row(_row(*rows[key][0]), len(rows[key])) for key in chosen]
 
 
 def refuse_unknown(names: Sequence[str], kind: str, place: str, remedy: str) -> None:

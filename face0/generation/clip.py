@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 from face0.errors import UsageError
 from face0.io import storage
 from face0.io.folder import Folder
-from face0.model.folder import fingerprint, refuse_changed_model
+from face0.model.folder import copied, fingerprint, refuse_changed_model
 from face0.model.weights import load_weights
 
 WHOLE = (".",)  # the parts of it that its fingerprint is of
@@ -41,7 +41,7 @@ def check_clip(uri: str) -> str:
 
 def clip_fingerprint(uri: str) -> str:
     """The digest of all that is read of a CLIP folder."""
-    with Folder(uri).local() as folder:
+    with Folder(uri).local(through=copied) as folder:
         return fingerprint(folder, WHOLE)
 
 
@@ -59,7 +59,7 @@ class Clip:
         Raises:
             UsageError: it does not load, or is another than was planned.
         """
-        with Folder(uri).local() as folder:
+        with Folder(uri).local(through=copied) as folder:
             self._model, self._tokenizer, self._processor = _loaded(uri, folder)
             if planned is not None:
                 refuse_changed_model(uri, fingerprint(folder, WHOLE), planned)

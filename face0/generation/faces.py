@@ -15,6 +15,7 @@ from face0.faces.from_shards import refuse_unknown
 from face0.generation.results import Results
 from face0.io import storage
 from face0.io.folder import Folder
+from face0.runtime.progress import tracked
 from face0.statistics.vectors import unit
 from schemas.face_bank import Kind
 
@@ -32,11 +33,12 @@ def of_results(results: Results, requests: Sequence[str]) -> list[BankFace]:
     wanted = pa.array(requests, pa.string())
     rows: dict[str, dict[str, Any]] = {}
     for batch in results.batches(_RESULT_COLUMNS):
-        chosen = batch.filter(pc.is_in(batch.column("request_id"), wanted))
-        rows |= {row["request_id"]: row for row in chosen.to_pylist()}
+        there = batch.filter(pc.is_in(batch.column("request_id"), wanted))
+        rows |= {row["request_id"]: row for row in there.to_pylist()}
     unknown = [request for request in requests if request not in rows]
     refuse_unknown(unknown, "request", results.uri, "the report shows the ids of its images")
-    return [_of_result(results.folder, rows[request]) for request in dict.fromkeys(requests)]
+    chosen = tracked(dict.fromkeys(requests), "images read")
+    return [_of_result(results.folder, rows[request]) for request in chosen]
 
 
 def _of_result(folder: Folder, row: dict[str, Any]) -> BankFace:

@@ -22,6 +22,7 @@ from face0.generation.requests import Request, as_table, make_request, problem
 from face0.io.folder import Folder
 from face0.io.names import kept_key, kept_message
 from face0.model.folder import ModelFacts
+from face0.runtime.progress import tracked
 from face0.tasks.totals import IMAGE_BYTES
 from schemas.failures import Reason
 from schemas.job import TaskStats
@@ -114,12 +115,13 @@ def join_requests(
             "make the bank with the embedder of the model's shards"
         )
     requests: dict[str, Request] = {}
-    for batch in manifest.to_batches(max_chunksize=1024):
-        for row in batch.to_pylist():
-            request = _joined(row, bank, model, portraits)
-            if request.face_id in denied:
-                request = _failed(request, Reason.DENIED, f"face {request.face_id!r} is like one of the bank --deny")
-            requests.setdefault(request.request_id, request)
+    batches = manifest.to_batches(max_chunksize=1024)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    for row in tracked(rows, "requests planned", manifest.num_rows):
+        request = _joined(row, bank, model, portraits)
+        if request.face_id in denied:
+            request = _failed(request, Reason.DENIED, f"face {request.face_id!r} is like one of the bank --deny")
+        requests.setdefault(request.request_id, request)
     return list(requests.values()), manifest.num_rows - len(requests)
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.errors import UsageError
+from face0.runtime.progress import tracked
 from face0.tasks.output_folder import OutputFolder
 from schemas.failures import FAILURES
 from schemas.job import JobRecord, Ledger, TaskStats
@@ -101,7 +102,7 @@ class Results:
         self, folder: str, schema: pa.Schema, columns: Sequence[str] | None
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         wanted = _chosen(schema, columns)
-        for task_id, stats in sorted(self.tasks.items()):
+        for task_id, stats in tracked(sorted(self.tasks.items()), f"tasks' {folder} read"):
             for name in (file.name for file in stats.files if file.rows and _within(file.name, folder)):
                 with self.folder.open(name) as file:
                     # Names of columns that a file of version 1 lacks are passed over

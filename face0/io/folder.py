@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,8 +169,14 @@ class Folder:
                 shutil.copyfileobj(source, out)
 
     @contextmanager
-    def local(self, without: Collection[str] = ()) -> Iterator[Path]:
+    def local(
+        self, without: Collection[str] = (), through: Callable[[list[str]], Iterable[str]] = iter
+    ) -> Iterator[Path]:
         """The folder as a local one, not to be written to: itself, or a temporary copy without some of its folders.
+
+        Args:
+            without: folders in it.
+            through: what the names of the files that are copied go through, as a bar does.
 
         Raises:
             UsageError: there is none.
@@ -181,11 +187,10 @@ class Folder:
             yield Path(self._path(""))
             return
         with tempfile.TemporaryDirectory() as copy:
-            for name in self.files():
-                if name.partition("/")[0] not in without:
-                    Path(copy, name).parent.mkdir(parents=True, exist_ok=True)
-                    with self.open(name) as source, Path(copy, name).open("wb") as out:
-                        shutil.copyfileobj(source, out, _COPY_BYTES)
+            for name in through([name for name in self.files() if name.partition("/")[0] not in without]):
+                Path(copy, name).parent.mkdir(parents=True, exist_ok=True)
+                with self.open(name) as source, Path(copy, name).open("wb") as out:
+                    shutil.copyfileobj(source, out, _COPY_BYTES)
             yield Path(copy)
 
     @property

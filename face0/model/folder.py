@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from face0.io import storage
 from face0.io.folder import Folder
 from face0.model.lineage import Lineage
 from face0.model.samplers import MODEL_SETTINGS, STABLE_DIFFUSION, refuse_unknown_levels
+from face0.runtime.progress import tracked
 
 PARTS = ("face_projection", "scheduler", "text_encoder", "tokenizer", "unet", "vae")  # what determines an image
 READ = (".safetensors", ".json", ".txt")  # suffixes; other forms of the weights may lie beside these
@@ -106,7 +107,12 @@ def local_model(uri: str) -> AbstractContextManager[Path]:
             f"--from-single-file {uri} --like FOLDER --output BASE`, where FOLDER is one of the same kind of model; or "
             "with --tokenizer FOLDER, CLIP's, in place of --like"
         )
-    return Folder(uri).local(without=("checkpoints", "logs"))
+    return Folder(uri).local(without=("checkpoints", "logs"), through=copied)
+
+
+def copied(files: Sequence[str]) -> Iterable[str]:
+    """The files of a model on their way to this machine, with a bar if they take long."""
+    return tracked(files, "files of the model copied")
 
 
 def refuse_changed_model(uri: str, now: str, planned: str) -> None:
@@ -121,7 +127,8 @@ def refuse_changed_model(uri: str, now: str, planned: str) -> None:
 def fingerprint(folder: Path, parts: Sequence[str] = PARTS) -> str:
     """The digest of what is read of these parts of a local model or base folder: weights as safetensors, settings."""
     digest = hashlib.sha256()
-    for file in sorted(file for part in parts for file in (folder / part).rglob("*") if file.suffix in READ):
+    files = sorted(file for part in parts for file in (folder / part).rglob("*") if file.suffix in READ)
+    for file in tracked(files, "files of the model read for their digest"):
         digest.update(str(file.relative_to(folder)).encode())
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())

@@ -40,6 +40,7 @@ from face0.reports.generation.page import write_report_of
 from face0.reports.pages import PAGE
 from face0.reports.sweeps import sweep_files
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.progress import tracked
 from face0.shards.columns import EMBEDDINGS, all_embeddings
 from face0.shards.files import scan_shard, shard_files
 from face0.tasks.kept_names import without_content
@@ -233,7 +234,9 @@ def _look_through_shards(
         note=REPORT_NOTE if place.folder.exists(PAGE) else "",
     )
     whole = PhotographSample()
-    for size, rows, sample in ordered_map(scan, shard_files(place.folder, place.tasks), SCANNERS, 2 * SCANNERS):
+    files = shard_files(place.folder, place.tasks)
+    scanned = ordered_map(scan, files, SCANNERS, 2 * SCANNERS)
+    for size, rows, sample in tracked(scanned, "shards looked through", len(files)):
         matches.size += size
         whole += sample
         matches.found += [row for row, _ in rows]
@@ -295,7 +298,7 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
     by_file: dict[str | None, set[str]] = {}
     for row in matches.found:
         by_file.setdefault(row.file, set()).add(row.name)
-    for task_id, stats in [*place.tasks.items()]:
+    for task_id, stats in tracked([*place.tasks.items()], "shards rid of them"):
         names = set().union(*(by_file.get(file.name, ()) for file in stats.files))
         if names:
             remove_rows(place, task_id, SHARDS, names)
@@ -310,7 +313,7 @@ def _forget_rows(place: OutputLocation, matches: LocationMatches) -> None:
 def _forget_images(place: OutputLocation, matches: LocationMatches) -> None:
     """Removes images and their requests. The requests go last: while they stand, the work is known to be unfinished."""
     names = matches.names
-    for task_id, images in place.results.items():
+    for task_id, images in tracked(place.results.items(), "results rid of them", len(place.results)):
         if images & names:
             remove_rows(place, task_id, RESULTS, images & names)
     tidy(place, names)

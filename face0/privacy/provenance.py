@@ -25,6 +25,7 @@ from face0.io import storage
 from face0.io.secrets import public
 from face0.privacy.locations import SCAN_ROWS, BankLocation, Locations, OutputLocation
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.progress import tracked
 from face0.shards.files import scan_shard, shard_files
 from schemas.job import DataFile
 
@@ -200,15 +201,14 @@ def find_rows(
         UsageError: a place has no shards, or one is not what its stats say.
     """
     files = [(place, file) for place in places for file in shard_files(place.folder, place.tasks)]
-    shards = list(
-        ordered_map(
-            lambda place_and_file: _scan_shard(*place_and_file, asked, photographs), files, SCANNERS, 2 * SCANNERS
-        )
+    scanned = ordered_map(
+        lambda place_and_file: _scan_shard(*place_and_file, asked, photographs), files, SCANNERS, 2 * SCANNERS
     )
+    shards = list(tracked(scanned, "shards looked through", len(files)))
     new = {row.sha256 for shard in shards for row in shard.matching}.difference(photographs)
     prefixes = np.array([digest[:PREFIX] for digest in new], f"S{PREFIX}")
     rows = []
-    for (place, file), shard in zip(files, shards, strict=True):
+    for (place, file), shard in tracked(zip(files, shards, strict=True), "shards compared", len(files)):
         if np.isin(shard.prefixes, prefixes).sum() > sum(row.sha256 in new for row in shard.rows):
             shard = _scan_shard(place, file, asked, new.union(photographs))
         rows += shard.rows

@@ -18,6 +18,7 @@ from face0.readers.parquet_rows import read_footer
 from face0.readers.samples import Columns, Reader, Sample, Split
 from face0.readers.uris import name_of
 from face0.readers.versions import is_unchanged
+from face0.runtime.progress import tracked
 from schemas.failures import Failure
 
 READERS: dict[str, Reader] = {
@@ -55,7 +56,8 @@ def plan(
     _refuse_alike(files)
     if output is not None:
         refuse_own_output(inputs, files, output)
-    return [split for file in files.values() for split in _plan_file(file, columns, rows_per_task, access)]
+    listed = tracked(files.values(), "inputs looked at", len(files))
+    return [split for file in listed for split in _plan_file(file, columns, rows_per_task, access)]
 
 
 def _plan_file(file: Listed, columns: Columns, rows_per_task: int, access: Access) -> list[Split]:

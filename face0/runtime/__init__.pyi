@@ -4,11 +4,12 @@ from .distributed import Process, join_processes
 from .one_thread import one_thread
 from .out_of_memory import FittingBatches
 from .precision import fast_dtype, precision_name
-from .progress import ProgressBar
+from .progress import AroundBars, ProgressBar, show_progress, tracked
 from .random import normals, number, permutation, uniforms
 from .versions import library_versions
 
 __all__ = [
+    "AroundBars",
     "FittingBatches",
     "Process",
     "ProgressBar",
@@ -23,6 +24,8 @@ __all__ = [
     "permutation",
     "pick_device",
     "precision_name",
+    "show_progress",
     "threads_per_process",
+    "tracked",
     "uniforms",
 ]

@@ -16,5 +16,6 @@ def end_process(code: int) -> NoReturn:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # nobody listens any more
-            stream.flush()
+            if stream is not None:  # closed before this process began
+                stream.flush()
     os._exit(code)

@@ -12,6 +12,7 @@ from face0.errors import StorageError, UsageError
 from face0.io import storage
 from face0.io.folder import Folder
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.progress import tracked
 from face0.shards.columns import FACE, read_columns
 from face0.shards.rewritten import is_rewritten, open_rewritten, read_metadata
 from face0.shards.shard import Shard
@@ -56,7 +57,8 @@ def _shards_of(uri: str, embedder_from: str | None) -> list[Shard]:
     if is_rewritten(folder):
         return open_rewritten(uri, _stated(embedder_from) if embedder_from else None)
     files = shard_files(folder, folder.committed())
-    return list(ordered_map(lambda file: _read_footer(folder, file), files, THREADS, 4 * THREADS))
+    footers = ordered_map(lambda file: _read_footer(folder, file), files, THREADS, 4 * THREADS)
+    return list(tracked(footers, "shards opened", len(files)))
 
 
 def _stated(uri: str) -> VectorMetadata:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.progress import tracked
 from face0.shards.columns import EMBEDDINGS, FACE, face_embeddings, face_field
 from face0.shards.files import iter_columns
 from face0.shards.shard import Shard
@@ -130,7 +131,8 @@ def select_rows(shards: Sequence[Shard], rows: RowFilter, holdout: Holdout) -> S
 def _scan(function: Callable[[tuple[int, Shard]], T], shards: Sequence[Shard]) -> Iterator[T]:
     """Calls the function with each shard and the number of its first row group."""
     begins = itertools.accumulate((len(shard.group_sizes) for shard in shards), initial=0)
-    return ordered_map(function, zip(begins, shards, strict=False), SCANNERS, 2 * SCANNERS)
+    scanned = ordered_map(function, zip(begins, shards, strict=False), SCANNERS, 2 * SCANNERS)
+    return tracked(scanned, "shards looked through", len(shards))
 
 
 def _passing(shard: Shard, rows: RowFilter) -> list[np.ndarray]:

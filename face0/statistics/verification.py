@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face0.runtime.progress import tracked
 from face0.statistics.resampling import interval, weights
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -96,7 +97,8 @@ def verify(
             np.searchsorted(names, characters) for characters in (within_of, between_of[:, 0], between_of[:, 1])
         )
         counts = weights(names, resamples, seed)
-        drawn = np.array([curve.rates(times[own], times[first] * times[second]) for times in counts])
+        resampled = tracked(counts, "resamples of the pairs")
+        drawn = np.array([curve.rates(times[own], times[first] * times[second]) for times in resampled])
     auc = interval(drawn[:, 0], len(names))
     error = interval(drawn[:, 1], len(names))
     return Verification(

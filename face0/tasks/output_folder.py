@@ -24,6 +24,7 @@ from face0.io.json import differences, to_json_values
 from face0.io.listing import version
 from face0.io.secrets import public_values
 from face0.io.storage import HashingWriter
+from face0.runtime.progress import tracked
 from face0.runtime.versions import library_versions
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.lease import hold
@@ -279,8 +280,9 @@ class OutputFolder(Folder):
             except BrokenRecord as error:
                 return f"{self.join(_stats(task_id))} is broken ({error})"
 
+        names = sorted(self.stats_names())
         with ThreadPoolExecutor(16) as pool:
-            found = list(pool.map(read, sorted(self.stats_names())))
+            found = list(tracked(pool.map(read, names), "commits read", len(names)))
         committed = {stats.task_id: stats for stats in found if isinstance(stats, TaskStats)}
         return committed, [line for line in found if isinstance(line, str)]
 

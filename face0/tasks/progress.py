@@ -1,6 +1,7 @@
 """Progress of a job by its stats files as they appear: the same on every runner."""
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -9,9 +10,12 @@ from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from schemas.job import BrokenRecord, Ledger
 
+LOOKS = {True: 1.0, False: 5.0}  # seconds from one look to the next: on a terminal, and elsewhere
+LOOK_SHARE = 20  # a look is followed by a pause so many times as long, for in 100,000 tasks it takes seconds
+
 
 class Progress:
-    """Shows done/total tasks, rows, rows/s and time left while the block runs; see ``ProgressBar``."""
+    """Shows done/total tasks, rows, rows/s, failed rows and time left while the block runs; see ``ProgressBar``."""
 
     def __init__(self, folder: OutputFolder, runs: Sequence[TaskRun], *, stream: TextIO | None = None) -> None:
         self._folder = folder
@@ -20,22 +24,30 @@ class Progress:
         self._before = {task_id: folder.stats_version(task_id) for task_id in self._waiting & folder.stats_names()}
         self._ledger = Ledger()
         self._bar = ProgressBar(total=len(runs), unit="tasks", file=stream)
+        self._bar.rows = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "Progress":
-        self._thread.start()
+        if not self._bar.disable:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
-        self._look()
+        if self._thread.is_alive():
+            self._thread.join()
+        if not self._bar.disable:
+            self._look()
         self._bar.close()
 
     def _watch(self) -> None:
-        while not self._stop.wait(1 if self._bar.live else 5):
+        often = LOOKS[self._bar.live]
+        pause = often
+        while not self._stop.wait(pause):
+            started = time.monotonic()
             self._look()
+            pause = max(often, LOOK_SHARE * (time.monotonic() - started))
             if self._bar.live:
                 self._bar.refresh()
 
@@ -44,13 +56,11 @@ class Progress:
         before = len(self._waiting)
         try:
             for task_id in self._waiting & self._folder.stats_names():
-                if self._folder.stats_version(task_id) != self._before.get(task_id):
+                if task_id not in self._before or self._folder.stats_version(task_id) != self._before[task_id]:
                     self._ledger += self._folder.stats(task_id).ledger
                     self._waiting.discard(task_id)
         except (OSError, BrokenRecord):
             pass  # a commit that is being replaced, or storage out of breath: the next look will tell
         if done := before - len(self._waiting):
-            rows = self._ledger.read
-            pace = rows / self._bar.format_dict["elapsed"]
-            self._bar.set_postfix_str(f"{rows:,} rows, {pace:.1f} rows/s", refresh=False)
+            self._bar.rows, self._bar.failed = self._ledger.read, self._ledger.failed
             self._bar.update(done)

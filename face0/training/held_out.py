@@ -11,6 +11,7 @@ import torch
 
 from face0.model.pipeline import Face0Pipeline
 from face0.model.projection import override
+from face0.runtime.progress import tracked
 from face0.shards.decoding import Batch
 from face0.training.loss import Draws, draw, losses, noise_schedule
 
@@ -56,7 +57,7 @@ def face_losses(
     total = np.zeros(len(latents))
     device, schedule = pipe.unet.device, noise_schedule(pipe.scheduler)
     times, shape = schedule.config.num_train_timesteps, tuple(latents.shape[1:])
-    for repeat in range(repeats):
+    for repeat in tracked(range(repeats), "noises of the held-out rows"):
         for start in range(0, len(latents), EVALUATED_TOGETHER):
             chunk = slice(start, start + EVALUATED_TOGETHER)
             draws = _spread(shape, times, seed, start, len(latents[chunk]), repeat, repeats).to(device)

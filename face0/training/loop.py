@@ -16,6 +16,7 @@ from face0.model.guidance import Guidance
 from face0.model.lineage import Lineage
 from face0.model.pipeline import as_images, noise
 from face0.model.samplers import make_scheduler
+from face0.runtime.progress import PATIENCE, ProgressBar
 from face0.shards.decoding import Batch
 from face0.shards.loader import FaceShards
 from face0.training.checkpoints import Checkpoints
@@ -103,10 +104,20 @@ class TrainingLoop:
             return self._steps(terminated)
 
     def _steps(self, terminated: Terminated) -> bool:
-        trainer, config, intervals = self._trainer, self._trainer.config, self._intervals
+        trainer, config = self._trainer, self._trainer.config
         pace = Throughput(trainer, self._world)
+        with ProgressBar(total=config.steps, unit="steps", done=trainer.step, patience=PATIENCE) as bar:
+            bar.disable = bar.disable or self._log is None
+            self._take_steps(pace, bar, terminated)
+        return trainer.step == config.steps
+
+    def _take_steps(self, pace: Throughput, bar: ProgressBar, terminated: Terminated) -> None:
+        trainer, config, intervals = self._trainer, self._trainer.config, self._intervals
         for batch in pace.waited(self._batches()):
             loss = self._summed(trainer.take_step(batch))
+            bar.failed = self._failed
+            bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            bar.update()
             self._report_failed(batch)
             step = trainer.step
             ends = step == config.steps or terminated()
@@ -122,7 +133,6 @@ class TrainingLoop:
                 pace.reset()
             if ends:
                 break
-        return trainer.step == config.steps
 
     def _batches(self) -> Iterator[Batch]:
         config = self._trainer.config

@@ -48,15 +48,14 @@ def run(args: argparse.Namespace) -> int:
     face_filter = FaceFilter(min_face=args.min_face, min_score=args.min_score, max_faces=MOST_COUNTED)
     reader = faces.FaceReader(embedder, face_filter, args.resolution, device)
     bank = faces.from_photographs(photographs, reader, runtime.threads_per_process(args.threads))
-    shown = runtime.ProgressBar(bank, total=len(photographs), unit="faces")
     vectors: dict[str, np.ndarray] = {}
 
     def kept() -> "Iterator[faces.BankFace]":
-        for face in shown:
+        for face in bank:
             if face.vector is not None and len(vectors) < MOST_COMPARED:
                 vectors[face.face_id] = face.vector
             yield face
 
-    code = write(args.output, kept(), embedder.dim, config.metadata())
+    code = write(args.output, kept(), embedder.dim, config.metadata(), len(photographs))
     faces.warn_of_alike(config, faces.PhotographSample.of_vectors(vectors))
     return code

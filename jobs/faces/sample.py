@@ -30,6 +30,6 @@ def run(args: argparse.Namespace) -> int:
             redrawn.append(int(face.provenance["redrawn"]))
             yield face
 
-    code = write(args.output, draws(), space.record.dim, space.record.embedder)
+    code = write(args.output, draws(), space.record.dim, space.record.embedder, args.n)
     print(f"{sum(redrawn):,} draws came too near to a face of the corpus, and were drawn again")
     return code

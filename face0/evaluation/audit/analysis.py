@@ -22,6 +22,7 @@ from face0.evaluation.encoders import CONDITIONING, NO_JUDGE, NO_VECTORS
 from face0.evaluation.measures import Measure, as_records, measured, measures_table
 from face0.evaluation.notes import listed, said_once
 from face0.faces.bank import FaceBank
+from face0.runtime.progress import tracked
 from face0.statistics.clusters import cluster_centres
 from face0.statistics.probe import Probe
 from schemas.measures import SUMMARY_VERSION
@@ -127,7 +128,7 @@ def audit(
         notes.append(("", NO_VECTORS))
     rows: list[Measure] = []
     means: dict[tuple[str, str], dict[str, ByPrompt]] = {}  # by measure and encoder, then by the title of the arm
-    for arm in arms.arms:
+    for arm in tracked(arms.arms, "arms counted"):
         face_found, *others = detection.image_measures(arm, effort)
         rows += detection.found_rows(arm, face_found, arms.prompts, effort)
         for by_prompt in others:
@@ -135,7 +136,8 @@ def audit(
         for by_prompt in (face_found, *others):
             means.setdefault((by_prompt.measure, ""), {})[arm.title] = by_prompt
     for encoder in arms.encoders:
-        for arm in (candidate for candidate in arms.arms if encoder in candidate.faces):
+        with_faces = [arm for arm in arms.arms if encoder in arm.faces]
+        for arm in tracked(with_faces, f"arms measured by the {encoder} encoder"):
             for by_prompt in _by_encoder(_thinned(arm, encoder, notes), encoder, arms.prompts, effort, rows):
                 means.setdefault((by_prompt.measure, encoder), {})[arm.title] = by_prompt
         rows += _diversity(arms, encoder, effort, notes)
@@ -221,7 +223,7 @@ def _diversity(arms: Arms, encoder: str, effort: Resampling, notes: list[tuple[s
         notes.append((encoder, f"no prompt has {FEWEST} faces, so there is no diversity to measure."))
         return
     size = int(enough.min() // 2)
-    for arm in with_faces:
+    for arm in tracked(with_faces, "arms' diversity measured"):
         yield from dispersion.diversity_measures(arm, encoder, size, arms.prompts, effort)
 
 
@@ -251,7 +253,7 @@ def _against_vectors(
         notes.append(("", sentence))
         return
     centres = cluster_centres(vectors, clusters, effort.seed)
-    for arm in with_faces:
+    for arm in tracked(with_faces, "arms compared with the reference"):
         thinned = _thinned(arm, CONDITIONING, [])  # which _by_encoder has noted
         by_prompt = dispersion.reference_distance(thinned, CONDITIONING, vectors, names, name, effort)
         yield from prompt_rows(by_prompt, arm, arms.prompts)
@@ -274,7 +276,7 @@ def _reference(
 
 def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[tuple[str, str]]) -> Iterator[Measure]:
     probe = Probe(labels.vectors, np.array(labels.groups))
-    for arm in arms.arms:
+    for arm in tracked(arms.arms, "arms' groups told"):
         yield from detection.found_by_group(arm, labels)
         if CONDITIONING in arm.faces:
             shares = list(groups.group_measures(arm, CONDITIONING, labels, probe, arms.prompts, effort))
@@ -300,7 +302,7 @@ def _groups(arms: Arms, labels: Labels, effort: Resampling, notes: list[tuple[st
 def _contrasts(arms: Arms, means: dict[tuple[str, str], dict[str, ByPrompt]], effort: Resampling) -> Iterator[Measure]:
     """Every arm less the base's, and less the zero face's where it has a face."""
     keys, with_images = arm_keys(arms), {ArmKey(arm.name, arm.settings): arm for arm in arms.arms}
-    for key, arm in with_images.items():
+    for key, arm in tracked(with_images.items(), "arms compared", len(with_images)):
         for opponent in opponents(key, keys):
             against = with_images.get(opponent.key) if opponent.key else None
             if against is None:

@@ -8,7 +8,7 @@ from face0.errors import UsageError
 from face0.evaluation.characters.verdicts import RealPairs
 from face0.faces.photographs import FaceReader
 from face0.runtime.concurrency import ordered_map
-from face0.runtime.progress import ProgressBar
+from face0.runtime.progress import PATIENCE, ProgressBar
 
 MOST = 1_000_000  # pairs of strangers that are kept
 
@@ -35,7 +35,7 @@ def pairs_of_people(
     uris = [uri for several in photographs.values() for uri in several]
     owners = np.repeat(np.arange(len(photographs)), [len(several) for several in photographs.values()])
     reading = ordered_map(read, uris, workers=threads, ahead=2 * threads)
-    faces = list(ProgressBar(reading, total=len(uris), unit="photographs"))
+    faces = list(ProgressBar(reading, total=len(uris), unit="photographs", patience=PATIENCE))
     usable = [i for i, face in enumerate(faces) if face.identity_vector is not None]
     vectors = [face.identity_vector for face in faces if face.identity_vector is not None]
     if not vectors:

@@ -1,9 +1,13 @@
 """Progress of a job, read off its folder."""
 
 import io
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from face0.tasks import progress
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.progress import Progress
 from face0.tasks.task import select
@@ -22,6 +26,23 @@ class Read:
 def commit(folder: OutputFolder, task: Read) -> None:
     with folder.commit(task) as output:
         output.ledger.read = output.ledger.no_face = task.rows
+
+
+def test_looks_become_rarer_as_they_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at 100,000 tasks takes seconds: it must not be most of what this process does."""
+    folder, looks = OutputFolder(str(tmp_path)), []
+    folder.prepare("read", {})
+
+    def slow(_: OutputFolder) -> set[str]:
+        looks.append(time.monotonic())
+        time.sleep(0.05)
+        return set()
+
+    monkeypatch.setattr(progress, "LOOKS", {True: 0.01, False: 0.01})
+    with Progress(folder, select([Read(task_id="a")], {})[0], stream=io.StringIO()):
+        monkeypatch.setattr(OutputFolder, "stats_names", slow)
+        time.sleep(1.5)
+    assert 2 <= len(looks) <= 4
 
 
 def lines(folder: OutputFolder, tasks: list[Read], *done: Read) -> list[str]:
