@@ -53,7 +53,8 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/schemas/manifest.md", schema_page("MANIFEST", "A row of a manifest", requests)
     yield "reference/schemas/requests.md", schema_page("REQUESTS", "A row of the requests", requests)
     yield "reference/schemas/results.md", schema_page("RESULTS", "A row of the results", requests)
-    yield "reference/schemas/measures.md", schema_page("MEASURES", "A row of the measures", measures)
+    page = schema_page("MEASURES", "A row of the measures", measures)
+    yield "reference/schemas/measures.md", f"{page}\n## Reasons\n\n{unmeasured()}"
     yield "reference/reasons.md", reasons_page()
     for page, path in ELSEWHERE.items():
         yield page, moved(path, page)
@@ -220,6 +221,11 @@ def reasons_page() -> str:
         rows = [(f"`{ast.literal_eval(str(member.value))}`", escaped(member.docstring.value)) for member in members]
         parts += [f"## {heads[head]}", table(("reason", "what it says"), rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def unmeasured() -> str:
+    """The closed list of why a measure has no value."""
+    return "".join(f"- {escaped(reason)}\n" for reason in measures.Unmeasured)
 
 
 REASONS = """A row that cannot be used is a row of `failures/<task>.parquet`: `key`, `source` (URI of the container
