@@ -19,6 +19,7 @@ from face0.io.folder import Folder
 from face0.io.secrets import public
 from face0.readers.uris import folder_of, name_of
 from face0.runtime.concurrency import ordered_map
+from face0.runtime.progress import tracked
 from face0.shards.shard import Shard
 from schemas.face_shard import READABLE
 from schemas.job import DataFile
@@ -49,7 +50,8 @@ def open_rewritten(uri: str, stated: VectorMetadata | None) -> list[Shard]:
             f"{uri} holds no committed task of augment, and no Parquet: check the path, or run "
             f"`face0 augment ... --output {uri}`"
         )
-    return list(ordered_map(lambda file: _open(file, stated), files, _THREADS, 4 * _THREADS))
+    opened = ordered_map(lambda file: _open(file, stated), files, _THREADS, 4 * _THREADS)
+    return list(tracked(opened, "shards opened", len(files)))
 
 
 def read_metadata(uri: str) -> VectorMetadata:
