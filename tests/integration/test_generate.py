@@ -28,6 +28,7 @@ from face0.generation.results import Results, open_results
 from face0.images.decoding import decode
 from face0.model.base_models import word_tokenizer
 from jobs.main import main
+from tests.fixtures.json_schemas import validate
 from tests.fixtures.models import bank_of, tiny_pipeline, write_model
 from tests.fixtures.pictures import picture
 
@@ -312,7 +313,7 @@ def test_the_papers_tables_come_from_the_results(tmp_path, model, bank, clip, ca
     capsys.readouterr()
     assert main(["evaluate", "paper", str(tmp_path / "out"), "--json", str(tmp_path / "paper.json")]) == 0
     assert "best of 3" in capsys.readouterr().out
-    assert json.loads((tmp_path / "paper.json").read_text())
+    validate(json.loads((tmp_path / "paper.json").read_text()), "evaluate-paper")
 
 
 def ask(prompt: str, portrait: bytes | None, vector: np.ndarray | None = None) -> Request:

@@ -11,6 +11,7 @@ from face0.faces.bank import read_bank, write_bank
 from face0.faces.space import FaceSpace
 from jobs.main import main
 from pipelines.flags import split_flags
+from tests.fixtures.json_schemas import validate
 from tests.fixtures.models import tiny_pipeline, write_model
 from tests.fixtures.pictures import contents, people
 
@@ -35,8 +36,9 @@ def audit(model: Path, space: Path, output: Path, *options: object) -> int:
 
 def asked(output: Path) -> dict[tuple[str, str], int]:
     """Requests of each arm and its settings."""
-    arms = json.loads((output / "summary.json").read_text())["arms"]
-    return {(arm["arm"], arm["settings"]): arm["requested"] for arm in arms}
+    summary = json.loads((output / "summary.json").read_text())
+    validate(summary, "audit-summary")
+    return {(arm["arm"], arm["settings"]): arm["requested"] for arm in summary["arms"]}
 
 
 def test_an_audit_of_a_template_over_a_grid_with_groups(model, space, tmp_path, capsys):
@@ -122,6 +124,7 @@ def test_characters_beside_real_people(model, space, tmp_path):
     sweep = ("--random", 3, "--space", space, "--scenes", tmp_path / "scenes.txt", "--seeds", 2)
     assert job("characters", model, tmp_path / "out", *sweep, "--photos", tmp_path / "album") == 0
     found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    validate(found, "characters-summary")
     assert len(found["characters"]) == 3
     assert {each["name"] for each in found["characters"]} == set(read_bank(str(tmp_path / "out/faces.parquet")).faces)
     (real,) = found["real"]

@@ -36,6 +36,7 @@ from face0.training.config import RunOptions, TrainConfig
 from face0.training.encoder import Encoder
 from face0.training.trainer import Trainer
 from jobs.main import main
+from tests.fixtures.json_schemas import validate
 from tests.fixtures.pictures import augment, captioned, people, write_tar
 from tests.fixtures.shards import restate
 
@@ -331,6 +332,7 @@ def test_evaluate_conditioning_prints_a_table_and_writes_json(
     command = ["evaluate", "conditioning", "--model", str(model), "--shards", str(shards), "--repeats", "2"]
     assert main([*command, "--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
+    validate(figures, "evaluate-conditioning")
     assert figures["samples"] == 4
     assert figures["loss"].keys() == {"true", "another", "none"}
     found = figures["difference"]["none"]
