@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from face0.evaluation.audit.analysis import Audit
 from face0.evaluation.measures import Measure
+from face0.evaluation.notes import said_once
 from face0.reports import pages
 from face0.reports.plots import Interval, interval_plot
 
@@ -110,8 +111,5 @@ def measure_plot(
         if row.value is not None
     ]
     plot = interval_plot(intervals, low=low, high=high, reference=reference, digits=digits)
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if row.value is None and row.reason is not None:
-            reasons.setdefault(row.reason, []).append(name(row))
+    reasons = said_once((name(row), f"{row.reason}.") for row in rows if row.value is None and row.reason is not None)
     return plot + pages.render("plots/unmeasured.html", reasons=reasons)

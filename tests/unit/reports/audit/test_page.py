@@ -54,5 +54,5 @@ def test_a_note_that_holds_for_several_arms_is_said_once(tmp_path: Path):
         "Independent groups of images: 4 (base, zero and random); intervals from fewer than 10 are rough.",
     ):
         assert audit.notes.count(note) == page.count(note) == 1
-    assert page.count("not measured by CLIP") == 2  # and where the cost is missing
+    assert page.count("base, zero and random: rendered without --clip.") == 1  # where the cost is missing
     assert page.count("intervals from fewer") == 1
