@@ -10,6 +10,7 @@ import html
 import importlib
 import inspect
 import io
+import json
 import re
 import textwrap
 import tokenize
@@ -58,6 +59,8 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/reasons.md", reasons_page()
     for page, path in ELSEWHERE.items():
         yield page, moved(path, page)
+    for notebook in sorted(ROOT.glob("docs/tutorials/*.ipynb")):
+        yield f"tutorials/{notebook.stem}.md", notebook_page(notebook)
 
 
 # Command lines
@@ -122,6 +125,25 @@ def meaning(
     else:
         must = "Needed." if action.required else ""
     return " ".join(part for part in (sentence(escaped(text)), must) if part)
+
+
+# Notebooks
+
+
+def notebook_page(notebook: Path) -> str:
+    """The page of a notebook: its text, and its code as blocks, commands by themselves."""
+    parts = []
+    for cell in json.loads(notebook.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+            continue
+        is_shell = all(line.startswith("!") for line in source.replace("\\\n", "").splitlines())
+        text = re.sub(r"^!", "", source, flags=re.MULTILINE) if is_shell else source
+        parts.append(f"```{'sh' if is_shell else 'python'}\n{text}\n```")
+    title, rest = parts[0].split("\n\n", 1)
+    where = f"This page is a notebook: [{notebook.name}]({notebook.name}), which a test runs as it stands."
+    return "\n\n".join([title, where, rest, *parts[1:]]) + "\n"
 
 
 # Schemas

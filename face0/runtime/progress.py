@@ -69,6 +69,7 @@ class ProgressBar(tqdm):
         self.rows: int | None = None
         self.failed = 0
         self.drawn = False
+        self._written: int | float | None = None  # what the last plain line said was done
         self.live = asked and _is_terminal(file)
         counts = "{n:,} {unit}" if total is None else "{n:,}/{total:,} {unit}"
         line = counts + "{postfix}{pace}" + ("" if total is None else ", {remaining} left")
@@ -110,13 +111,14 @@ class ProgressBar(tqdm):
             if msg is None:
                 self.fp.write(f"{self}\n")
                 self.fp.flush()
+                self._written = self.n
         except (OSError, ValueError):
             self.live, self.disable = False, True
         return False
 
     def close(self) -> None:
-        """Writes the last line. Called at the end of the items, or of a ``with``."""
-        if self.drawn and not self.disable and not self.live:
+        """Writes a last line where there is more to say. Called at the end of the items, or of a ``with``."""
+        if self.drawn and not self.disable and not self.live and self._written != self.n:
             self.display()
         try:
             super().close()
