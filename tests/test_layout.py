@@ -22,6 +22,8 @@ ELSEWHERE = {
     "evaluation/audit/groups.py": "unit/evaluation/audit/test_analysis.py",
     "evaluation/audit/labels.py": "unit/evaluation/audit/test_analysis.py",
     "evaluation/audit/leakage.py": "unit/evaluation/audit/test_analysis.py",
+    "evaluation/audit/listing.py": "integration/test_summaries.py",
+    "evaluation/characters/figures.py": "integration/test_summaries.py",
     "faces/embedding.py": "integration/test_one_photograph.py",
     "faces/from_shards.py": "integration/test_faces.py",
     "generation/clip.py": "integration/test_generate.py",

@@ -54,35 +54,45 @@ def set_steps(
     """
     name = type(scheduler).__name__
     _check_fits(scheduler, name)
+    own = _own_levels(scheduler, timesteps, sigmas)
+    levels = scheduler.config.num_train_timesteps
+    asked: dict[str, Any] = own or {"num_inference_steps": whole_number("num_inference_steps", steps, most=levels)}
+    said = ", ".join(f"{key} {value!r:.60}" for key, value in asked.items())
+    made = Ddim.from_config(scheduler.config) if type(scheduler) is DDIMScheduler else scheduler
+    try:
+        made.set_timesteps(**asked, device=device)
+    except Exception as error:  # they raise nearly any type for steps that they cannot make
+        raise UsageError(f"{name} cannot make {said}: {error}; give others, or set another scheduler") from error
+    if not own:
+        drop_surplus(made, asked["num_inference_steps"])
+    if not len(made.timesteps) or made.timesteps.max() > levels - 1 or made.timesteps.min() < 0:
+        raise UsageError(f"{name} leaves the levels 0 to {levels - 1} with {said}: give others, or fewer steps")
+    if not own and made.timesteps.max() < (levels - 1) / 2:
+        raise UsageError(
+            f"{name} begins at the level {float(made.timesteps.max()):g} of 0 to {levels - 1} with {said}, not with "
+            'noise: give other steps, or set it to timestep_spacing="trailing"'
+        )
+    if made is not scheduler:  # where callbacks look for them
+        scheduler.timesteps, scheduler.num_inference_steps = made.timesteps, made.num_inference_steps
+    return made
+
+
+def _own_levels(
+    scheduler: Any, timesteps: Sequence[int] | None, sigmas: Sequence[float] | None
+) -> dict[str, list[float]]:
+    """Levels of noise in place of the scheduler's, by the argument that it takes; empty: none are given."""
     if timesteps is not None and sigmas is not None:
         raise UsageError("both of timesteps and sigmas: give one")
     own = {key: list(value) for key, value in (("timesteps", timesteps), ("sigmas", sigmas)) if value is not None}
     for key, values in own.items():
         if key not in signature(scheduler.set_timesteps).parameters:
-            raise UsageError(f"{name} takes no {key}: give num_inference_steps, or set a scheduler that does, as Euler")
+            raise UsageError(
+                f"{type(scheduler).__name__} takes no {key}: give num_inference_steps, or set a scheduler that does, as "
+                "Euler"
+            )
         if any(later >= earlier for earlier, later in pairwise(values)):
             raise UsageError(f"{key} {values!r:.80}: give them descending, from the noise to the picture")
-    levels = scheduler.config.num_train_timesteps
-    if not own:
-        steps = whole_number("num_inference_steps", steps, most=levels)
-    if type(scheduler) is DDIMScheduler:
-        scheduler = Ddim.from_config(scheduler.config)
-    asked: dict[str, Any] = own or {"num_inference_steps": steps}
-    said = ", ".join(f"{key} {value!r:.60}" for key, value in asked.items())
-    try:
-        scheduler.set_timesteps(**asked, device=device)
-    except Exception as error:  # they raise nearly any type for steps that they cannot make
-        raise UsageError(f"{name} cannot make {said}: {error}; give others, or set another scheduler") from error
-    if steps is not None and not own:
-        drop_surplus(scheduler, steps)
-    if not len(scheduler.timesteps) or scheduler.timesteps.max() > levels - 1 or scheduler.timesteps.min() < 0:
-        raise UsageError(f"{name} leaves the levels 0 to {levels - 1} with {said}: give others, or fewer steps")
-    if not own and scheduler.timesteps.max() < (levels - 1) / 2:
-        raise UsageError(
-            f"{name} begins at the level {float(scheduler.timesteps.max()):g} of 0 to {levels - 1} with {said}, not "
-            'with noise: give other steps, or set it to timestep_spacing="trailing"'
-        )
-    return scheduler
+    return own
 
 
 def step_options(scheduler: Any, generator: Any, eta: float) -> dict[str, Any]:
