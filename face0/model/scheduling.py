@@ -87,8 +87,8 @@ def _own_levels(
     for key, values in own.items():
         if key not in signature(scheduler.set_timesteps).parameters:
             raise UsageError(
-                f"{type(scheduler).__name__} takes no {key}: give num_inference_steps, or set a scheduler that does, as "
-                "Euler"
+                f"{type(scheduler).__name__} takes no {key}: give num_inference_steps, or set a scheduler that does, "
+                "such as Euler"
             )
         if any(later >= earlier for earlier, later in pairwise(values)):
             raise UsageError(f"{key} {values!r:.80}: give them descending, from the noise to the picture")
