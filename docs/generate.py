@@ -9,13 +9,11 @@ import ast
 import html
 import importlib
 import inspect
-import io
 import json
 import re
 import textwrap
-import tokenize
 from collections.abc import Iterable, Iterator
-from itertools import groupby, takewhile
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +24,7 @@ from mkdocs.structure.files import File, Files
 
 from jobs.main import JOBS
 from schemas import face_bank, face_shard, failures, measures, requests
+from schemas.description import comments, field_comments, flat_fields, sentence, type_name
 
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = {  # pages that are files of the repository
@@ -156,82 +155,25 @@ def schema_page(name: str, title: str, module: ModuleType) -> str:
     if not isinstance(schema, pa.Schema):
         parts.append("`N` is the length of a vector, which depends on the embedder.")
         schema = schema(LENGTH)
-    comments = field_comments(inspect.getsource(module), name)
+    said = field_comments(inspect.getsource(module), name)
     rows = [
-        (f"`{path}`", f"`{type_name(field.type)}`", "yes" if field.nullable else "", comments.get(field.name, ""))
-        for path, field in flat(schema)
+        (
+            f"`{path}`",
+            f"`{type_name(field.type).replace(str(LENGTH), 'N')}`",
+            "yes" if field.nullable else "",
+            escaped(said.get(field.name, "")),
+        )
+        for path, field in flat_fields(schema)
     ]
     parts.append(table(("field", "type", "may be null", "what it is"), rows))
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    said = ", ".join(f"`{key}`: `{value.replace(str(LENGTH), 'N')}`" for key, value in metadata.items())
-    parts.append(f"The file's metadata begins with {said}.")
+    entries = ", ".join(f"`{key}`: `{value.replace(str(LENGTH), 'N')}`" for key, value in metadata.items())
+    parts.append(f"The file's metadata begins with {entries}.")
     parts.append(f"In code: `schemas/{module.__name__.rpartition('.')[2]}.py`.")
     return "\n\n".join(parts) + "\n"
 
 
 LENGTH = 987_654_321  # a length that no field has by itself; shown as N
-
-
-def flat(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.Field]]:
-    """Fields with their paths, those inside lists of structs after them."""
-    for field in fields:
-        yield prefix + field.name, field
-        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
-            yield from flat(field.type.value_type, f"{prefix}{field.name}[].")
-
-
-def type_name(kind: pa.DataType) -> str:
-    """A type in words: ``list<struct>`` for a list of structs, whose fields have rows of their own."""
-    if pa.types.is_fixed_size_list(kind):
-        return f"{type_name(kind.value_type)}[{'N' if kind.list_size == LENGTH else kind.list_size}]"
-    if pa.types.is_list(kind):
-        return f"list<{type_name(kind.value_type)}>"
-    if pa.types.is_struct(kind):
-        return "struct"
-    return {"float": "float32", "halffloat": "float16"}.get(str(kind), str(kind))
-
-
-def field_comments(source: str, name: str) -> dict[str, str]:
-    """What comments say of the fields of a schema, by the fields' names.
-
-    The comment of a ``pa.field(...)`` is at its end, or in the lines directly above it. A schema may take fields
-    from elsewhere in its module; where two fields have one name, the schema's own counts.
-
-    Args:
-        source: of the module.
-        name: of the schema, or of the function that makes it.
-    """
-    above, after = comments(source)
-    elsewhere: dict[str, str] = {}
-    own: dict[str, str] = {}
-    for statement in ast.parse(source).body:
-        here = own if name in defined(statement) else elsewhere
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pa.field":
-                field = ast.unparse(node.args[0]).strip("'")
-                lines = takewhile(above.__contains__, range(node.lineno - 1, 0, -1))
-                before = " ".join(above[line] for line in reversed(list(lines)))
-                texts = sentence(before), sentence(after.get(node.end_lineno or 0, ""))
-                here[field] = escaped(" ".join(text for text in texts if text))
-    return {**elsewhere, **own}
-
-
-def comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
-    """The comments of a module by their lines: those that have a line to themselves, and those behind code."""
-    alone: dict[int, str] = {}
-    behind: dict[int, str] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            where = alone if token.line.strip() == token.string else behind
-            where[token.start[0]] = token.string.removeprefix("#").strip()
-    return alone, behind
-
-
-def defined(statement: ast.stmt) -> set[str]:
-    """Names that a statement of a module gives a value."""
-    if isinstance(statement, ast.FunctionDef):
-        return {statement.name}
-    return {target.id for target in getattr(statement, "targets", []) if isinstance(target, ast.Name)}
 
 
 def reasons_page() -> str:
@@ -277,11 +219,6 @@ def escaped(text: str) -> str:
         part if part.startswith("`") else re.sub(r"([*_\[\]{}\\])", r"\\\1", html.escape(part, quote=False))
         for part in re.split(r"(`+[^`]+`+)", text)
     )
-
-
-def sentence(text: str) -> str:
-    """Text with a full stop."""
-    return text if not text or text.endswith((".", "?", "!")) else text + "."
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.errors import UsageError
+from face0.reports.data_card import write_data_card
 from face0.runtime.interruption import Interrupted, interruption
 from face0.tasks.lease import Lease, LeaseLostError, hold
 from face0.tasks.output_folder import JOB, OutputFolder
@@ -76,6 +77,7 @@ class Job:
             try:
                 if runs or stale or not folder.exists(JOB):
                     folder.prepare(self.name, self.config)
+                    write_data_card(folder)
                 if runs or stale:
                     prepare(folder)
                     for stats in stale:
@@ -95,4 +97,5 @@ class Job:
                 # launch takes away.
                 with suppress(OSError):
                     hold(folder, lease.launch)
+                    write_data_card(folder)
                     folder.drop_partial()

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from schemas.description import field_comments
 from schemas.failures import Reason
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +47,7 @@ def test_every_option_says_what_it_is(pages: dict[str, str]) -> None:
     assert {path: options for path, options in silent.items() if options} == {}
 
 
-def test_a_field_has_the_comment_behind_it_and_those_above(generate: ModuleType) -> None:
+def test_a_field_has_the_comment_behind_it_and_those_above() -> None:
     source = """
 ID = pa.field("id", pa.string())  # of both
 ONE = pa.schema(
@@ -63,13 +64,13 @@ ONE = pa.schema(
 )
 TWO = pa.schema([ID, pa.field("same", pa.string())])  # of two
 """
-    assert generate.field_comments(source, "ONE") == {
+    assert field_comments(source, "ONE") == {
         "id": "of both.",
         "plain": "",
         "box": "Numbers, all of them; null: unknown. in pixels.",
         "same": "of one.",
     }
-    assert generate.field_comments(source, "TWO")["same"] == "of two."
+    assert field_comments(source, "TWO")["same"] == "of two."
 
 
 def test_text_from_help_is_no_markdown(generate: ModuleType) -> None:

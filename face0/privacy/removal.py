@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from face0.generation.plan import image_id
 from face0.io.folder import Folder
 from face0.privacy.locations import OutputLocation
+from face0.reports.data_card import CARD, write_data_card
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.kept_names import without_content
 from face0.tasks.task_output import TableWriter, failure_record
@@ -138,7 +139,7 @@ def leftovers(place: OutputLocation, removed: Collection[str] = ()) -> list[str]
 
 
 def tidy(place: OutputLocation, removed: Collection[str] = ()) -> None:
-    """Removes the ``leftovers`` of an output folder, and brings its ``_SUCCESS`` up to date if there is one."""
+    """Removes the ``leftovers`` of an output folder; ``_SUCCESS`` and data card follow, where they are there."""
     folder = place.folder
     for name in leftovers(place, removed):
         folder.remove(name)
@@ -147,6 +148,8 @@ def tidy(place: OutputLocation, removed: Collection[str] = ()) -> None:
         return
     if success.ledger != sum((stats.ledger for stats in place.tasks.values()), Ledger()):
         folder.succeed(place.tasks, place.tasks)
+    if folder.exists(CARD):
+        write_data_card(folder)
 
 
 def blank_requests(place: OutputLocation, names: Collection[str]) -> None:

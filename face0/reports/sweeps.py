@@ -14,6 +14,7 @@ from face0.errors import UsageError
 from face0.generation.plan import request_files, request_task
 from face0.generation.results import Results
 from face0.io.folder import Folder
+from face0.reports.data_card import write_sweep_card
 from face0.reports.pages import PAGE, write_page
 from schemas.failures import Reason
 
@@ -57,11 +58,12 @@ def read_thumbnails(renders: Results, wanted: Collection[str]) -> dict[str, str]
 
 
 def write_files(output: str, title: str, sections: Iterable[Markup], summary: dict[str, Any], table: pa.Table) -> str:
-    """Writes the table, the summary and the page, each whole; returns the URI of the page."""
+    """Writes the table, the summary, the data card and the page, each whole; returns the URI of the page."""
     folder = Folder(output)
     with folder.write(TABLE) as file:
         pq.write_table(table, file, compression="zstd")
     folder.write_text(SUMMARY, json.dumps(summary, indent=1, allow_nan=False))
+    write_sweep_card(folder, title)
     write_page(folder, title, sections)
     folder.drop_partial()
     return folder.join(PAGE)

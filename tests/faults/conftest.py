@@ -46,7 +46,7 @@ class Work:
         assert success is not None
         assert success.ledger.read == success.ledger.written == self.count
         named = {file.name for stats in committed.values() for file in stats.files}
-        named |= {f"stats/{task}.json" for task in committed} | {"job.json", "_SUCCESS", "report.html"}
+        named |= {f"stats/{task}.json" for task in committed} | {"job.json", "_SUCCESS", "README.md", "report.html"}
         found = contents(output)
         assert {name for name in found if name.split("/")[0] not in ("images", "requests")} <= named
         if self.table == "results":

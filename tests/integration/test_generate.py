@@ -83,7 +83,7 @@ def whole(output: Path, requested: int, failed: int = 0) -> None:
     named = {file.name for stats in results.tasks.values() for file in stats.files}
     named |= {f"stats/{task}.json" for task in results.tasks} | {row["image"] for row in found}
     named |= {stats.task["uri"] for stats in results.tasks.values()}
-    assert files(output).keys() - {"job.json", "_SUCCESS"} == named | {
+    assert files(output).keys() - {"job.json", "_SUCCESS", "README.md"} == named | {
         name for name in files(output) if name.startswith("report")
     }
 
