@@ -7,7 +7,8 @@ CASES ?= ../shared/cases
 SECONDS ?= 60
 QUICK := not long and not faults and not fuzz and not pages
 
-.PHONY: help setup demo test test-long test-faults test-pages fuzz test-wheel cases coverage check docs bench lock clean
+.PHONY: help setup demo test test-long test-faults test-pages test-clients fuzz test-wheel cases coverage check docs \
+	bench lock lock-clients clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV), from the hashed lock file"
@@ -17,6 +18,7 @@ help:
 	@echo "make test-pages reports in Chromium: valid HTML, axe, keys, prints (a minute; fetches three npm packages)"
 	@echo "make fuzz       broken files of every format, for SECONDS=60: is what they take bounded?"
 	@echo "make test-wheel the wheel, installed by plain pip into an empty environment"
+	@echo "make test-clients shards in Spark, Daft, Ray, Delta, ClickHouse, ... of their own (CLIENTS='Spark,Daft': these)"
 	@echo "make cases      inputs that people have, a script each in CASES=$(CASES): is what becomes of them right?"
 	@echo "make coverage   the tests, and which lines they ran: htmlcov/index.html"
 	@echo "make check      ruff and mypy"
@@ -56,6 +58,9 @@ fuzz: setup
 test-wheel: setup
 	tests/wheel.sh
 
+test-clients: setup
+	CLIENTS="$(CLIENTS)" tests/clients/run.sh
+
 cases: setup
 	tests/cases.sh $(abspath $(CASES)) $(abspath $(DATA))
 
@@ -76,6 +81,13 @@ bench: setup
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--override requirements-overrides.txt --generate-hashes --no-header --no-emit-index-url -o requirements.lock
+
+# One environment for all, and one for the Spark that cannot be beside the other.
+lock-clients: setup
+	cd tests/clients && for name in requirements spark35; do \
+		../../$(BIN)/uv pip compile $$name.in --universal --python-version 3.11 --generate-hashes \
+			--no-header --no-emit-index-url --quiet -o $$name.txt; done
+	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --silent
 
 clean:
 	rm -rf $(VENV) demo-output site build htmlcov .coverage* *.egg-info

@@ -13,6 +13,12 @@ spark.conf.set("spark.sql.parquet.enableVectorizedReader", "true")
 data.createOrReplaceTempView("faces")
 query = f"array({', '.join(f'{value}F' for value in map(repr, QUERY))})"
 dot = "aggregate(zip_with({}, {}, (a, b) -> CAST(a * b AS DOUBLE)), 0D, (sum, x) -> sum + x)"
-nearest = [key for (key,) in spark.sql(f"SELECT key FROM faces WHERE size(faces) > 0 ORDER BY {dot.format('embedding', query)} / sqrt({dot.format('embedding', 'embedding')}) DESC LIMIT {NEAREST}").collect()]  # fmt: skip
+nearest = [
+    row.key
+    for row in spark.sql(
+        "SELECT key FROM faces WHERE size(faces) > 0 "
+        f"ORDER BY {dot.format('embedding', query)} / sqrt({dot.format('embedding', 'embedding')}) DESC LIMIT {NEAREST}"
+    ).collect()
+]
 data.coalesce(1).write.mode("overwrite").parquet(str(WRITTEN))
-answer("pyspark", {name: kind for name, kind in data.dtypes}, rows, nearest)
+answer("pyspark", dict(data.dtypes), rows, nearest)
