@@ -44,9 +44,8 @@ def main() -> None:
     footer = pq.read_metadata(path)
     boxes = column_bytes(footer, "faces.")
     print(f"the shard: {column_bytes(footer, ''):,} bytes of columns, {faces:,} faces")
-    print(
-        f"a query on boxes reads {boxes:,}, and {boxes + faces * a_face['float16, PLAIN']:,.0f} with vectors in `faces`"
-    )
+    within = boxes + faces * a_face["float16, PLAIN"]
+    print(f"a query on boxes reads {boxes:,} bytes, and {within:,.0f} where float16 vectors are in `faces`")
 
 
 def stored(vectors: pa.Array, encoding: str) -> tuple[int, float]:
