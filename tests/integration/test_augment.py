@@ -234,7 +234,7 @@ def test_the_same_command_again_does_nothing(photos, output, capsys):
         return {path: path.stat().st_mtime_ns for path in kept}
 
     before, had = times(), contents(output)
-    assert len(before) == 4
+    assert len(before) == 5
     for _ in range(2):
         capsys.readouterr()
         assert augment(photos, output, "--max-failures", "2") == 0
