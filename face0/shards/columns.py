@@ -113,13 +113,6 @@ def all_embeddings(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return _two_dimensional(pc.list_flatten(lists)), pc.list_parent_indices(lists).to_numpy()
 
 
-def _bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Images, which Hugging Face has in a struct with their path, and ClickHouse as text."""
-    if pa.types.is_struct(column.type):
-        return pc.struct_field(column, "bytes")
-    return column.cast(pa.binary()) if pa.types.is_string(column.type) else column
-
-
 def _leaves(leaves: Sequence[str], schema: pa.Schema, columns: Sequence[str]) -> Iterator[str]:
     """The paths in the file of what is to be read, whatever their writer calls the elements of a list."""
     for name in columns:
