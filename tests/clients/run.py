@@ -231,17 +231,17 @@ def read_back(written: Path, question: Question) -> Iterator[str]:
 
 def lines(answers: Sequence[Answer], size: int) -> Iterator[str]:
     """The table, and how each searches, in Markdown."""
-    yield "| client | version | opens | type of `embedding` | cosine search in one line | bytes as it writes them |"
+    yield "| client | version | opens | type of `embedding` | cosine search in one line | kB as it writes them |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for answer in answers:
         state = answer.fault or answer.skipped
         columns = "yes" if answer.client.columns == ALL else f"only {', '.join(answer.client.columns)}"
         searches = "" if state else f"yes, by {answer.client.search}"
-        written = "" if answer.written is None else f"{answer.written:,}"
+        written = "" if answer.written is None else f"{answer.written / 1000:,.0f}"
         kind = f"`{answer.kind}`" if answer.kind else ""
         yield f"| {answer.client.name} | {answer.version} | {state or columns} | {kind} | {searches} | {written} |"
     yield ""
-    yield f"The shards have {size:,} bytes, of {ROWS} images with as many faces, and vectors of 1,792 numbers."
+    yield f"The shards have {size / 1000:,.0f} kB, of {ROWS} images with as many faces, and vectors of 1,792 numbers."
     yield ""
     for answer in answers:
         yield f"{answer.client.name}:"
