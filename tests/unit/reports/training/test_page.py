@@ -4,34 +4,9 @@ import re
 from pathlib import Path
 
 import fsspec
-import numpy as np
-from PIL import Image
-from torch.utils.tensorboard import SummaryWriter
 
-from face0.model.lineage import Lineage
 from face0.reports.training.page import GRIDS, write_training
-from tests.fixtures.trainings import lineage
-
-EVIL = "<script>alert(1)</script>"
-
-
-def trained(folder: Path, steps: int = 40) -> Path:
-    folder.mkdir(parents=True)
-    Lineage(
-        step=steps, held_out_loss=0.25, config={"batch": 8, "steps": steps, "lora": 0}, base=f"/bases/{EVIL}",
-        shards=["s3://key:secret@bucket/shards"], fingerprint="f" * 64, embedder={"name": "vggface2"},
-        holdout={"count": 4}, rows={"min_face": 0.0}, versions={"torch": "2"},
-    ).write(folder)  # fmt: skip
-    (folder / "samples").mkdir()
-    with SummaryWriter(str(folder / "logs")) as writer:
-        for step in range(1, steps + 1):
-            writer.add_scalar("loss", 1 / step, step)
-            writer.add_scalar("learning_rate", 1e-3, step)
-            if step % 4 == 0:
-                writer.add_scalar("held_out_loss", 0.5 if step == 20 else 0.75, step)
-                grid = Image.fromarray(np.full((16, 32, 3), step, np.uint8))
-                grid.save(folder / "samples" / f"step-{step:08d}.png")
-    return folder
+from tests.fixtures.trainings import EVIL, lineage, trained
 
 
 def page(folder: Path) -> str:
