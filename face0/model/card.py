@@ -27,9 +27,9 @@ _LIMITS = f"""\
 - **Consent.** Make images of people who agreed to it, and mark them as made. Take people out on request:
   `face0 forget` finds their rows; a model that was trained on them must be trained anew.
 - Images repeat what base and data hold, biases too: measure them, with `face0 audit`, before you use them.
-- `checkpoints/`, `logs/` and `samples/`, where they lie beside this file, hold the state of the training and
-  **photographs of the data**: leave them out when you publish:
-  `upload_folder(..., ignore_patterns=["checkpoints/**", "logs/**", "samples/**"])`.
+- `checkpoints/`, `logs/`, `samples/` and `report.html`, where they lie beside this file, hold the state of the training
+  and **photographs of the data**: leave them out when you publish:
+  `upload_folder(..., ignore_patterns=["checkpoints/**", "logs/**", "samples/**", "report.html"])`.
 
 The method: [Face0: Instantaneously Conditioning a Text-to-Image Model on a Face]({PAPER}).
 """

@@ -1,7 +1,7 @@
 """The samplers by name: diffusers' schedulers, with the noise levels of the base model and all else set here.
 
 Nothing else of a model's scheduler file is taken over: what a file leaves out, diffusers fills in for one scheduler and
-not for another, and writes out when it is saved. ``docs/explanation/samplers.md`` says what is set, and why.
+not for another, and writes out when it is saved. ``docs/reference/samplers.md`` says what is set, and why.
 """
 
 from collections.abc import Mapping

@@ -51,6 +51,13 @@ def test_the_text_says_what_it_is_made_of() -> None:
         assert said in text, said
 
 
+def test_what_shows_photographs_of_the_data_is_not_to_be_published() -> None:
+    text = trained_card(lineage(), 1)
+    patterns = text[text.index("ignore_patterns=") :]
+    for private in ("checkpoints/**", "logs/**", "samples/**", "report.html"):
+        assert f'"{private}"' in patterns
+
+
 def test_it_holds_no_secret_and_no_path_of_a_machine() -> None:
     signed = "https://user:password@host/shards?X-Amz-Signature=abc&X-Amz-Credential=key"
     text = trained_card(lineage(shards=[signed, "file:///home/anna/x"], base=signed), 1)
