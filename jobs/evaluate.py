@@ -21,6 +21,7 @@ from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, REQUEST_COLUMNS, MissingFace, as_text, paper_tables
 from face0.io.json import write_json
 from jobs.options.parser import add_permissions, job_parser
+from jobs.options.shards import add_embedder_from
 from jobs.options.values import at_least
 
 VERSION = 1  # of the figures of conditioning as JSON
@@ -35,6 +36,7 @@ def arguments() -> argparse.ArgumentParser:
     add = command.add_argument
     add("--model", required=True, metavar="DIR", help="output of face0 train")
     add("--shards", action="append", required=True, metavar="URI", help="what it was trained on; may be repeated")
+    add_embedder_from(command)
     add("--repeats", type=at_least(1), default=16, metavar="N", help="noises and times for each row (%(default)s)")
     add("--seed", type=int, default=0, help="of noise and times (%(default)s)")
     add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
@@ -80,7 +82,10 @@ def conditioning(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         lineage = model.Lineage.read(folder, f"--model {args.model}")
         pipe = model.Face0Pipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device)
     data = shards.FaceShards(
-        args.shards, rows=shards.RowFilter(**lineage.rows), holdout=shards.Holdout(**lineage.holdout)
+        args.shards,
+        rows=shards.RowFilter(**lineage.rows),
+        holdout=shards.Holdout(**lineage.holdout),
+        embedder_from=args.embedder_from,
     )
     embedders.refuse_other_embedder(
         f"--model {args.model}", lineage.embedder, ", ".join(args.shards), data.embedder, "give the training's shards"

@@ -21,6 +21,7 @@ from face0.errors import UsageError
 from face0.io.folder import Folder
 from face0.io.secrets import public
 from face0.model.presets import BASE_PRESETS
+from jobs.options.shards import add_embedder_from
 from jobs.options.values import at_least
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--prediction-type", choices=("epsilon", "v_prediction"), default="epsilon",
         help="what the U-Net predicts; 2.x for 768 px: v_prediction (%(default)s)")  # fmt: skip
     add("--fit-vae", action="append", default=[], metavar="OUT", help="fit the VAE to the images of these shards")
+    add_embedder_from(parser)
     add("--vae-steps", type=at_least(1), default=600, metavar="N", help="steps of 32 images (%(default)s)")
     return parser
 
@@ -63,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
     else:
         base = model.base_model(BASE_PRESETS[args.preset], args.seed, args.prediction_type)
     if args.fit_vae:
-        _fit(base.vae, args.fit_vae, args.vae_steps, args.seed)
+        data = shards.FaceShards(args.fit_vae, holdout=shards.Holdout(count=0), embedder_from=args.embedder_from)
+        _fit(base.vae, data, args.vae_steps, args.seed)
     with tempfile.TemporaryDirectory() as folder:
         base.save_pretrained(folder, safe_serialization=True)
         model.complete_for_older_readers(Path(folder))
@@ -110,14 +113,13 @@ def _card(args: argparse.Namespace, base: "StableDiffusionPipeline") -> str:
     )
 
 
-def _fit(vae: "AutoencoderKL", uris: Sequence[str], steps: int, seed: int) -> None:
-    data = shards.FaceShards(uris, holdout=shards.Holdout(count=0))
+def _fit(vae: "AutoencoderKL", data: "shards.FaceShards", steps: int, seed: int) -> None:
     batches = data.batches(batch=32, resolution=vae.config.sample_size, slots=1, seed=seed)
 
     def images() -> "Iterator[torch.Tensor]":
         for batch in batches:
             if not batch.keys:
-                raise UsageError(f"the images of {', '.join(uris)} do not decode: {batch.failed[0][1]}")
+                raise UsageError(f"the images of {', '.join(data.uris)} do not decode: {batch.failed[0][1]}")
             yield batch.images
 
     with runtime.ProgressBar(total=steps, unit="steps of the VAE") as bar:

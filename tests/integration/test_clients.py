@@ -263,11 +263,16 @@ def test_what_was_filtered_trains_and_fits(filtered, shards, base, tmp_path):
     folder = tmp_path / "filtered"
     folder.mkdir()
     filtered(shards, folder / "part.parquet")
-    usual = ["--batch", "2", "--resolution", "64", "--holdout", "0", "--evaluate-every", "0", "--precision", "fp32"]
+    usual = ["--batch", "2", "--resolution", "64", "--holdout", "4", "--holdout-similarity", "1"]
+    usual += ["--evaluate-every", "0", "--precision", "fp32"]
     train = ["train", "--shards", f"{folder}/*.parquet", "--base", str(base), "--steps", "2", *usual]
     assert main([*train, "--output", str(tmp_path / "refused")]) == 2
     assert main([*train, "--embedder-from", str(shards), "--output", str(tmp_path / "model")]) == 0
     assert (tmp_path / "model" / "lineage.json").is_file()
+    evaluate = ["evaluate", "conditioning", "--model", str(tmp_path / "model"), "--shards", f"{folder}/*.parquet"]
+    assert main([*evaluate, "--repeats", "1", "--embedder-from", str(shards)]) == 0
+    fit_vae = ["init", "--preset", "tiny", "--fit-vae", f"{folder}/*.parquet", "--vae-steps", "1"]
+    assert main([*fit_vae, "--embedder-from", str(shards), "--output", str(tmp_path / "fitted")]) == 0
     # With the data card beside them nothing need be said
     (folder / "README.md").write_bytes((shards / "README.md").read_bytes())
     assert main([*train, "--output", str(tmp_path / "again")]) == 0
