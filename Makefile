@@ -24,7 +24,7 @@ help:
 	@echo "make check      ruff and mypy"
 	@echo "make docs       the pages in docs/, and those made of the code; open site/index.html"
 	@echo "make bench      speed against facenet-pytorch, on the photographs in DATA=$(DATA)"
-	@echo "make lock       renew requirements.lock from pyproject.toml"
+	@echo "make lock       renew requirements.lock from pyproject.toml; make lock-clients: those of make test-clients"
 
 setup: $(VENV)/.installed
 
