@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from face0 import model, runtime, shards
 from face0.errors import UsageError
+from face0.io.cards import CARD
 from face0.io.folder import Folder
 from face0.io.secrets import public
 from face0.model.presets import BASE_PRESETS
@@ -70,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         base.save_pretrained(folder, safe_serialization=True)
         model.complete_for_older_readers(Path(folder))
-        Path(folder, model.CARD).write_text(_card(args, base))
+        Path(folder, CARD).write_text(_card(args, base))
         for file in sorted(Path(folder).rglob("*")):
             if file.is_file():
                 with output.write(file.relative_to(folder).as_posix()) as out:

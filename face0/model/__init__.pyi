@@ -1,5 +1,5 @@
 from .base_models import base_model, fit_vae, load_base
-from .card import CARD, base_card, trained_card
+from .card import base_card, trained_card
 from .folder import ModelFacts, ModelFolder, fingerprint, inspect_model, local_model
 from .guidance import GUIDANCE_PRESETS, Branch, Guidance
 from .lineage import LINEAGE, Lineage
@@ -13,7 +13,6 @@ from .single_file import read_single_file
 
 __all__ = [
     "BASE_PRESETS",
-    "CARD",
     "GUIDANCE_PRESETS",
     "LINEAGE",
     "SAMPLERS",

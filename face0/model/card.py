@@ -1,22 +1,16 @@
-"""The model card of a model folder: ``README.md`` with the Hugging Face hub's front matter.
+"""The model card of a model folder: ``README.md`` with the Hugging Face hub's front matter."""
 
-Its last line holds the digest of what stands above: a card whose text was edited is its author's, and is kept.
-"""
-
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from face0.io.cards import signed
 from face0.io.secrets import public
 from face0.model.lineage import Lineage
 
-CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2306.06638"
-_MARK = "<!-- written by face0; text of sha256 {} -->\n"
-_MARKED = re.compile(re.escape(_MARK).replace(r"\{\}", "([0-9a-f]{64})") + r"\Z")
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")  # the hub's names
 _LIMITS = f"""\
 ## Limits and responsible use
@@ -99,12 +93,6 @@ It is a base for `face0 train --base FOLDER`, after which it takes faces too.
     return _card("A base model", origin, facts, load, None, ["face0", "stable-diffusion", "base-model"])
 
 
-def is_edited(card: str) -> bool:
-    """Whether a card is not as it was written here."""
-    mark = _MARKED.search(card)
-    return mark is None or mark[1] != _digest(card[: mark.start()])
-
-
 def _card(title: str, about: str, facts: Mapping[str, str], load: str, base: str | None, tags: list[str]) -> str:
     data = ModelCardData(
         license="other",
@@ -134,7 +122,7 @@ def _card(title: str, about: str, facts: Mapping[str, str], load: str, base: str
 {load}
 {_LIMITS}
 """
-    return text + _MARK.format(_digest(text))
+    return signed(text)
 
 
 def _settings(values: Mapping[str, Any]) -> str:
@@ -152,7 +140,3 @@ def _repository(uri: str) -> str | None:
     """The repository of the hub that a URI names: hf://organisation/name."""
     match = re.match(r"hf://(?:models/)?([^/@]+/[^/@]+)", public(uri))
     return match[1] if match else None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from face0.generation.plan import image_id
+from face0.io.cards import CARD
 from face0.io.folder import Folder
 from face0.privacy.locations import OutputLocation
-from face0.reports.data_card import CARD, write_data_card
+from face0.reports.data_card import write_data_card
 from face0.tasks.data_files import data_file, task_and_revision
 from face0.tasks.kept_names import without_content
 from face0.tasks.task_output import TableWriter, failure_record

@@ -4,7 +4,6 @@ Its YAML says to Hugging Face which files are the data, so that ``datasets.load_
 this library what made the embeddings of rows that other tools have filtered.
 """
 
-import hashlib
 import inspect
 import json
 import logging
@@ -19,13 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from face0.embedders.metadata import VectorMetadata
 from face0.errors import StorageError
+from face0.io.cards import CARD, is_edited, signed
 from face0.io.folder import Folder
 from face0.io.secrets import public_values
 from face0.tasks.output_folder import OutputFolder
 from schemas import description, face_shard, measures, requests
 from schemas.job import BrokenRecord, Success
 
-CARD = "README.md"
 _TABLES = {"augment": "shards", "generate": "results"}  # by job, the folder that holds its rows
 _DESCRIBED = {
     "shards": (face_shard, "face_shard"),
@@ -33,7 +32,6 @@ _DESCRIBED = {
     "measures": (measures, "MEASURES"),
 }
 _PICTURES = ("image", "thumbnail", "portrait")  # that are shown, where they are bytes
-_SIGNED = "<!-- Made by face0, and made anew with what it describes as long as nobody edits it. SHA-256: "
 _EMBEDDING = "embedding"
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 _log = logging.getLogger(__name__)
@@ -157,15 +155,10 @@ def _write(folder: Folder, template: str, front: Mapping[str, Any], **values: An
     """Writes a card, if it is another than the one there, and nobody has edited that."""
     text = _MARKDOWN.get_template(template).render(front=yaml.safe_dump(front, sort_keys=False), **values)
     there = folder.read(CARD).decode(errors="replace") if folder.exists(CARD) else None
-    if there is not None and there != _signed(there.rpartition(_SIGNED)[0]):
+    if there is not None and is_edited(there):
         _log.info("%s has been edited, and stays as it is", folder.join(CARD))
-    elif there != (card := _signed(text)):
+    elif there != (card := signed(text)):
         folder.write_text(CARD, card)
-
-
-def _signed(text: str) -> str:
-    """A card with its digest at its end, by which an edited one is known."""
-    return f"{text}{_SIGNED}{hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def _cell(text: str) -> str:

@@ -15,12 +15,11 @@ from face0.runtime.concurrency import ordered_map
 from face0.runtime.progress import tracked
 from face0.shards.columns import FACE, read_columns
 from face0.shards.rewritten import is_rewritten, open_rewritten, read_metadata
-from face0.shards.shard import Shard
+from face0.shards.shard import READERS, Shard
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_shard import READABLE
 from schemas.job import DataFile, TaskStats
 
-THREADS = 16  # that read footers
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +56,7 @@ def _shards_of(uri: str, embedder_from: str | None) -> list[Shard]:
     if is_rewritten(folder):
         return open_rewritten(uri, _stated(embedder_from) if embedder_from else None)
     files = shard_files(folder, folder.committed())
-    footers = ordered_map(lambda file: _read_footer(folder, file), files, THREADS, 4 * THREADS)
+    footers = ordered_map(lambda file: _read_footer(folder, file), files, READERS, 4 * READERS)
     return list(tracked(footers, "shards opened", len(files)))
 
 

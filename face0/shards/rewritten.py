@@ -15,18 +15,17 @@ import pyarrow.parquet as pq
 from face0.embedders.metadata import VectorMetadata, refuse_other_embedder
 from face0.errors import StorageError, UsageError
 from face0.io import storage
+from face0.io.cards import CARD
 from face0.io.folder import Folder
 from face0.io.secrets import public
 from face0.readers.uris import folder_of, name_of
 from face0.runtime.concurrency import ordered_map
 from face0.runtime.progress import tracked
-from face0.shards.shard import Shard
+from face0.shards.shard import READERS, Shard
 from schemas.face_shard import READABLE
 from schemas.job import DataFile
 
-CARD = "README.md"
 _NEVER_NULL = ("key", "caption", "image", "width", "height")
-_THREADS = 16  # that read footers
 
 
 def is_rewritten(folder: Folder) -> bool:
@@ -50,7 +49,7 @@ def open_rewritten(uri: str, stated: VectorMetadata | None) -> list[Shard]:
             f"{uri} holds no committed task of augment, and no Parquet: check the path, or run "
             f"`face0 augment ... --output {uri}`"
         )
-    opened = ordered_map(lambda file: _open(file, stated), files, _THREADS, 4 * _THREADS)
+    opened = ordered_map(lambda file: _open(file, stated), files, READERS, 4 * READERS)
     return list(tracked(opened, "shards opened", len(files)))
 
 

@@ -9,6 +9,8 @@ from face0.embedders.metadata import VectorMetadata
 from face0.shards.columns import available
 from schemas.job import DataFile
 
+READERS = 16  # threads that read footers
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:

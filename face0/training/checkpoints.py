@@ -16,8 +16,8 @@ from typing import Any
 from safetensors import SafetensorError
 
 from face0.errors import TrainingError
+from face0.io.cards import CARD, is_edited
 from face0.io.folder import Folder
-from face0.model.card import CARD, is_edited
 from face0.model.lineage import LINEAGE, Lineage
 
 COMPLETE = "complete.json"

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import distributed
 
-from face0.model.card import CARD, trained_card
+from face0.io.cards import CARD
+from face0.model.card import trained_card
 from face0.model.guidance import Guidance
 from face0.model.lineage import Lineage
 from face0.model.pipeline import as_images, noise

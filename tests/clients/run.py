@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +145,6 @@ class Answer:
         version: of the client.
         kind: what it calls the type of ``embedding``.
         written: bytes of the rows as it writes them; None: it does not.
-        seconds: that it took.
     """
 
     client: Client
@@ -155,7 +153,6 @@ class Answer:
     version: str = ""
     kind: str = ""
     written: int | None = None
-    seconds: float = 0.0
 
 
 def answer_of(client: Client, environments: Path, question: Question) -> Answer:
@@ -168,7 +165,6 @@ def answer_of(client: Client, environments: Path, question: Question) -> Answer:
         command = ["node", str(shutil.copy(HERE / client.script, environments / "node"))]
     else:
         command = [str(environments / client.environment / "bin" / "python"), str(HERE / client.script)]
-    begun = time.monotonic()
     try:
         ran = subprocess.run(
             [*command, str(question.work), str(written)], capture_output=True, text=True, timeout=SECONDS, check=False
@@ -186,7 +182,6 @@ def answer_of(client: Client, environments: Path, question: Question) -> Answer:
         version=answer["version"],
         kind=str(answer["types"]["embedding"]),
         written=sum(file.stat().st_size for file in written.rglob("*") if file.is_file()) if client.writes else None,
-        seconds=time.monotonic() - begun,
     )
 
 

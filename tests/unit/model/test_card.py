@@ -3,7 +3,8 @@
 import pytest
 from huggingface_hub import ModelCard
 
-from face0.model.card import base_card, is_edited, trained_card
+from face0.io.cards import is_edited
+from face0.model.card import base_card, trained_card
 from face0.model.lineage import Lineage
 from face0.training.config import TrainConfig
 

@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from face0.faces.bank import FACES_PER_ROW_GROUP, read_bank
+from face0.io.cards import CARD
 from face0.privacy.locations import OutputLocation
 from face0.privacy.removal import SHARDS, remove_faces, remove_rows, tidy
-from face0.reports.data_card import CARD, write_data_card
+from face0.reports.data_card import write_data_card
 from face0.tasks.output_folder import OutputFolder
 from schemas.face_bank import Kind
 from schemas.job import JobRecord

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from face0.errors import TrainingError
+from face0.io.cards import CARD
 from face0.io.folder import Folder
-from face0.model.card import CARD, base_card
+from face0.model.card import base_card
 from face0.training.checkpoints import Checkpoints
 from tests.fixtures.pictures import contents
 
