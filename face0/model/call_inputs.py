@@ -110,9 +110,9 @@ def image_size(
 
 def check_latents(latents: Any, shape: Sequence[int]) -> None:
     """Raises UsageError unless these are latents of that shape."""
-    found = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
-    if found != tuple(shape):
-        raise UsageError(f"latents are {found}: for these prompts and this size give a tensor {tuple(shape)}")
+    given = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
+    if given != tuple(shape):
+        raise UsageError(f"latents are {given}: for these prompts and this size give a tensor {tuple(shape)}")
 
 
 def generator_list(

@@ -99,22 +99,22 @@ def merged(guidance: Guidance | None, guidance_scale: float | None, guidance_res
     Raises:
         UsageError: the two say different things, or a number is not one that can be.
     """
-    told = {}
+    changes = {}
     if guidance_scale is not None:
         if not isinstance(guidance_scale, int | float) or not isfinite(guidance_scale):
             raise UsageError(f"guidance_scale {guidance_scale!r}: give a number; up to 1: no guidance")
-        told["w"] = weight_of_scale(guidance_scale)
+        changes["w"] = weight_of_scale(guidance_scale)
     if guidance_rescale is not None:
         if not isinstance(guidance_rescale, int | float) or not 0 <= guidance_rescale <= 1:
             raise UsageError(f"guidance_rescale {guidance_rescale!r}: give a number from 0 to 1")
-        told["rescale"] = guidance_rescale
-    for name, value in told.items():
+        changes["rescale"] = guidance_rescale
+    for name, value in changes.items():
         if guidance is not None and getattr(guidance, name) != value:
             raise UsageError(
                 f"guidance has {name} = {getattr(guidance, name)}, and guidance_{'scale' if name == 'w' else name} "
                 f"says {value}: give guidance=Guidance({name}={value}, ...) alone"
             )
-    return replace(guidance or Guidance(), **told)
+    return replace(guidance or Guidance(), **changes)
 
 
 def combine(predictions: "torch.Tensor", weights: Mapping[Branch, float], rescale: float = 0.0) -> "torch.Tensor":

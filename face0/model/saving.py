@@ -14,7 +14,7 @@ _LONGER = {"text_encoder": {"": "text_model."}, "safety_checker": {"vision_model
 
 
 def complete_for_older_readers(folder: Path) -> None:
-    """Brings a local folder that was just saved into the form that transformers 4 reads too."""
+    """Brings a local folder that was just saved into the form that transformers 4 reads too, without paths in it."""
     for part, prefixes in _LONGER.items():
         for file in (folder / part).glob("*.safetensors"):
             for shorter, longer in prefixes.items():

@@ -168,11 +168,11 @@ def _vector_lists(offsets: np.ndarray, values: pa.Array, dim: int) -> pa.ListArr
 
 def _single(column: pa.Array, dim: int) -> pa.ListArray:
     """Lists of no or one vector."""
-    found = _vectors(column.drop_null(), dim)
+    present = _vectors(column.drop_null(), dim)
     with_face = column.is_valid().to_numpy(zero_copy_only=False).copy()
-    is_face = _two_dimensional(found).any(axis=1)
+    is_face = _two_dimensional(present).any(axis=1)
     with_face[with_face] = is_face
-    return _lists(np.concatenate([[0], np.cumsum(with_face)]), found.filter(pa.array(is_face)))
+    return _lists(np.concatenate([[0], np.cumsum(with_face)]), present.filter(pa.array(is_face)))
 
 
 def _lists(offsets: np.ndarray, values: pa.Array) -> pa.ListArray:
