@@ -56,10 +56,10 @@ def open_rewritten(uri: str, stated: VectorMetadata | None) -> list[Shard]:
 def read_metadata(uri: str) -> VectorMetadata:
     """What a data card, a shard or a bank says of its vectors. Raises UsageError if it says nothing."""
     try:
-        if name_of(uri).lower().endswith(".md"):
-            metadata = VectorMetadata.of_card(storage.open_uri(uri).read().decode())
-        else:
-            with storage.open_uri(uri) as file:
+        with storage.open_uri(uri) as file:
+            if name_of(uri).lower().endswith(".md"):
+                metadata = VectorMetadata.of_card(file.read().decode())
+            else:
                 metadata = VectorMetadata.of(pq.read_metadata(file).metadata)
     except StorageError:
         raise
@@ -130,7 +130,8 @@ def _of_card(uri: str) -> VectorMetadata | None:
     for place in (folder, folder_of(folder)):
         card = storage.join(place, CARD) if place else ""
         if card and storage.look(card) is not None:
-            metadata = VectorMetadata.of_card(storage.open_uri(card).read().decode(errors="replace"))
+            with storage.open_uri(card) as file:
+                metadata = VectorMetadata.of_card(file.read().decode(errors="replace"))
             if metadata.dim:
                 return metadata
     return None
