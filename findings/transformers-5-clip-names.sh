@@ -13,7 +13,7 @@ for version in 5.24.0 4.57.6; do
     python3 -m venv "$work/$version"
     "$work/$version/bin/pip" install --quiet "transformers==$version" torch==2.14.1
 done
-"$work/5.24.0/bin/python" - "$work/saved" <<'SAVE'
+"$work/5.24.0/bin/python" - "$work/saved" 2> /dev/null <<'SAVE'
 import sys
 
 import transformers

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from face0 import embedders, generation, model, reports, runtime, shards, training
+from face0 import embedders, generation, model, runtime, shards, training
 from face0.errors import UsageError
 from face0.evaluation.paper_tables import COLUMNS, REQUEST_COLUMNS, MissingFace, as_text, paper_tables
 from face0.io.json import write_json
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 def paper(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The paper's tables, as JSON values and in words."""
     renders = generation.open_results(args.results)
-    asked = reports.read_asked(renders, REQUEST_COLUMNS) if generation.request_files(renders.folder) else None
+    asked = generation.read_asked(renders, REQUEST_COLUMNS) if generation.request_files(renders.folder) else None
     tables = paper_tables(renders.table(COLUMNS), MissingFace(args.missing_face), asked)
     return tables.to_dict(), as_text(tables)
 

@@ -1,3 +1,4 @@
+from .asked import read_asked
 from .clip import Clip, check_clip
 from .config import GenerateConfig, Unsafe
 from .faces import of_results
@@ -30,6 +31,7 @@ __all__ = [
     "of_results",
     "open_results",
     "plan_requests",
+    "read_asked",
     "read_manifest",
     "read_prompts",
     "request_files",

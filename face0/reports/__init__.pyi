@@ -5,14 +5,12 @@ from .characters import write_characters
 from .generation.page import write_report
 from .pages import PAGE
 from .shard_preview import contact_sheet
-from .sweeps import read_asked
 from .training.page import write_training
 
 __all__ = [
     "PAGE",
     "FailedPictures",
     "contact_sheet",
-    "read_asked",
     "write_audit",
     "write_augmentation",
     "write_characters",

@@ -9,13 +9,14 @@ from face0.evaluation.characters import verdicts
 from face0.evaluation.characters.figures import COPIES, PICTURE, POSE, Figure
 from face0.evaluation.characters.verdicts import REQUEST_COLUMNS, RESULT_COLUMNS, Characters, RealPairs, Verdict
 from face0.evaluation.vectors import read_identified
+from face0.generation.asked import read_asked
 from face0.generation.results import Results
 from face0.reports.charts import strips
 from face0.reports.formats import count_of, number, thousands
 from face0.reports.pages import render
 from face0.reports.plots import bar_plot
 from face0.reports.sections import configuration, failures, ledger
-from face0.reports.sweeps import read_asked, read_thumbnails, write_files
+from face0.reports.sweeps import read_thumbnails, write_files
 from face0.statistics.verification import Spread, Verification
 from schemas.requests import LABEL, SETTINGS
 

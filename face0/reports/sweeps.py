@@ -1,4 +1,4 @@
-"""The files of a report about a sweep, and what it reads of the sweep's images: requests and thumbnails."""
+"""The files of a report about a sweep, and the thumbnails of the sweep's images."""
 
 import base64
 import json
@@ -6,44 +6,16 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
-from face0.errors import UsageError
-from face0.generation.plan import request_files, request_task
 from face0.generation.results import Results
 from face0.io.folder import Folder
 from face0.reports.data_card import write_sweep_card
 from face0.reports.pages import PAGE, write_page
-from schemas.failures import Reason
 
 SUMMARY, TABLE = "summary.json", "measures.parquet"
 RENDERS, DRAWN = "renders", "faces.parquet"  # beside them: the images, and the bank of faces that were drawn
-
-
-def read_asked(renders: Results, columns: list[str]) -> pa.Table:
-    """Reads the requests of the committed tasks of an output of generate, rendered or failed, but for forgotten ones.
-
-    Args:
-        renders: the output folder.
-        columns: of REQUESTS.
-
-    Raises:
-        UsageError: the folder has none.
-    """
-    tables = []
-    for name in request_files(renders.folder):
-        with renders.folder.open(name) as file:
-            parquet = pq.ParquetFile(file)
-            for i in range(parquet.num_row_groups):
-                if request_task(name, i).task_id in renders.tasks:
-                    table = parquet.read_row_group(i, columns=[*columns, "reason"]).replace_schema_metadata()
-                    forgotten = pc.equal(pc.fill_null(table["reason"], ""), str(Reason.FORGOTTEN))
-                    tables.append(table.filter(pc.invert(forgotten)).select(columns))
-    if not tables:
-        raise UsageError(f"{renders.uri} has no requests/ of its tasks: give the whole --output of face0 generate")
-    return pa.concat_tables(tables)
 
 
 def read_thumbnails(renders: Results, wanted: Collection[str]) -> dict[str, str]:

@@ -43,6 +43,7 @@ def test_the_lines_of_the_page_run(folder: Path, monkeypatch: pytest.MonkeyPatch
         exec(compile(block, f"block {number} of {PAGE.name}", "exec"), names)
     assert "rendered without --judge" not in capsys.readouterr().err
     assert sorted(path.name for path in (folder / "report").iterdir()) == [
+        "README.md",
         "measures.parquet",
         "report.html",
         "summary.json",

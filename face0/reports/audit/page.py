@@ -11,6 +11,7 @@ from face0.evaluation.audit.effort import Resampling
 from face0.evaluation.audit.labels import Labels
 from face0.evaluation.vectors import read_identified
 from face0.faces.bank import FaceBank
+from face0.generation.asked import read_asked
 from face0.generation.results import Results
 from face0.reports.audit.causes import causes, cost, groups
 from face0.reports.audit.counts import counts, overview
@@ -19,7 +20,7 @@ from face0.reports.audit.glance import glance
 from face0.reports.audit.pictures import pictures
 from face0.reports.audit.rows import WORDINGS, render
 from face0.reports.sections import configuration, failures, ledger
-from face0.reports.sweeps import read_asked, write_files
+from face0.reports.sweeps import write_files
 from schemas.requests import LABEL, SETTINGS
 
 
