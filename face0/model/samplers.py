@@ -110,6 +110,8 @@ def refuse_unknown_levels(config: Mapping[str, Any]) -> None:
         raise UsageError(f"prediction_type {predicted!r} of the scheduler: give a model of {' or '.join(_PREDICTED)}")
     if config.get("trained_betas") is None and betas not in _BETAS:
         raise UsageError(f"beta_schedule {betas!r} of the scheduler: give a model with one of {', '.join(_BETAS)}")
+    if config.get("use_flow_sigmas"):
+        raise UsageError("use_flow_sigmas of the scheduler: its model follows a flow; give a model of diffusion")
     if config.get("rescale_betas_zero_snr") and predicted == "epsilon":
         raise UsageError(
             "the scheduler has rescale_betas_zero_snr and the prediction_type epsilon: from noise alone epsilon says "

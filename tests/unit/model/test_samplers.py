@@ -163,6 +163,7 @@ def test_other_schedulers_are_used_as_they_are(name: str) -> None:
     [
         ({"prediction_type": "sample"}, "prediction_type 'sample'.* give a model of epsilon or v_prediction"),
         ({"beta_schedule": "sigmoid"}, "beta_schedule 'sigmoid'.* give a model with one of linear"),
+        ({"use_flow_sigmas": True}, "use_flow_sigmas of the scheduler: its model follows a flow"),
         ({"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr and the prediction_type epsilon"),
     ],
 )
