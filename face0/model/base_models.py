@@ -107,6 +107,12 @@ def load_base(folder: Path) -> StableDiffusionPipeline:
             )
     except Exception as error:  # the libraries raise nearly any type for a folder that is not as it should be
         raise UsageError(f"{folder} does not load as Stable Diffusion: {error}") from error
+    if not hasattr(base.scheduler, "alphas_cumprod"):
+        raise UsageError(
+            f"{folder} cannot be trained: its scheduler, {type(base.scheduler).__name__}, has no levels of noise like "
+            "those of Stable Diffusion: give another base, or, if it was trained with such levels, put the "
+            "scheduler_config.json that says them into its folder scheduler"
+        )
     try:
         refuse_unknown_levels(base.scheduler.config)
     except UsageError as error:

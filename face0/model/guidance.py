@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from face0.errors import UsageError
@@ -99,15 +100,15 @@ def merged(guidance: Guidance | None, guidance_scale: float | None, guidance_res
     Raises:
         UsageError: the two say different things, or a number is not one that can be.
     """
-    changes = {}
+    changes: dict[str, float] = {}
     if guidance_scale is not None:
-        if not isinstance(guidance_scale, int | float) or not isfinite(guidance_scale):
+        if not isinstance(guidance_scale, Real) or not isfinite(guidance_scale):
             raise UsageError(f"guidance_scale {guidance_scale!r}: give a number; up to 1: no guidance")
-        changes["w"] = weight_of_scale(guidance_scale)
+        changes["w"] = weight_of_scale(float(guidance_scale))
     if guidance_rescale is not None:
-        if not isinstance(guidance_rescale, int | float) or not 0 <= guidance_rescale <= 1:
+        if not isinstance(guidance_rescale, Real) or not 0 <= float(guidance_rescale) <= 1:
             raise UsageError(f"guidance_rescale {guidance_rescale!r}: give a number from 0 to 1")
-        changes["rescale"] = guidance_rescale
+        changes["rescale"] = float(guidance_rescale)
     for name, value in changes.items():
         if guidance is not None and getattr(guidance, name) != value:
             raise UsageError(

@@ -49,9 +49,9 @@ from face0.model.projection import FaceProjection
 from face0.model.prompts import PromptEncoder
 from face0.model.safety import flagged
 from face0.model.samplers import make_scheduler
-from face0.model.saving import complete_for_older_readers
+from face0.model.saving import complete_for_older_readers, refuse_loras
 from face0.model.scheduling import set_steps, step_options
-from face0.model.weights import load_parts
+from face0.model.weights import dtypes_of_parts, load_parts, refuse_plain_base
 
 _PLACED = {"device_map", "quantization_config", "variant"}  # options by which diffusers loads in ways of its own
 _FINDS_THIS = '''"""The class of this folder for DiffusionPipeline.from_pretrained(..., custom_pipeline="pipeline")."""
@@ -75,6 +75,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
             are looked at: ``--resolution`` of face0 augment.
     """
 
+    scheduler: SchedulerMixin
     embedder: Embedder | None = None
     resolution: int = RESOLUTION
     _embed: FaceEmbedder | None = None  # of that embedder, once it is needed
@@ -144,19 +145,25 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
                 ``default``), and others of diffusers.
 
         Raises:
-            UsageError: weights are missing, left over, or pickled.
+            UsageError: it is a base without a face projection; weights are missing, left over, or pickled; or the dtype
+                is none of torch.
         """
         folder = Path(pretrained_model_name_or_path)
         if (folder / "model_index.json").is_file() and not _PLACED.intersection(options):
-            dtype = options.get("dtype") or options.get("torch_dtype")
-            dtypes = dtype if isinstance(dtype, Mapping) else {"default": dtype}
+            refuse_plain_base(folder, options)
+            dtypes = dtypes_of_parts(options.get("dtype") or options.get("torch_dtype"))
             for name, kind in {**BASE_PARTS, "face_projection": FaceProjection}.items():
                 part_dtype = dtypes.get(name, dtypes.get("default"))
                 options = {**load_parts(folder, {name: kind}, part_dtype, without=options), **options}
         return super().from_pretrained(pretrained_model_name_or_path, **options)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
-        """Writes the folder so that older readers know it too, with ``pipeline.py``, by which diffusers finds this."""
+        """Writes the folder so that older readers know it too, with ``pipeline.py``, by which diffusers finds this.
+
+        Raises:
+            UsageError: a LoRA lies beside the weights of a part.
+        """
+        refuse_loras(self.components)
         super().save_pretrained(save_directory, *arguments, **options)
         complete_for_older_readers(Path(save_directory))
         (Path(save_directory) / "pipeline.py").write_text(_FINDS_THIS)
@@ -237,15 +244,22 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
         texts = prompt, negative_prompt, prompt_embeds, negative_prompt_embeds
         conditioning = self._conditioning(*texts, face, whole_number("num_images_per_prompt", num_images_per_prompt))
         generators = generator_list(generator, len(conditioning.text))
-        latents = self.denoise(
-            self._start(latents, len(conditioning.text), size, generators),
-            conditioning.contexts(guidance),
-            guidance,
-            None,
-            scheduler,
-            step_options=step_options(scheduler, generators, eta),
-            after_step=callback_on_step_end and StepCallback(self, callback_on_step_end, names, conditioning),
-        )
+        own = self.scheduler
+        if sampler is not None:
+            self.scheduler = scheduler  # where callbacks look for it
+        try:
+            latents = self.denoise(
+                self._start(latents, len(conditioning.text), size, generators),
+                conditioning.contexts(guidance),
+                guidance,
+                None,
+                scheduler,
+                step_options=step_options(scheduler, generators, eta),
+                after_step=callback_on_step_end and StepCallback(self, callback_on_step_end, names, conditioning),
+                cross_attention_kwargs=self.cross_attention_kwargs,
+            )
+        finally:
+            self.scheduler = own
         images, flags = self._pictures(latents, output_type, generators)
         self.maybe_free_model_hooks()
         return StableDiffusionPipelineOutput(images, flags) if return_dict else (images, flags)
@@ -306,6 +320,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
         *,
         step_options: Mapping[str, Any] = MappingProxyType({}),
         after_step: Callable[[int, torch.Tensor, Denoising], None] | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> torch.Tensor:
         """Denoises latents, by one batched call of the U-Net a step.
 
@@ -317,6 +332,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
             scheduler: of diffusers, as ``face0.model.samplers.make_scheduler`` makes it.
             step_options: what its step is given besides.
             after_step: called with the step's number, its level of noise, and the state, which it may change.
+            cross_attention_kwargs: for the U-Net's attention.
 
         Returns:
             Latents [N, C, h, w].
@@ -327,7 +343,7 @@ class Face0Pipeline(DiffusionPipeline, StableDiffusionMixin, PromptEncoder, Stab
         if steps is not None:
             scheduler = set_steps(scheduler, steps, device=latents.device)
         self._num_timesteps, self._interrupt = len(scheduler.timesteps), False
-        options = {"cross_attention_kwargs": self._cross_attention_kwargs} if self._cross_attention_kwargs else {}
+        options = {"cross_attention_kwargs": cross_attention_kwargs} if cross_attention_kwargs else {}
         state = Denoising(latents=latents * scheduler.init_noise_sigma, contexts=contexts, guidance=guidance)
         for step, t in enumerate(self.progress_bar(scheduler.timesteps)):
             if self.interrupt:

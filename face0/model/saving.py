@@ -5,12 +5,28 @@ it warns, and goes on with random weights. Both read the longer names.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from face0.errors import UsageError
+
 _LONGER = {"text_encoder": {"": "text_model."}, "safety_checker": {"vision_model.": "vision_model.vision_model."}}
+
+
+def refuse_loras(parts: Mapping[str, Any]) -> None:
+    """Raises UsageError if a LoRA lies beside the weights of a part, which nothing would read once saved."""
+    for name, part in parts.items():
+        if isinstance(part, torch.nn.Module) and any(isinstance(layer, BaseTunerLayer) for layer in part.modules()):
+            raise UsageError(
+                f"{name} holds a LoRA beside its weights: call fuse_lora() and unload_lora_weights() to save a model "
+                "with it, unload_lora_weights() alone for one without"
+            )
 
 
 def complete_for_older_readers(folder: Path) -> None:

@@ -102,6 +102,32 @@ def load_parts(
     }
 
 
+def refuse_plain_base(folder: Path, given: Collection[str]) -> None:
+    """Raises UsageError if a pipeline's folder has no face projection, and none is given."""
+    index = json.loads((folder / "model_index.json").read_text())
+    if "face_projection" not in given and "face_projection" not in index:
+        raise UsageError(
+            f"{folder} is a {index.get('_class_name', 'pipeline')} without a face_projection: train one with "
+            f"`face0 train --base {folder}`, or give face_projection=FaceProjection(...)"
+        )
+
+
+def dtypes_of_parts(dtype: Any) -> dict[str, torch.dtype | None]:
+    """The dtype of each part by name, with ``default`` for the others.
+
+    Args:
+        dtype: one for all, a mapping as here, or None.
+
+    Raises:
+        UsageError: it is none of torch's.
+    """
+    dtypes = dict(dtype) if isinstance(dtype, Mapping) else {"default": dtype}
+    for value in dtypes.values():
+        if value is not None and not (isinstance(value, torch.dtype) and value.is_floating_point):
+            raise UsageError(f"dtype {value!r}: give one of torch for real numbers, such as torch.float16")
+    return dtypes
+
+
 def _refuse_others(module: torch.nn.Module, report: Mapping[str, Any], folder: Path) -> None:
     left_over = [name for name in sorted(report["unexpected_keys"]) if not name.endswith(_HARMLESS)]
     missing = {*report["missing_keys"], *(name for name, held in module.named_parameters() if held.is_meta)}

@@ -13,9 +13,13 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 
 from face0.errors import UsageError
+from face0.generation.renderer import Renderer
+from face0.model.base_models import base_model
 from face0.model.pipeline import Face0Pipeline
+from face0.model.presets import BASE_PRESETS
 from tests.fixtures.models import checked_pipeline, tiny_pipeline
 from tests.fixtures.pipeline_calls import picture
+from tests.fixtures.requests import request
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +129,21 @@ def test_parts_move_to_a_dtype_together() -> None:
         np.testing.assert_allclose(picture(moved), reference, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "auto", torch.int8, {"default": "bfloat16"}, {"unet": 16}])
+def test_what_is_no_dtype_is_refused(pipe: Face0Pipeline, dtype: object, tmp_path: Path) -> None:
+    pipe.save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="give one of torch for real numbers"):
+        Face0Pipeline.from_pretrained(tmp_path, torch_dtype=dtype)
+
+
+def test_a_base_is_refused_unless_a_projection_is_given(pipe: Face0Pipeline, tmp_path: Path) -> None:
+    base_model(BASE_PRESETS["tiny"], 0).save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="Pipeline without a face_projection: train one with `face0 train"):
+        Face0Pipeline.from_pretrained(tmp_path)
+    loaded = Face0Pipeline.from_pretrained(tmp_path, face_projection=pipe.face_projection)
+    assert np.array_equal(picture(loaded), picture(pipe))
+
+
 # --- LoRA and textual inversion
 
 
@@ -181,6 +200,29 @@ def test_a_fused_lora_makes_the_same_picture(lora: Path) -> None:
     adapted = picture(pipe)
     pipe.fuse_lora()
     np.testing.assert_allclose(picture(pipe), adapted, atol=1e-3)
+
+
+def test_a_lora_is_saved_in_the_weights_or_not_at_all(lora: Path, tmp_path: Path) -> None:
+    pipe = tiny_pipeline()
+    pipe.load_lora_weights(lora)
+    for change in (lambda: None, pipe.fuse_lora):
+        change()
+        with pytest.raises(UsageError, match=r"unet holds a LoRA .* call fuse_lora\(\) and unload_lora_weights\(\)"):
+            pipe.save_pretrained(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+    pipe.unload_lora_weights()
+    pipe.save_pretrained(tmp_path / "saved")
+    assert np.array_equal(picture(Face0Pipeline.from_pretrained(tmp_path / "saved")), picture(pipe))
+    assert (picture(pipe) != picture(tiny_pipeline())).any()
+
+
+def test_the_scale_of_a_call_does_not_hold_for_renders(lora: Path) -> None:
+    pipe = tiny_pipeline()
+    pipe.load_lora_weights(lora)
+    (before,) = Renderer(pipe)([request()])
+    picture(pipe, cross_attention_kwargs={"scale": 0.0})
+    (after,) = Renderer(pipe)([request()])
+    assert np.array_equal(before.pixels, after.pixels)
 
 
 def test_a_textual_inversion_is_a_word_until_it_is_unloaded(tmp_path: Path) -> None:

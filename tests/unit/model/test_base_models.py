@@ -1,9 +1,13 @@
-"""Base models made here: their tokenizer."""
+"""Base models: made here, and refused where they are of other kinds."""
 
+from pathlib import Path
+
+import diffusers
 import pytest
 import torch
 
-from face0.model.base_models import base_model, fit_vae, word_tokenizer
+from face0.errors import UsageError
+from face0.model.base_models import base_model, fit_vae, load_base, word_tokenizer
 from face0.model.presets import BASE_PRESETS
 
 
@@ -32,3 +36,12 @@ def test_a_vae_is_fitted_in_any_number_of_steps(steps: int) -> None:
     assert len(losses) == steps
     assert all(loss > 0 for loss in losses)
     assert vae.config.scaling_factor > 0
+
+
+@pytest.mark.parametrize("kind", ["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler", "IPNDMScheduler"])
+def test_a_base_with_a_scheduler_of_other_models_is_refused(kind: str, tmp_path: Path) -> None:
+    base = base_model(BASE_PRESETS["tiny"], 0)
+    base.scheduler = getattr(diffusers, kind)()
+    base.save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=f"its scheduler, {kind}, has no levels of noise like those"):
+        load_base(tmp_path)

@@ -100,6 +100,15 @@ def test_the_guidance_scale_is_w(pipe: Face0Pipeline) -> None:
     assert (three != picture(pipe, guidance_scale=3.0)).any()
 
 
+def test_numbers_of_numpy_are_numbers(pipe: Face0Pipeline) -> None:
+    told = {"guidance_scale": 3.0, "guidance_rescale": 0.5, "eta": 0.5, "num_images_per_prompt": 1}
+    of_numpy = {
+        "guidance_scale": np.int64(3), "guidance_rescale": np.float32(0.5), "eta": np.float32(0.5),
+        "num_images_per_prompt": np.int64(1),
+    }  # fmt: skip
+    assert np.array_equal(picture(pipe, **of_numpy), picture(pipe, **told))
+
+
 def test_there_is_no_guidance_up_to_1(pipe: Face0Pipeline) -> None:
     off = picture(pipe, guidance=Guidance(w=1.0))
     for scale in (0.0, 0.5, 1.0):

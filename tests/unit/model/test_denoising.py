@@ -131,3 +131,22 @@ def test_an_interrupted_call_ends_after_the_step_and_leaves_nothing_behind() -> 
 def test_what_a_callback_returns_amiss_is_refused(pipe: Face0Pipeline, returned: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         picture(pipe, callback_on_step_end=lambda *_: returned)
+
+
+@pytest.mark.parametrize("sampler", [None, "euler"])
+def test_a_callback_finds_the_levels_of_the_steps_at_the_pipelines_scheduler(sampler: str | None) -> None:
+    pipe, levels = tiny_pipeline(), []
+    own = pipe.scheduler
+
+    def watch(shown: Face0Pipeline, step: int, t: torch.Tensor, tensors: Tensors) -> Tensors:
+        levels.append((int(t), int(shown.scheduler.timesteps[step])))
+        assert hasattr(shown.scheduler, "sigmas") == (sampler == "euler")
+        if step == 2:
+            raise KeyboardInterrupt
+        return tensors
+
+    with pytest.raises(KeyboardInterrupt):
+        picture(pipe, num_inference_steps=4, sampler=sampler, callback_on_step_end=watch)
+    assert len(levels) == 3
+    assert all(given == there for given, there in levels)
+    assert pipe.scheduler is own

@@ -63,3 +63,11 @@ def test_a_checker_without_its_extractor_is_refused() -> None:
     parts = checked_pipeline().components
     with pytest.raises(UsageError, match="needs its feature_extractor"):
         Face0Pipeline(**{**parts, "feature_extractor": None})
+
+
+def test_a_function_may_take_its_place() -> None:
+    pipe = checked_pipeline()
+    pipe.safety_checker = lambda images, clip_input: (images, [True] * len(clip_input))
+    output = pipe("a cat", num_inference_steps=1, output_type="np")
+    assert output.nsfw_content_detected == [True]
+    assert not output.images.any()
