@@ -1,5 +1,6 @@
 """What made vectors: read from a file's metadata, compared, refused."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from face0.io.json import differences
 
 _PRESET = "preset"  # a name for what the other entries say in numbers, and no difference of its own
 _EMBEDDER = "face0.embedder."  # prefix of the entries that say what made the vectors
+# The YAML of a card, whose lines may end as an editor on Windows ends them
+_FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +36,16 @@ class VectorMetadata:
     @classmethod
     def of(cls, entries: Mapping[bytes, bytes] | None) -> "VectorMetadata":
         """Parses the key-value metadata of a Parquet footer or an Arrow schema."""
-        text = {name.decode(): value.decode() for name, value in (entries or {}).items() if name.startswith(b"face0.")}
+        text = {
+            name.decode(errors="replace"): value.decode(errors="replace")
+            for name, value in (entries or {}).items()
+            if name.startswith(b"face0.")
+        }
+        dim = text.get("face0.embedding_dim", "")
         return cls(
             schema=text.get("face0.schema"),
             version=text.get("face0.version"),
-            dim=int(text.get("face0.embedding_dim", 0)),
+            dim=int(dim) if dim.isdecimal() else 0,
             embedder={
                 name.removeprefix(_EMBEDDER): value for name, value in text.items() if name.startswith(_EMBEDDER)
             },
@@ -46,19 +54,21 @@ class VectorMetadata:
     @classmethod
     def of_card(cls, text: str) -> "VectorMetadata":
         """Parses the entry ``face0`` of a data card's YAML, as ``card_entry`` gives it; empty if it has none."""
-        front = text.split("---\n", 2)
+        front = _FRONT.match(text)
         try:
-            values = yaml.safe_load(front[1]) if len(front) == 3 and not front[0].strip() else None
-        except yaml.YAMLError:
+            values = yaml.safe_load(front[1]) if front else None
+        except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that is none
             values = None
         entry = values.get("face0") if isinstance(values, dict) else None
         said = entry if isinstance(entry, dict) else {}
         embedder, dim = said.get("embedder"), said.get("embedding_dim")
+        if not isinstance(embedder, dict) or not embedder or type(dim) is not int or dim <= 0:
+            embedder, dim = {}, 0
         return cls(
             schema=said.get("schema"),
             version=said.get("version"),
-            dim=dim if isinstance(dim, int) else 0,
-            embedder={name: str(value) for name, value in embedder.items()} if isinstance(embedder, dict) else {},
+            dim=dim,
+            embedder={name: str(value) for name, value in embedder.items()},
         )
 
     def card_entry(self) -> dict[str, Any]:

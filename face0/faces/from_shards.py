@@ -62,8 +62,13 @@ def _of_row(row: dict[str, Any], rows: int) -> BankFace:
     vector = picture = None
     if row["faces"]:
         vector = np.array(row[EMBEDDINGS][0], np.float32)
-        pixels = np.asarray(Image.open(io.BytesIO(row["image"])).convert("RGB"))
-        picture = portrait(pixels, np.array(row["faces"][0]["box"]))
+        try:
+            pixels = np.asarray(Image.open(io.BytesIO(row["image"])).convert("RGB"))
+            picture = portrait(pixels, np.array(row["faces"][0]["box"]))
+        except MemoryError:
+            raise
+        except Exception as error:  # a broken image makes Pillow raise nearly any type
+            notes.append(f"the image does not decode: {str(error) or type(error).__name__}")
     else:
         notes.append("the row has no face")
     return BankFace(

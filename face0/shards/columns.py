@@ -17,7 +17,16 @@ FACE = "faces.list.element."  # prefix of the columns that are fields of the fac
 EMBEDDINGS = "embeddings"
 _FIRST = "embedding"  # that of the largest face; in the first version a field of the faces
 _TEXTS = ("key", "caption", "source", "sha256")
+_SIDES = ("width", "height")
+_NEVER_NULL = ("key", "caption", "image", *_SIDES)
 _LENGTHS = {"box": 4, "landmarks": 10}
+_LIKE_BYTES = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 
 
 def available(schema: pa.Schema) -> set[str]:
@@ -37,7 +46,9 @@ def read_columns(parquet: pq.ParquetFile, group: int, columns: Sequence[str], di
         dim: length of an embedding.
 
     Raises:
-        ValueError: a vector is null, of another length, or holds what is null.
+        ValueError: a vector is null, of another length, or holds what is null or no finite number; key, caption, image,
+            width or height is null, or of a type that it cannot be; or a row has embeddings in another number than
+            faces.
     """
     leaves = [parquet.schema.column(i).path for i in range(len(parquet.schema))]
     chosen = list(_leaves(leaves, parquet.schema_arrow, columns))
@@ -60,10 +71,16 @@ def as_current(rows: pa.Table, dim: int) -> pa.Table:
             columns[EMBEDDINGS] = _single(column.combine_chunks(), dim)
         elif name in _TEXTS:
             columns[name] = column.cast(pa.string())
+        elif name in _SIDES:
+            columns[name] = column.cast(pa.int32())
         elif name == "image":
             columns[name] = _bytes(column)
         else:
             columns[name] = column
+    for name in _NEVER_NULL:
+        if name in columns and (nulls := columns[name].null_count):
+            raise ValueError(f"{name} is null in {nulls:,} rows")
+    _refuse_other_numbers(columns)
     return pa.table(columns)
 
 
@@ -127,11 +144,14 @@ def _leaves(leaves: Sequence[str], schema: pa.Schema, columns: Sequence[str]) ->
 
 def _bytes(images: pa.ChunkedArray) -> pa.ChunkedArray:
     """Files of images: bytes, bytes in a struct (``datasets``), or bytes that are said to be text (ClickHouse)."""
-    if pa.types.is_struct(images.type):
+    if pa.types.is_struct(images.type) and "bytes" in images.type.names:
         images = pc.struct_field(images, "bytes")
-    if pa.types.is_string(images.type) or pa.types.is_large_string(images.type):
-        return images.cast(pa.large_binary())
-    return images
+    kind = images.type.value_type if pa.types.is_dictionary(images.type) else images.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return images
+    if not any(is_kind(kind) for is_kind in _LIKE_BYTES):
+        raise ValueError(f"image is of the type {images.type}, and not bytes")
+    return images.cast(pa.large_binary())
 
 
 def _face_fields(schema: pa.Schema) -> list[str]:
@@ -159,16 +179,36 @@ def _faces(faces: pa.Array, dim: int) -> Mapping[str, pa.Array]:
 def _face_field(values: pa.Array, name: str) -> pa.Array:
     if name in _LENGTHS:
         return _vectors(values, _LENGTHS[name])
-    return values.cast(pa.float32()) if name == "score" else values
+    if name != "score":
+        return values
+    if values.null_count:
+        raise ValueError("a score is null")
+    return values.cast(pa.float32())
+
+
+def _refuse_other_numbers(columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
+    """Raises ValueError unless each row has as many embeddings as faces, where both are read."""
+    if "faces" in columns and EMBEDDINGS in columns:
+        faces, vectors_of = (columns[name].value_lengths().to_numpy() for name in ("faces", EMBEDDINGS))
+        if (differing := np.flatnonzero(faces != vectors_of)).size:
+            numbers = f"{faces[differing[0]]:,} and {vectors_of[differing[0]]:,}"
+            raise ValueError(f"a row has faces and embeddings in different numbers, {numbers}")
 
 
 def _vector_lists(offsets: np.ndarray, values: pa.Array, dim: int) -> pa.ListArray:
-    return _lists(offsets, _vectors(values, dim))
+    return _lists(offsets, _embeddings(values, dim))
+
+
+def _embeddings(lists: pa.Array, dim: int) -> pa.FixedSizeListArray:
+    found = _vectors(lists, dim)
+    if not np.isfinite(_two_dimensional(found)).all():
+        raise ValueError("a vector holds what is no finite number")
+    return found
 
 
 def _single(column: pa.Array, dim: int) -> pa.ListArray:
     """Lists of no or one vector."""
-    present = _vectors(column.drop_null(), dim)
+    present = _embeddings(column.drop_null(), dim)
     with_face = column.is_valid().to_numpy(zero_copy_only=False).copy()
     is_face = _two_dimensional(present).any(axis=1)
     with_face[with_face] = is_face

@@ -25,7 +25,8 @@ from face0.shards.shard import READERS, Shard
 from schemas.face_shard import READABLE
 from schemas.job import DataFile
 
-_NEVER_NULL = ("key", "caption", "image", "width", "height")
+_NEVER_NULL = ("key", "caption", "image", "image.bytes", "width", "height")
+_SAYS = "name an output of augment, its README.md, or a bank"
 
 
 def is_rewritten(folder: Folder) -> bool:
@@ -50,7 +51,9 @@ def open_rewritten(uri: str, stated: VectorMetadata | None) -> list[Shard]:
             f"`face0 augment ... --output {uri}`"
         )
     opened = ordered_map(lambda file: _open(file, stated), files, READERS, 4 * READERS)
-    return list(tracked(opened, "shards opened", len(files)))
+    shards = list(tracked(opened, "shards opened", len(files)))
+    # Of files without rows tools forget the types of the columns, too
+    return [shard for shard in shards if shard.file.rows] or shards
 
 
 def read_metadata(uri: str) -> VectorMetadata:
@@ -64,11 +67,9 @@ def read_metadata(uri: str) -> VectorMetadata:
     except StorageError:
         raise
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise UsageError(f"{uri} does not say what made vectors: {error}") from error
+        raise UsageError(f"{uri} does not say what made vectors ({error}): {_SAYS}") from error
     if not metadata.dim:
-        raise UsageError(
-            f"{uri} does not say what made its vectors: name an output of augment, its README.md, or a bank"
-        )
+        raise UsageError(f"{uri} does not say what made its vectors: {_SAYS}")
     return metadata
 
 

@@ -152,6 +152,14 @@ WRONG = {
     "a vector is cut": ("SELECT * REPLACE ([v[1:3] FOR v IN embeddings] AS embeddings)", "has 3 values, and not 4"),
     "a value is null": ("SELECT * REPLACE ([[NULL, 1, 2, 3]::FLOAT[]] AS embeddings)", "a value of a vector is null"),
     "a vector is null": ("SELECT * REPLACE ([NULL::FLOAT[]] AS embeddings)", "a vector is null"),
+    "a value is no number": ("SELECT * REPLACE ([['nan'::FLOAT, 1, 2, 3]] AS embeddings)", "no finite number"),
+    "a value is too large": ("SELECT * REPLACE ([[1e300, 1, 2, 3]::DOUBLE[]] AS embeddings)", "no finite number"),
+    "a size is no number": ("SELECT * REPLACE ('wide' AS width)", "row group 0 does not read .*wide"),
+    "an image is no bytes": ("SELECT * REPLACE ([1, 2] AS image)", r"image is of the type list<.*>, and not bytes"),
+    "bytes in a struct are null": (
+        "SELECT * REPLACE ({'bytes': CASE WHEN key = 'k00001' THEN NULL ELSE image END} AS image)",
+        r"image\.bytes is null in 1 rows",
+    ),
 }
 
 
@@ -160,6 +168,57 @@ def test_what_is_wrong_is_named(query, message, output, tmp_path):
     duckdb.sql(f"COPY ({query} FROM '{output}/shards/*.parquet') TO '{tmp_path}/x.parquet'")
     with pytest.raises(UsageError, match=f"x.parquet.*{message}"):
         take(FaceShards([str(tmp_path)], holdout=NONE, embedder_from=output), 1, batch=12)
+
+
+@pytest.mark.parametrize("name", ["key", "caption", "image", "width", "height"])
+def test_nulls_are_named_though_the_footer_does_not_count_them(name, output, tmp_path):
+    rows = pq.read_table(f"{output}/shards")
+    nulls = pa.nulls(1, rows[name].type).to_pylist() + rows[name].to_pylist()[1:]
+    column = pa.array(nulls, rows[name].type)
+    rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    pq.write_table(rows, tmp_path / "x.parquet", write_statistics=False)
+    with pytest.raises(UsageError, match=rf"x\.parquet.*{name} is null in 1 rows"):
+        take(FaceShards([str(tmp_path)], holdout=NONE), 1, batch=12)
+
+
+def test_sizes_as_text_and_images_as_views_are_taken(output, tmp_path):
+    rows = pq.read_table(f"{output}/shards")
+    for name, kind in {"width": pa.string(), "height": pa.float64(), "image": pa.binary_view()}.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(kind))
+    pq.write_table(rows, tmp_path / "x.parquet")
+    (batch,) = take(FaceShards([str(tmp_path)], holdout=NONE), 1, batch=12)
+    assert (len(batch.keys), batch.failed) == (12, [])
+    assert of_shards(open_shards([str(tmp_path)]), ["k00003"])[0].portrait is not None
+
+
+def test_files_without_rows_need_no_columns_of_the_right_types(output, tmp_path):
+    by_polars(output, tmp_path / "b.parquet")
+    empty = {name: [] for name in pq.read_schema(tmp_path / "b.parquet").names}
+    pl.DataFrame(empty).write_parquet(tmp_path / "a.parquet")
+    shards = open_shards([str(tmp_path)], output)
+    assert [face.face_id for face in of_shards(shards, ["k00003"])] == ["k00003"]
+
+
+def test_faces_without_their_embeddings_become_no_bank(output, tmp_path):
+    query = "SELECT * REPLACE (CASE WHEN key = 'k00003' THEN NULL ELSE embeddings END AS embeddings)"
+    duckdb.sql(f"COPY ({query} FROM '{output}/shards/*.parquet') TO '{tmp_path}/x.parquet'")
+    with pytest.raises(UsageError, match="faces and embeddings in different numbers, 2 and 0"):
+        of_shards(open_shards([str(tmp_path)], output), ["k00003"])
+
+
+def test_a_score_that_is_null_is_named(output, tmp_path):
+    faces = "[{'box': f.box, 'score': NULL::FLOAT, 'landmarks': f.landmarks} FOR f IN faces]"
+    duckdb.sql(f"COPY (SELECT * REPLACE ({faces} AS faces) FROM '{output}/shards/*.parquet') TO '{tmp_path}/x.parquet'")
+    with pytest.raises(UsageError, match="a score is null"):
+        FaceShards([str(tmp_path)], rows=RowFilter(min_score=0.5), holdout=NONE, embedder_from=output)
+
+
+def test_a_face_whose_image_does_not_decode_has_no_portrait(output, tmp_path):
+    duckdb.sql(f"COPY (SELECT * REPLACE ('no image'::BLOB AS image) FROM '{output}/shards/*.parquet') "
+               f"TO '{tmp_path}/x.parquet'")  # fmt: skip
+    (face,) = of_shards(open_shards([str(tmp_path)], output), ["k00003"])
+    assert (face.vector.tolist(), face.portrait) == ([3, 0, 0, 0], None)
+    assert "the image does not decode" in face.note
 
 
 def test_row_groups_too_large_to_hold_are_refused(output, tmp_path, monkeypatch):
