@@ -3,6 +3,7 @@
 Every text that goes into a template is escaped on its way in, so that prompts and file names cannot become markup.
 """
 
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,8 @@ from face0.io.secrets import public_text
 from face0.reports import formats
 
 PAGE = "report.html"
+# Characters that no HTML may hold: controls and surrogates
+_NO_HTML = re.compile("[\\x00-\\x08\\x0b\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]")
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -65,7 +68,9 @@ def _shown(value: Any) -> Any:
     """A value as it stands in a page: nothing for None, and URIs in texts without passwords and signatures."""
     if value is None:
         return ""
-    return public_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _NO_HTML.sub("\N{REPLACEMENT CHARACTER}", public_text(value))
 
 
 def _environment() -> Environment:

@@ -58,6 +58,14 @@ def test_titles_and_cells_are_escaped(tmp_path: Path):
     assert page.count("&lt;img") == 5  # title, heading, key, source and message
 
 
+@pytest.mark.parametrize("control", ["\0", "\x1b", "\x85", "\ud800", "\uffff"])
+def test_no_character_stands_in_a_page_that_html_may_not_hold(tmp_path: Path, control: str):
+    write_page(Folder(str(tmp_path)), f"a{control}b", [])
+    page = (tmp_path / PAGE).read_text("utf-8")
+    assert "a\ufffdb" in page
+    assert control not in page
+
+
 def test_markup_of_templates_is_not_escaped_again(tmp_path: Path):
     write_page(Folder(str(tmp_path)), "x", [Markup("<section id=one></section>")])
     assert "<section id=one></section>" in (tmp_path / PAGE).read_text()
