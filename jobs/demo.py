@@ -81,7 +81,7 @@ def show(output: Path) -> None:
     sheet = output / "contact_sheet.png"
     reports.contact_sheet(pq.read_table(shard).slice(0, len(PHOTOGRAPHS)).to_pylist()).save(sheet)
     print(f"\nfaces found   {sheet}")
-    for name in ("renders", "characters", "audit"):
+    for name in ("shards", "model", "renders", "characters", "audit"):
         print(f"{name:<13} {output / name / reports.PAGE}")
     print(
         "A tiny model of random weights draws no faces: these pages show what there is to see, not what it looks like."

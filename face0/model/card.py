@@ -29,12 +29,13 @@ The method: [Face0: Instantaneously Conditioning a Text-to-Image Model on a Face
 """
 
 
-def trained_card(lineage: Lineage, samples: int) -> str:
+def trained_card(lineage: Lineage, samples: int, dim: int) -> str:
     """The card of an output of face0 train.
 
     Args:
         lineage: of the model.
         samples: rows that were trained on.
+        dim: length of a face's vector.
     """
     embedder, config = lineage.embedder, lineage.config
     method = "a LoRA of the U-Net" if config.get("lora") else "the whole U-Net"
@@ -43,7 +44,7 @@ def trained_card(lineage: Lineage, samples: int) -> str:
         "base": f"`{lineage.base_name}`",
         "trained": f"{lineage.step:,} steps of {config.get('batch')} samples at {config.get('resolution')} px, "
         f"{method} and the face projection{loss}",
-        "embedder": f"`{embedder.get('name')}`, {embedder.get('dim')} values, {config.get('slots')} face(s) an image",
+        "embedder": f"`{embedder.get('name')}`, {dim:,} values, {config.get('slots')} face(s) an image",
         "data": f"{samples:,} rows of {', '.join(f'`{_name(uri)}`' for uri in lineage.shards)}",
         "rows": _settings({**lineage.rows, "holdout": lineage.holdout.get("count")}),
         "made with": _settings(lineage.versions),
@@ -69,8 +70,8 @@ face0 generate manifest.parquet --faces bank.parquet --model FOLDER --output ren
         "A Stable Diffusion model that is conditioned on words and on a face: the last tokens of its context are made "
         "of the face's vector."
     )
-    base = _repository(lineage.base) or lineage.base_name
-    return _card(lineage.base_name + " with faces", about, facts, load, base, ["face0", "stable-diffusion"])
+    title = lineage.base_name + " with faces"
+    return _card(title, about, facts, load, _repository(lineage.base), ["face0", "stable-diffusion"])
 
 
 def base_card(origin: str, facts: Mapping[str, str]) -> str:

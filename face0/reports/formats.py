@@ -33,6 +33,17 @@ def thousands(value: int) -> str:
     return f"{value:,}"
 
 
+def size(count: int) -> str:
+    """A number of bytes in the unit that suits it.
+
+    >>> size(0), size(1_382_531), size(2_500_000_000)
+    ('0.0 kB', '1.4 MB', '2.5 GB')
+    """
+    units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
+    unit, name = next((pair for pair in units if count >= pair[0]), (1e3, "kB"))
+    return f"{count / unit:,.1f} {name}"
+
+
 def count_of(part: int, total: int) -> str:
     """A count, with what it is of a total in per cent; 0 alone where it is none."""
     return f"{part:,} ({percent(part / total)})" if part else "0"

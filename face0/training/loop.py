@@ -185,7 +185,7 @@ class TrainingLoop:
                 trainer.save(folder)
                 lineage = Lineage(step=trainer.step, held_out_loss=loss, config=config, **self._facts)
                 lineage.write(folder)
-                (folder / CARD).write_text(trained_card(lineage, self._shards.samples))
+                (folder / CARD).write_text(trained_card(lineage, self._shards.samples, self._shards.dim))
 
             self._checkpoints.save(trainer.step, write, {HELD_OUT_LOSS: loss})
             self._checkpoints.prune(self._intervals.keep, HELD_OUT_LOSS)

@@ -18,7 +18,7 @@ from face0.reports.augmentation.lost import Lost, read_lost
 from face0.reports.augmentation.pace import pace
 from face0.reports.augmentation.sample import Sample, read_sample
 from face0.reports.charts import histogram, stack_chart
-from face0.reports.formats import count_of, thousands
+from face0.reports.formats import count_of, size, thousands
 from face0.reports.pages import PAGE, render, write_page
 from face0.reports.plots import bar_plot
 from face0.reports.sections import job_configuration
@@ -93,7 +93,7 @@ def _overview(folder: OutputFolder, tasks: Mapping[str, TaskStats], ledger: Ledg
         ("faces", thousands(sum(stats.totals.get("faces", 0) for stats in tasks.values()))),
         ("failed", count_of(ledger.failed, ledger.read)),
         ("tasks", thousands(len(tasks))),
-        ("GB", f"{sum(file.bytes for stats in tasks.values() for file in stats.files) / 1e9:,.2f}"),
+        ("of files", size(sum(file.bytes for stats in tasks.values() for file in stats.files))),
     ]
     notes: dict[str, int] = {}
     for stats in tasks.values():

@@ -94,7 +94,8 @@ def _curves(folder: Folder, figures: Mapping[str, Figures]) -> Markup:
         for key, title in CHARTS.items()
         if key in figures
     ]
-    sessions = _sessions(figures)
+    seconds = _seconds(figures)
+    sessions = f"{seconds / 3600:,.1f} hours" if seconds >= 7200 else f"{seconds / 60:,.1f} minutes"
     return render(
         "training/curves.html", charts=[chart for chart in charts if chart], local=folder.is_local, sessions=sessions
     )
@@ -104,12 +105,12 @@ def _curve(name: str, figures: Figures) -> Curve:
     return Curve(name=name, x=np.array(figures.steps, float), y=np.array(figures.values, float))
 
 
-def _sessions(figures: Mapping[str, Figures]) -> float:
-    """Hours from the first figure of the loss to the last, without pauses of more than ten usual intervals."""
+def _seconds(figures: Mapping[str, Figures]) -> float:
+    """Seconds from the first figure of the loss to the last, without pauses of more than ten usual intervals."""
     times = figures.get("loss", Figures()).times
     gaps = [later - earlier for earlier, later in pairwise(times)]
     usual = float(np.median(gaps)) if gaps else 0.0
-    return sum(gap for gap in gaps if gap <= max(10 * usual, 60.0)) / 3600
+    return sum(gap for gap in gaps if gap <= max(10 * usual, 60.0))
 
 
 def _samples(folder: Folder) -> Markup:
