@@ -8,6 +8,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from face0.generation.plan import RequestPlan, plan_requests
 from face0.generation.requests import Request
+from face0.generation.results import results_of
+from face0.reports.generation.page import write_report_of
 from face0.tasks.output_folder import OutputFolder
 from face0.tasks.task import TaskRun
 from pipelines.job import Job
@@ -73,5 +75,12 @@ class Generation:
         )
 
     def run(self, workers: Workers, options: PipelineOptions) -> Success | None:
-        """Runs what is left and writes ``_SUCCESS``. Returns its content; None if tasks are missing."""
-        return self.job.run(self.runs, self.stale, workers, options, self.requests.prepare)
+        """Runs what is left, writes ``_SUCCESS`` and the report. Returns its content; None if tasks are missing."""
+        return self.job.run(self.runs, self.stale, workers, options, self.requests.prepare, _write_report)
+
+
+def _write_report(folder: OutputFolder, committed: Mapping[str, TaskStats]) -> None:
+    """Writes the report of a job that is done and has made an image."""
+    success, job = folder.success, folder.job
+    if success is not None and job is not None and success.ledger.written:
+        write_report_of(results_of(folder, job, committed))

@@ -19,7 +19,6 @@ from face0.generation.config import ROW_SECONDS, GenerateConfig, Unsafe
 from face0.generation.plan import join_requests
 from face0.io.json import to_json_values
 from face0.model.folder import ModelFolder, inspect_model
-from face0.reports.generation.page import write_report
 from face0.runtime.concurrency import threads_per_process
 from face0.tasks.output_folder import OutputFolder
 from pipelines.generation import Generation
@@ -131,10 +130,7 @@ class Rendering:
         """Renders what is left and writes the report. Returns the content of ``_SUCCESS``; None: tasks are missing."""
         if self.repeated:
             logger.info("%s rows ask for an image twice; each is rendered once", f"{self.repeated:,}")
-        output = self.generation.job.folder.uri
         success = self.generation.run(self.workers, self.options)
-        if success is not None and success.ledger.written:
-            write_report(output)
         if success is not None and (cut := success.totals.get("prompts cut")):
             logger.info(
                 "%s images have prompts that are too long before the face's slots: see tokens_lost in results/",

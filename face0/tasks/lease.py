@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 LEASE = "_lease"
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 60.0
+# A store that does not write whole may be read in the midst of a heartbeat: looks at what is torn, and seconds between.
+TORN_READS, TORN_PAUSE = 5, 0.05
 
 _OURS: set[str] = set()  # launches of this process that hold a lease
 
@@ -239,10 +241,15 @@ def hold(folder: Folder, launch: str) -> None:
     Raises:
         LeaseLostError: another has taken over.
     """
-    try:
-        holder = _parse(folder.read(LEASE))
-    except FileNotFoundError:
-        holder = None
+    for _ in range(TORN_READS):
+        try:
+            holder = _parse(folder.read(LEASE))
+        except FileNotFoundError:
+            holder = None
+            break
+        if holder is not None:
+            break
+        time.sleep(TORN_PAUSE)
     if holder is None or holder.launch != launch:
         raise LeaseLostError(f"{folder.uri} was taken over by {_named(holder)}; this launch commits nothing more")
 

@@ -157,3 +157,16 @@ def test_a_lease_ends_with_its_process(tmp_path):
     launch.join()
     with Lease(Folder(root), "augment"):
         pass
+
+
+def test_a_lease_that_is_read_in_the_midst_of_a_heartbeat_is_still_held(tmp_path, monkeypatch):
+    folder = Folder(str(tmp_path))
+    with Lease(folder, "augment") as lease:
+        whole = folder.read(LEASE)
+        reads = iter([b"", whole[:5], whole])
+        monkeypatch.setattr(Folder, "read", lambda *_: next(reads))
+        hold(folder, lease.launch)
+        monkeypatch.setattr(Folder, "read", lambda *_: b"")
+        with pytest.raises(LeaseLostError):
+            hold(folder, lease.launch)
+        monkeypatch.undo()
