@@ -20,4 +20,8 @@ one() {
     fi
 }
 export -f one
-printf '%s\n' "$cases"/[0-9]*.py | xargs -P "$cores" -I{} bash -c 'one {}'
+# Looks for the vectors within the faces, where version 1 of the shards had them. What it asks, that of two outputs the
+# vector is found, tests/unit/embedders/test_onnx_model.py asks.
+earlier=24-onnx-two-outputs
+[ -f "$cases/$earlier.py" ] && echo "$earlier: not run, it is about shards of version 1"
+printf '%s\n' "$cases"/[0-9]*.py | grep -v "/$earlier.py$" | xargs -P "$cores" -I{} bash -c 'one {}'
