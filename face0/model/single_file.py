@@ -42,10 +42,13 @@ def read_single_file(
     """
     if not uri.endswith(".safetensors"):
         raise UsageError(f"{uri} is no .safetensors file; others may run code and are not read: convert it first")
+    settings_from = like or tokenizer
+    if not settings_from:
+        raise UsageError(f"{uri} holds no tokenizer: name a folder like it, or one with CLIP's vocabulary")
     source = f"--like {like}" if like else "its release"
     with _local(uri) as file, tempfile.TemporaryDirectory() as settings, quiet():
         context = _context(file, uri)
-        with local_model(like or tokenizer or "") as folder:
+        with local_model(settings_from) as folder:
             if like:
                 _copy_settings(folder, Path(settings), like)
             else:

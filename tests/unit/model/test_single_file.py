@@ -86,3 +86,8 @@ def test_its_options_go_together(world, tmp_path, capsys):
     file = str(folder / "model.safetensors")
     assert main(["init", "--from-single-file", file, "--output", str(tmp_path / "a")]) == 2
     assert "takes --like FOLDER" in capsys.readouterr().err
+
+
+def test_a_file_without_a_folder_to_take_the_tokenizer_of_is_refused():
+    with pytest.raises(UsageError, match="holds no tokenizer: name a folder"):
+        read_single_file("model.safetensors")
