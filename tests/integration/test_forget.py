@@ -555,6 +555,7 @@ def test_augment_makes_nothing_again_of_what_was_forgotten(tmp_path, capsys):
     assert committed.reasons == {"empty": 1, "forgotten": 1}
 
 
+@pytest.mark.long
 def test_a_model_that_is_fed_wrongly_is_noticed(shared_data, tmp_path, capsys):
     """With values of 0..255 instead of ImageNet's, MobileFaceNet finds all people alike."""
     with tarfile.open(shared_data / "lfw" / "lfw-00001.tar") as archive:

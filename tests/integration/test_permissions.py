@@ -52,6 +52,7 @@ def test_shards_a_space_a_base_and_a_model_are_private(tar, tmp_path):
         assert modes(tmp_path / name) == PRIVATE, name
 
 
+@pytest.mark.long
 def test_renders_are_private(tmp_path):
     model, bank = write_model(tmp_path / "model"), bank_of(tmp_path / "bank.parquet", "anna")
     (tmp_path / "prompts.txt").write_text("a photo\n")

@@ -135,6 +135,7 @@ def test_an_output_that_an_earlier_version_wrote_with_secrets_is_made_anew_witho
     assert leaks(out) == []
 
 
+@pytest.mark.long
 def test_the_whole_loop_keeps_and_prints_no_secret(place, images, shards, tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for i in range(2):
